@@ -1,0 +1,143 @@
+// Runs one program once on one engine, in a process of its own, and prints the measurement as JSON:
+//   node measure.js node|backplane PROGRAM
+// Leaves: { value, unit, better, note } where `better` says whether a high or a low value is good.
+
+import { readFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { performance } from "node:perf_hooks";
+import { microBenchmark } from "./micro.js";
+import { allPrograms, type Program } from "./programs.js";
+import { median } from "./statistics.js";
+import { ProgramExit, WasiShim } from "./wasi-shim.js";
+
+/** One measurement. */
+export interface Measurement {
+  readonly value: number;
+  readonly unit: string;
+  readonly better: "low" | "high";
+  /** A digest of what the program wrote, or why there is none; equal on both engines. */
+  readonly note: string;
+  /** The first run, with the compilation that it caused, in the same unit. */
+  readonly first?: number;
+}
+
+type WasmFunction = (...args: unknown[]) => unknown;
+
+/** What is used of a `WebAssembly` namespace. */
+interface Namespace {
+  Module: { new (bytes: Uint8Array): object; imports(module: object): { module: string; name: string; kind: string }[] };
+  Instance: new (module: object, imports: object) => { exports: Record<string, unknown> };
+}
+
+async function namespaceOf(engine: string): Promise<Namespace> {
+  if (engine === "node") return (globalThis as unknown as { WebAssembly: Namespace }).WebAssembly;
+  const path = "../index.js";
+  return ((await import(path)) as { WebAssembly: Namespace }).WebAssembly;
+}
+
+function coremark(engine: Namespace, program: Program): Measurement {
+  const module = new engine.Module(readFileSync(program.file as string));
+  const env = { clock_ms: () => BigInt(Math.round(performance.now())) };
+  const { exports } = new engine.Instance(module, { env });
+  return { value: (exports.run as WasmFunction)() as number, unit: "iterations/s", better: "high", note: "" };
+}
+
+/** A short checksum of a text (FNV-1a), so that wrong results are seen. */
+function checksum(text: string): string {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  return (hash >>> 0).toString(16);
+}
+
+/** Lines with times in them differ between runs and say nothing about correctness. */
+function withoutTimes(text: string): string {
+  return text
+    .split("\n")
+    .filter((line) => !/\d\s*(ms|secs?|seconds|us|MB\/s)\b|time|rate|Copy:|Scale:|Add:|Triad:|microsec|clock/i.test(line))
+    .join("\n");
+}
+
+/** One run of a WASI program in a fresh instance: milliseconds, and a digest of what it wrote. */
+function runWasi(engine: Namespace, module: object, program: Program): { elapsed: number; note: string } {
+  const shim = new WasiShim([program.name, ...(program.args ?? [])], dirname(program.file as string));
+  let started = 0;
+  let ended = 0;
+  const bench = {
+    start: () => {
+      started = performance.now();
+    },
+    end: () => {
+      ended = performance.now();
+    },
+  };
+  const imports: Record<string, object> = { bench };
+  for (const entry of engine.Module.imports(module)) {
+    if (entry.module.startsWith("wasi_")) imports[entry.module] ??= shim.functions(entry.module);
+  }
+  const { exports } = new engine.Instance(module, imports);
+  shim.memory = exports.memory as { buffer: ArrayBuffer };
+  const before = performance.now();
+  let code = 0;
+  try {
+    (exports._start as WasmFunction)();
+  } catch (thrown) {
+    if (!(thrown instanceof ProgramExit)) throw thrown;
+    code = thrown.code;
+  }
+  const after = performance.now();
+  const text = withoutTimes(Buffer.concat([...shim.output, ...shim.errors]).toString("latin1"));
+  const inside = started !== 0 && ended !== 0;
+  return { elapsed: inside ? ended - started : after - before, note: `exit ${code}, output ${checksum(text)}` };
+}
+
+/**
+ * The first run compiles functions as they are called, so the value is the median of later runs of the same module,
+ * each in a fresh instance; a program of more than three seconds is run once.
+ */
+function wasi(engine: Namespace, program: Program): Measurement {
+  const module = new engine.Module(readFileSync(program.file as string));
+  const first = runWasi(engine, module, program);
+  const times: number[] = [];
+  for (let total = first.elapsed; total < 3000 && times.length < 5; total += times[times.length - 1] as number) {
+    times.push(runWasi(engine, module, program).elapsed);
+  }
+  const value = times.length === 0 ? first.elapsed : median(times);
+  return { value, unit: "ms", better: "low", note: first.note, first: first.elapsed };
+}
+
+function micro(engine: Namespace, program: Program): Measurement {
+  const { bytes, steps, fromOutside } = microBenchmark(program.name);
+  const { exports } = new engine.Instance(new engine.Module(bytes), { env: { host: (x: number) => (x + 1) | 0 } });
+  const run = exports.run as WasmFunction;
+  const go = (count: number): unknown => {
+    if (!fromOutside) return run(count);
+    let value: unknown = 0;
+    for (let i = 0; i < count; i++) value = run(value);
+    return value;
+  };
+  for (let i = 0; i < 3; i++) go(steps / 10);
+  const before = performance.now();
+  const result = go(steps);
+  const elapsed = performance.now() - before;
+  return { value: (elapsed * 1e6) / steps, unit: "ns/step", better: "low", note: `result ${String(result)}` };
+}
+
+function compile(engine: Namespace, program: Program): Measurement {
+  const bytes = readFileSync(program.file as string);
+  const before = performance.now();
+  new engine.Module(bytes);
+  const elapsed = performance.now() - before;
+  return { value: bytes.length / 1e6 / (elapsed / 1e3), unit: "MB/s", better: "high", note: "" };
+}
+
+const runners = { coremark, wasi, micro, compile };
+
+/** Measures a program by name on an engine. */
+export async function measure(engineName: string, programName: string): Promise<Measurement> {
+  const program = allPrograms().find(({ name }) => name === programName);
+  if (program === undefined) throw new Error(`no program named ${programName}`);
+  return runners[program.kind](await namespaceOf(engineName), program);
+}
+
+const [engineName, programName] = process.argv.slice(2);
+process.stdout.write(JSON.stringify(await measure(engineName ?? "node", programName ?? "")));

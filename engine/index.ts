@@ -1,0 +1,34 @@
+/**
+ * Backplane's engine: WebAssembly compiled to native code.
+ *
+ * @example
+ * import { WebAssembly } from "backplane/engine";
+ * const { instance } = await WebAssembly.instantiate(bytes, imports);
+ *
+ * @module
+ */
+export {
+  createNamespace,
+  type ExportDescriptor,
+  Instance,
+  type ImportDescriptor,
+  type InstantiatedSource,
+  Module,
+  type Namespace,
+  type NamespaceOptions,
+  WebAssembly,
+} from "./js-api/namespace.js";
+export { Global, Memory, Table } from "./js-api/objects.js";
+export { promising, Suspending } from "./js-api/suspending.js";
+export type { EngineOptions } from "./runtime/engine.js";
+export {
+  CompileError,
+  LinkError,
+  RuntimeError,
+  SuspendError,
+  type Trap,
+  trapOf,
+  type WasmFrame,
+} from "./runtime/errors.js";
+export { UnsupportedPlatformError, type UnsupportedReason } from "./platform/errors.js";
+export { type ErrorFamily, type FormatErrorCode, WasmFormatError } from "./wasm/index.js";

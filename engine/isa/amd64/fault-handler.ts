@@ -1,0 +1,217 @@
+/**
+ * Machine code of the signal handler (SIGSEGV, SIGBUS) that turns faults of Wasm's loads and stores into traps.
+ *
+ * Enters: what Linux passes to an SA_SIGINFO handler. When the fault was raised by the processor and the faulting
+ * instruction is a recorded access site, the handler writes Context.trapPc and Context.faultAddress (r15 of the
+ * interrupted code is the context), makes the thread go on at the range's faultExit routine, and returns.
+ * Everything else goes to the handler that was installed before, as if this one weren't there.
+ *
+ * Install it with SA_SIGINFO | SA_ONSTACK, an empty mask, and without SA_NODEFER: a fault in this handler must end
+ * the process, and previous handlers expect the signal blocked.
+ *
+ * What it knows lies in FaultTable pages, whose address is in the code. Lock-free for the handler: an entry counts
+ * only while its `end` isn't 0, which is written last and cleared first; pages are never unmapped. Writers exclude
+ * each other with the `lock` word of the first page.
+ *
+ * Other copies of the engine in the process find a handler by the 32 bytes before its entry: `signature`, then the
+ * first page's address; they add their ranges there. The handler's code must never be unmapped.
+ *
+ * Source: Linux arch/x86/include/uapi/asm/sigcontext.h and siginfo.h (offsets below); signal(7): all here is system
+ * calls and plain memory accesses, so async-signal-safe.
+ */
+import { Context } from "../../runtime/layout.js";
+import { EngineBug } from "../../ssa/engine-bug.js";
+import { Encoder, inMemory } from "./encode.js";
+import { Amd64 } from "./instructions.js";
+import { r8, r9, r10, r11, rax, rcx, rdi, rdx, rsi, rsp } from "./registers.js";
+
+/** Layout of a page of the table; offsets in bytes. All pages have it, but only the first one's head matters. */
+export const FaultTable = {
+  /** u32: entries of this page in use or used before. Grows after the entry is complete. */
+  count: 0,
+  /** u32: 0 free, 1 held: writers only. */
+  lock: 4,
+  /** Address of the next page, 0 none. */
+  next: 8,
+  /** First page: sa_handler or sa_sigaction of the handlers before ours (0 SIG_DFL, 1 SIG_IGN). */
+  previousSegv: 16,
+  previousBus: 24,
+  /** First entry. */
+  ranges: 64,
+  pageSize: 4096,
+  entriesPerPage: (4096 - 64) / 32,
+} as const;
+
+/** One entry: code in [start, end) is ours. */
+export const FaultRange = {
+  start: 0,
+  /** 0: the entry is free. Written last. */
+  end: 8,
+  /** Address of a bitmap: bit n (of byte n >> 3) is set where start + n is an access site. */
+  sites: 16,
+  /** Address of the faultExit routine. */
+  exit: 24,
+  size: 32,
+} as const;
+
+/** 16 bytes that no other code has, at entry - 32. The last digit is the version of this contract. */
+export const handlerSignature: Uint8Array = new TextEncoder().encode("bkpl-fault-amd-1");
+/** Where the first page's address lies, from the entry. */
+export const handlerTableOffset = -16;
+
+// Offsets in siginfo_t and ucontext_t.
+const siginfoCode = 8;
+const siginfoAddress = 16;
+const savedR15 = 40 + 8 * 7;
+const savedRip = 40 + 8 * 16;
+
+const sigbus = 7;
+const sysSigaction = 13;
+const sysGetpid = 39;
+const sysGettid = 186;
+const sysTgkill = 234;
+
+const cc = { b: 2, ae: 3, e: 4, ne: 5, a: 7, le: 14, g: 15 } as const;
+
+/** Short branches to named places; handler code is a few dozen instructions. */
+class HandlerEncoder extends Encoder {
+  private readonly places = new Map<string, number>();
+  private readonly branches: { at: number; to: string }[] = [];
+
+  place(name: string): void {
+    this.places.set(name, this.size);
+  }
+  branch(condition: number | null, to: string): void {
+    this.byte(condition === null ? 0xeb : 0x70 | condition);
+    this.branches.push({ at: this.size, to });
+    this.byte(0);
+  }
+  load(row: number, to: number, base: number, displacement: number): void {
+    this.setAddress(base, displacement);
+    this.emit(row, to, inMemory);
+  }
+  store(from: number, base: number, displacement: number): void {
+    this.setAddress(base, displacement);
+    this.emit(Amd64.mov64_mr, from, inMemory);
+  }
+  address(register: number, address: bigint): void {
+    this.moveImmediate64(register, Number(BigInt.asIntN(32, address)), Number(BigInt.asIntN(32, address >> 32n)));
+  }
+  systemCall(number: number): void {
+    this.moveImmediate32(rax, number);
+    this.byte(0x0f);
+    this.byte(0x05);
+  }
+  resolve(): void {
+    for (const { at, to } of this.branches) {
+      const distance = this.places.get(to)! - (at + 1);
+      if (distance < -128 || distance > 127) throw new EngineBug("fault handler", -1, "", `${to} is out of reach`);
+      this.bytes[at] = distance;
+    }
+  }
+}
+
+/** rdi = signal, rsi = siginfo, rdx = ucontext stay until the previous handler may be called. */
+function lookUp(e: HandlerEncoder, table: bigint): void {
+  // A signal that a process sent (si_code <= 0) is no fault, wherever it arrives.
+  e.setAddress(rsi, siginfoCode);
+  e.emit(Amd64.cmp32_mi, 0, inMemory, 0);
+  e.branch(cc.le, "chain");
+  e.load(Amd64.mov64_rm, rax, rdx, savedRip);
+  e.address(r8, table);
+  e.place("page");
+  e.load(Amd64.mov32_rm, rcx, r8, FaultTable.count);
+  e.load(Amd64.lea64, r9, r8, FaultTable.ranges);
+  e.emit(Amd64.test32_rr, rcx, rcx);
+  e.branch(cc.e, "nextPage");
+  e.place("range");
+  e.load(Amd64.cmp64_rm, rax, r9, FaultRange.end);
+  e.branch(cc.ae, "nextRange");
+  e.load(Amd64.mov64_rm, r10, r9, FaultRange.start);
+  e.emit(Amd64.cmp64_rr, rax, r10);
+  e.branch(cc.b, "nextRange");
+  // Ours. bt with a register bit number reaches any bit of the bitmap.
+  e.emit(Amd64.mov64_rr, r11, rax);
+  e.emit(Amd64.sub64_rr, r11, r10);
+  e.load(Amd64.mov64_rm, r10, r9, FaultRange.sites);
+  for (const b of [0x4d, 0x0f, 0xa3, 0x1a]) e.byte(b); // bt [r10], r11
+  e.branch(cc.ae, "chain");
+  e.load(Amd64.mov64_rm, r11, rdx, savedR15);
+  e.store(rax, r11, Context.trapPc);
+  e.load(Amd64.mov64_rm, rax, rsi, siginfoAddress);
+  e.store(rax, r11, Context.faultAddress);
+  e.load(Amd64.mov64_rm, rax, r9, FaultRange.exit);
+  e.store(rax, rdx, savedRip);
+  e.return();
+  e.place("nextRange");
+  e.emit(Amd64.add64_ri, 0, r9, FaultRange.size);
+  e.emit(Amd64.sub32_ri, 0, rcx, 1);
+  e.branch(cc.ne, "range");
+  e.place("nextPage");
+  e.load(Amd64.mov64_rm, r8, r8, FaultTable.next);
+  e.emit(Amd64.test64_rr, r8, r8);
+  e.branch(cc.ne, "page");
+}
+
+/**
+ * The previous handler gets the same three arguments and returns to the kernel's trampoline itself; one without
+ * SA_SIGINFO ignores the last two. SIG_DFL: the default action is restored; a fault then recurs with it on return,
+ * and a signal that was sent is sent once more. SIG_IGN: a sent signal is dropped; a fault can't be ignored.
+ */
+function chain(e: HandlerEncoder, table: bigint): void {
+  e.place("chain");
+  e.address(r8, table);
+  e.load(Amd64.mov64_rm, rax, r8, FaultTable.previousSegv);
+  e.emit(Amd64.cmp32_ri, 0, rdi, sigbus);
+  e.branch(cc.ne, "chosen");
+  e.load(Amd64.mov64_rm, rax, r8, FaultTable.previousBus);
+  e.place("chosen");
+  e.emit(Amd64.cmp64_ri, 0, rax, 1);
+  e.branch(cc.b, "default");
+  e.branch(cc.e, "ignored");
+  e.indirectRegister(4, rax);
+  e.place("ignored");
+  e.setAddress(rsi, siginfoCode);
+  e.emit(Amd64.cmp32_mi, 0, inMemory, 0);
+  e.branch(cc.le, "return");
+  e.place("default");
+  e.emit(Amd64.mov64_rr, r9, rsi);
+  e.emit(Amd64.mov64_rr, r8, rdi);
+  // rt_sigaction(signal, zeros, null, 8): the kernel's struct is 32 bytes, the handler first.
+  e.emit(Amd64.xor32_rr, rdx, rdx);
+  for (let i = 0; i < 4; i++) e.push(rdx);
+  e.emit(Amd64.mov64_rr, rsi, rsp);
+  e.moveImmediate32(r10, 8);
+  e.systemCall(sysSigaction);
+  e.emit(Amd64.add64_ri, 0, rsp, 32);
+  e.setAddress(r9, siginfoCode);
+  e.emit(Amd64.cmp32_mi, 0, inMemory, 0);
+  e.branch(cc.g, "return");
+  e.systemCall(sysGetpid);
+  e.emit(Amd64.mov64_rr, rdi, rax);
+  e.systemCall(sysGettid);
+  e.emit(Amd64.mov64_rr, rsi, rax);
+  e.emit(Amd64.mov64_rr, rdx, r8);
+  e.systemCall(sysTgkill);
+  e.place("return");
+  e.return();
+}
+
+/**
+ * The handler for a table.
+ * @param table address of the first FaultTable page
+ * @returns its bytes, position-independent, and the offset of its entry within them
+ */
+export function faultHandler(table: bigint): { bytes: Uint8Array; entry: number } {
+  const e = new HandlerEncoder();
+  for (const b of handlerSignature) e.byte(b);
+  e.word32(Number(BigInt.asIntN(32, table)));
+  e.word32(Number(BigInt.asIntN(32, table >> 32n)));
+  e.word32(0);
+  e.word32(0);
+  const entry = e.size;
+  lookUp(e, table);
+  chain(e, table);
+  e.resolve();
+  return { bytes: e.bytes.slice(0, e.size), entry };
+}

@@ -1,0 +1,68 @@
+/** amd64 as a Target: the only file of this folder that the rest of the engine imports. */
+import { debugOptions } from "../../debug.js";
+import type { MachineCode } from "../../machine/machine-code.js";
+import type { Target } from "../../machine/target.js";
+import type { Allocation, VCode } from "../../machine/vcode.js";
+import { cpuFeatures, cpuidRoutine, cpuidWords } from "./cpu-features.js";
+import { encodeFunction } from "./emit.js";
+import {
+  FaultRange,
+  FaultTable,
+  faultHandler,
+  handlerSignature,
+  handlerTableOffset,
+} from "./fault-handler.js";
+import { lower } from "./lower/lower.js";
+import { printListing, printMachineCode, printVCode } from "./print.js";
+import { registerFile } from "./registers.js";
+import {
+  compileSaved,
+  entryAdapter,
+  fixedStubs,
+  hostStub,
+  interruptSaved,
+  interruptSlot,
+  lazyStub,
+  slotCount,
+  slotThunk,
+} from "./trampoline.js";
+
+/** What machine code was made from, kept only when dumps of it are wanted: they show the instructions too. */
+const origins = new WeakMap<MachineCode, { code: VCode; allocation: Allocation }>();
+const keepsOrigins = debugOptions.dumps.has("asm") || debugOptions.dumps.has("all");
+
+function encode(code: VCode, allocation: Allocation): MachineCode {
+  const machine = encodeFunction(code, allocation);
+  if (keepsOrigins) origins.set(machine, { code, allocation });
+  return machine;
+}
+
+function printMachine(machine: MachineCode, base = 0): string {
+  const origin = origins.get(machine);
+  const listing = origin === undefined ? "" : printListing(origin.code, origin.allocation, base);
+  return listing + printMachineCode(machine, base);
+}
+
+export const amd64: Target = {
+  name: "amd64",
+  registers: registerFile,
+  lower,
+  encode,
+  printVCode,
+  printMachineCode: printMachine,
+  fixedStubs,
+  entryAdapter,
+  hostStub,
+  lazyStub,
+  slotThunk,
+  stubFrames: { compileSaved, interruptSaved, interruptSlot },
+  faults: {
+    handler: faultHandler,
+    signature: handlerSignature,
+    tableOffset: handlerTableOffset,
+    table: FaultTable,
+    range: FaultRange,
+  },
+  featureProbe: { words: cpuidWords, code: cpuidRoutine, read: cpuFeatures },
+  slotCount,
+};

@@ -1,0 +1,228 @@
+/**
+ * Memory operands: which address a load, store or record access has, and which loads may become the memory
+ * operand of their user.
+ *
+ * An address is base + index * scale + displacement with a signed 32-bit displacement. Linear memory's index is
+ * an i32 that was computed modulo 2^32, so a shift or sum in it may only move into the addressing mode when it
+ * can't overflow: `upperBound` finds that for what compilers write to index tables.
+ */
+import type { VReg } from "../../../machine/vcode.js";
+import { AliasClass, Op, Type } from "../../../ssa/ops.js";
+import { AddressBase, Amd64 } from "../instructions.js";
+import { type Lowering, noRegister } from "./lowering.js";
+
+const maxDisplacement = 0x7fffffff;
+
+// ---------------------------------------------------------------- linear memory
+
+/** The address of `v`, a load or store of linear memory that is being lowered or taken in by its user. */
+export function linearAddress(c: Lowering, v: number): void {
+  const index = c.a1[v]!;
+  const offset = c.lo[v]! >>> 0;
+  c.clearAddress();
+  c.addressFaults = c.options.guardPages;
+  c.addressSource = c.func.source[v]!;
+  c.base = c.reg(c.a0[v]!);
+  if (c.isConstant(index)) {
+    const sum = offset + (c.lo[index]! >>> 0);
+    if (sum <= maxDisplacement) {
+      c.displacement = sum;
+      return;
+    }
+  }
+  if (offset > maxDisplacement) {
+    c.index = largeIndex(c, index, offset);
+    return;
+  }
+  c.displacement = offset;
+  scaledIndex(c, index);
+}
+
+/** index + offset in a register, for an offset that isn't a displacement. */
+function largeIndex(c: Lowering, index: number, offset: number): VReg {
+  const sum = c.newInt();
+  c.row3(Amd64.add64_rr, sum, c.ownInteger(offset | 0), c.reg(index));
+  return sum;
+}
+
+/** Sets index and scale to an i32 value, taking in sums and shifts that don't wrap around. */
+function scaledIndex(c: Lowering, v: number): void {
+  v = c.resolve(v);
+  if (c.op[v] === Op.add && mayTakeIn(c, v) && c.isConstant(c.a1[v]!)) {
+    const addend = c.lo[c.a1[v]!]! >>> 0;
+    if (c.displacement + addend <= maxDisplacement && upperBound(c, c.a0[v]!, 4) + addend < 2 ** 32) {
+      c.displacement += addend;
+      v = c.resolve(c.a0[v]!);
+    }
+  }
+  if (c.op[v] === Op.shl && mayTakeIn(c, v)) {
+    const scale = shiftCount(c, v);
+    if (scale >= 1 && scale <= 3 && upperBound(c, c.a0[v]!, 4) * 2 ** scale < 2 ** 32) {
+      c.index = c.reg(c.a0[v]!);
+      c.scale = scale;
+      return;
+    }
+  }
+  c.index = c.reg(v);
+}
+
+/** Whether `v` is computed in this block for one user only, so that taking it in saves its instruction. */
+export function mayTakeIn(c: Lowering, v: number): boolean {
+  return c.uses[v] === 1 && c.blockOf[v] === c.block && c.vregOf[v] === -1;
+}
+
+/** The constant shift count of a shift, or -1. */
+export function shiftCount(c: Lowering, v: number): number {
+  const count = c.a1[v]!;
+  return c.isConstant(count) ? c.lo[count]! & (c.type[v] === Type.i32 ? 31 : 63) : -1;
+}
+
+/** An upper bound of an i32 value taken as unsigned; looks at most `depth` rows deep. */
+export function upperBound(c: Lowering, v: number, depth: number): number {
+  v = c.resolve(v);
+  const any = 2 ** 32 - 1;
+  if (c.type[v] !== Type.i32) return any;
+  if (c.isConstant(v)) return c.lo[v]! >>> 0;
+  const op = c.op[v]!;
+  if (op === Op.load8u) return 255;
+  if (op === Op.load16u) return 65535;
+  if (op >= Op.eqz && op <= Op.uge) return 1;
+  if (op >= Op.feq && op <= Op.fge) return 1;
+  if (depth === 0) return any;
+  switch (op) {
+    case Op.and:
+      return Math.min(upperBound(c, c.a0[v]!, depth - 1), upperBound(c, c.a1[v]!, depth - 1));
+    case Op.add:
+      return Math.min(any, wrapped(upperBound(c, c.a0[v]!, depth - 1) + upperBound(c, c.a1[v]!, depth - 1)));
+    case Op.shl: {
+      const count = shiftCount(c, v);
+      return count < 0 ? any : wrapped(upperBound(c, c.a0[v]!, depth - 1) * 2 ** count);
+    }
+    case Op.ushr: {
+      const count = shiftCount(c, v);
+      return count < 0 ? any : Math.floor(upperBound(c, c.a0[v]!, depth - 1) / 2 ** count);
+    }
+    case Op.urem: {
+      const divisor = c.a1[v]!;
+      return c.isConstant(divisor) && c.lo[divisor] !== 0 ? (c.lo[divisor]! >>> 0) - 1 : any;
+    }
+    default:
+      return any;
+  }
+}
+
+const wrapped = (bound: number): number => (bound < 2 ** 32 ? bound : 2 ** 32 - 1);
+
+// ---------------------------------------------------------------- the engine's records
+
+/** The address pointer + displacement; `pointer` may be an address computation, which is taken in. */
+export function recordAddress(c: Lowering, pointer: number, displacement: number): void {
+  c.clearAddress();
+  c.displacement = displacement;
+  pointer = c.resolve(pointer);
+  while (c.op[pointer] === Op.offset && isDisplacement(c.displacement + c.lo[pointer]!)) {
+    c.displacement += c.lo[pointer]!;
+    pointer = c.resolve(c.a0[pointer]!);
+  }
+  if (c.op[pointer] === Op.ctx) {
+    c.special = AddressBase.context;
+    return;
+  }
+  if (c.op[pointer] === Op.element && mayTakeIn(c, pointer) && c.lo[pointer]! <= 3) {
+    const index = c.a1[pointer]!;
+    const scale = c.lo[pointer]!;
+    c.base = c.reg(c.a0[pointer]!);
+    if (c.isConstant(index) && isDisplacement(c.displacement + (c.lo[index]! >>> 0) * 2 ** scale)) {
+      c.displacement += (c.lo[index]! >>> 0) << scale;
+      return;
+    }
+    c.index = c.reg(index);
+    c.scale = scale;
+    return;
+  }
+  c.base = c.reg(pointer);
+}
+
+export const isDisplacement = (n: number): boolean => n === (n | 0);
+
+// ---------------------------------------------------------------- loads as operands
+
+/**
+ * Makes the load `v` the memory operand of the row being lowered, if `v` is read there only and reads `bytes`
+ * bytes (a 64-bit value may be read in part). On success the address is set and `v` must be consumed.
+ */
+export function takeLoad(c: Lowering, v: number, bytes: 4 | 8 | 16): boolean {
+  if (c.shared !== 0) return false;
+  for (;;) {
+    if (c.uses[v] !== 1 || c.vregOf[v] !== -1 || c.blockOf[v] !== c.block) return false;
+    const op = c.op[v]!;
+    if (op === Op.wrap && bytes === 4) v = c.a0[v]!;
+    else if (op === Op.bitcast && bytes === 8) v = c.a0[v]!;
+    else if (op === Op.bitcast && bytes === 4) v = c.a0[v]!;
+    else break;
+  }
+  return takeAccess(c, v, bytes);
+}
+
+/** Bytes that a load or peek reads, if what it yields is what it reads; else 0. */
+function bytesRead(c: Lowering, v: number): number {
+  switch (c.op[v]) {
+    case Op.load:
+    case Op.peek:
+      return c.type[v] === Type.i32 || c.type[v] === Type.f32 ? 4 : c.type[v] === Type.v128 ? 16 : 8;
+    case Op.peek32:
+      return 4;
+    default:
+      return 0;
+  }
+}
+
+function takeAccess(c: Lowering, v: number, bytes: number): boolean {
+  const read = bytesRead(c, v);
+  if (read < bytes || (read > bytes && bytes !== 4)) return false;
+  if (!mayMoveDown(c, v)) return false;
+  takeAddress(c, v);
+  return true;
+}
+
+/** Marks the load or peek `v` as consumed and sets its address. */
+export function takeAddress(c: Lowering, v: number): void {
+  c.folded[v] = 1;
+  if (c.op[v] === Op.peek || c.op[v] === Op.peek32) recordAddress(c, c.a0[v]!, c.lo[v]!);
+  else linearAddress(c, v);
+}
+
+/**
+ * Takes in a load of part of a value (`load8u`...), op as given, for comparisons and extensions; see `takeLoad`.
+ */
+export function takePartialLoad(c: Lowering, v: number, op: Op): boolean {
+  if (c.op[v] !== op || c.shared !== 0 || !mayTakeIn(c, v) || !mayMoveDown(c, v)) return false;
+  takeAddress(c, v);
+  return true;
+}
+
+/** Whether what `v` (load or peek of this block) reads is the same at the row being lowered. */
+export function mayMoveDown(c: Lowering, v: number): boolean {
+  if (c.op[v] === Op.peek || c.op[v] === Op.peek32) {
+    if (c.hi[v] === AliasClass.invariant) return true;
+    if (c.hi[v] === AliasClass.volatile) return false;
+    if (c.hi[v] === AliasClass.record) return c.calls[v] === c.rootCalls;
+  }
+  return c.barriers[v] === c.rootBarriers;
+}
+
+/** Float constant or load `v` as memory operand. */
+export function takeFloatOperand(c: Lowering, v: number): boolean {
+  if (c.isConstant(v)) {
+    if (c.lo[v] === 0 && (c.type[v] === Type.f32 || c.hi[v] === 0)) return false;
+    c.constantAddress(v);
+    return true;
+  }
+  return takeLoad(c, v, c.type[v] === Type.f32 ? 4 : 8);
+}
+
+/** A register that holds the address found last. */
+export function addressInRegister(c: Lowering, to: VReg): void {
+  if (c.base !== noRegister && c.index === noRegister && c.displacement === 0) c.move(to, c.base);
+  else c.load1(Amd64.lea64, to);
+}

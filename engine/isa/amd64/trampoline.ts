@@ -1,0 +1,343 @@
+/**
+ * The routines between the host and Wasm: how a fiber is entered and left, and the stubs that Wasm code calls.
+ *
+ * All are position-independent but for the address of the context word in `enter`. While any of them runs on a
+ * fiber, r15 holds its context. Leaving means: `Context.wasmSp` and `Context.resumePc` are written, rsp becomes
+ * `Context.hostSp`, the host's callee-saved registers are popped, `ret`. Entering undoes that. Nothing but the six
+ * callee-saved registers and a return address lies on the host's stack meanwhile.
+ *
+ * What an unwinder needs: where the return address into Wasm code lies once a fiber has left.
+ *
+ *   status                 return address            and it is
+ *   hostCall, builtin      [wasmSp]                  the site of a call
+ *   compile                [wasmSp + compileSaved]   the site of a call; or of the entry adapter
+ *   interrupt              [wasmSp + interruptSaved] the site of an interrupt check
+ *   trap                   none: trapPc is the site  wasmSp is the trapping function's rsp: its caller's return
+ *                                                    address lies at wasmSp + frameSize (at wasmSp itself if the
+ *                                                    site's source is prologueSource: the frame isn't there yet)
+ *
+ * A return address that isn't in a module's code is the entry adapter's: the end of the stack.
+ *
+ * Source of the host's convention: System V ABI, AMD64 supplement, 3.2 (callee-saved rbx, rbp, r12 to r15).
+ */
+import type { FixedStubs, Signature } from "../../machine/target.js";
+import { builtins, Context, ExitStatus } from "../../runtime/layout.js";
+import { Type } from "../../ssa/ops.js";
+import { isFloatPlace, isStackPlace, type Place, signatureLayout, stackOffset } from "./abi.js";
+import { Encoder, inMemory } from "./encode.js";
+import { putWord32 } from "./encode-layout.js";
+import { Amd64 } from "./instructions.js";
+import {
+  calleeRegister,
+  contextRegister,
+  floatArguments,
+  instanceRegister,
+  intArguments,
+  r12,
+  r13,
+  r14,
+  r15,
+  rax,
+  rbp,
+  rbx,
+  rcx,
+  rdi,
+  rdx,
+  rsi,
+  rsp,
+  scratchFloat,
+} from "./registers.js";
+
+const hostSaved = [rbx, rbp, r12, r13, r14, r15];
+
+/** Integer registers that may hold something when a function without code is called, in the order of saving. */
+const compileInts = [...intArguments, instanceRegister, calleeRegister];
+/** Bytes between wasmSp and the return address after ExitStatus.compile. */
+export const compileSaved = 8 * compileInts.length + 16 * floatArguments.length;
+
+/** Bytes between wasmSp and the return address after ExitStatus.interrupt. */
+export const interruptSaved = 8 * 16 + 16 * 16;
+/** Where a register (0..15 integer, 32..47 float) lies then, from wasmSp: for stack maps that name registers. */
+export const interruptSlot = (register: number): number => (register < 16 ? 8 * register : 128 + 16 * (register - 32));
+
+class StubEncoder extends Encoder {
+  raw(...bytes: number[]): void {
+    for (const b of bytes) this.byte(b);
+  }
+  load(row: number, to: number, base: number, displacement: number): void {
+    this.setAddress(base, displacement);
+    this.emit(row, to, inMemory);
+  }
+  store(row: number, from: number, base: number, displacement: number): void {
+    this.setAddress(base, displacement);
+    this.emit(row, from, inMemory);
+  }
+  storeImmediate(row: number, value: number, base: number, displacement: number): void {
+    this.setAddress(base, displacement);
+    this.emit(row, 0, inMemory, value);
+  }
+  callThrough(base: number, displacement: number): void {
+    this.setAddress(base, displacement);
+    this.indirect(2);
+  }
+  jumpThrough(base: number, displacement: number): void {
+    this.setAddress(base, displacement);
+    this.indirect(4);
+  }
+
+  /** Back to the host, for good: the stack pointer is kept for whoever looks at the fiber. */
+  leave(status: ExitStatus): void {
+    this.storeImmediate(Amd64.mov32_mi, status, contextRegister, Context.status);
+    this.store(Amd64.mov64_mr, rsp, contextRegister, Context.wasmSp);
+    this.load(Amd64.mov64_rm, rsp, contextRegister, Context.hostSp);
+    for (let i = hostSaved.length - 1; i >= 0; i--) this.pop(hostSaved[i]!);
+    this.return();
+  }
+
+  /** Back to the host, to go on with what is emitted next, all registers but rsp and r15 lost. */
+  leaveAndResume(status: ExitStatus): void {
+    this.setRipRelative();
+    this.emit(Amd64.lea64, rax, inMemory);
+    const displacement = this.ripPosition;
+    this.store(Amd64.mov64_mr, rax, contextRegister, Context.resumePc);
+    this.leave(status);
+    putWord32(this.bytes, displacement, this.size - (displacement + 4));
+  }
+
+  finished(): Uint8Array {
+    return this.bytes.slice(0, this.size);
+  }
+}
+
+// ---------------------------------------------------------------- values between slots and places
+
+/** Slots that the types take. */
+function slotsOf(types: readonly Type[]): number {
+  let n = 0;
+  for (const type of types) n += type === Type.v128 ? 2 : 1;
+  return n;
+}
+
+/** 8-byte slots that a signature needs: its arguments' or its results', whichever are more. */
+export function slotCount(signature: Signature): number {
+  return Math.max(slotsOf(signature.params), slotsOf(signature.results));
+}
+
+const loadRow = (type: Type): number =>
+  type === Type.v128 ? Amd64.movups_rm : type === Type.f32 ? Amd64.movss_rm : Amd64.movsd_rm;
+const storeRow = (type: Type): number =>
+  type === Type.v128 ? Amd64.movups_mr : type === Type.f32 ? Amd64.movss_mr : Amd64.movsd_mr;
+
+/** Slots (at `slots`) -> places; stack places are relative to rsp + `area`. Stack ones first: they need a scratch. */
+function slotsToPlaces(e: StubEncoder, types: readonly Type[], places: readonly Place[], slots: number, area: number): void {
+  for (const onStack of [true, false]) {
+    let slot = 0;
+    for (let i = 0; i < types.length; i++) {
+      const type = types[i]!;
+      const place = places[i]!;
+      const offset = 8 * slot;
+      slot += type === Type.v128 ? 2 : 1;
+      if (isStackPlace(place) !== onStack) continue;
+      if (onStack) {
+        const vector = type === Type.v128;
+        e.load(vector ? Amd64.movups_rm : Amd64.movsd_rm, scratchFloat, slots, offset);
+        e.store(vector ? Amd64.movups_mr : Amd64.movsd_mr, scratchFloat, rsp, area + stackOffset(place));
+      } else if (isFloatPlace(place)) e.load(loadRow(type), place, slots, offset);
+      else e.load(type === Type.i32 ? Amd64.mov32_rm : Amd64.mov64_rm, place, slots, offset);
+    }
+  }
+}
+
+/** Places -> slots. An i32 fills its slot with zeros above; so does an f32 from the stack, not one from a register. */
+function placesToSlots(e: StubEncoder, types: readonly Type[], places: readonly Place[], slots: number, area: number): void {
+  let slot = 0;
+  for (let i = 0; i < types.length; i++) {
+    const type = types[i]!;
+    const place = places[i]!;
+    const offset = 8 * slot;
+    slot += type === Type.v128 ? 2 : 1;
+    if (isStackPlace(place)) {
+      e.load(loadRow(type === Type.i32 ? Type.f32 : type), scratchFloat, rsp, area + stackOffset(place));
+      e.store(type === Type.v128 ? Amd64.movups_mr : Amd64.movsd_mr, scratchFloat, slots, offset);
+    } else if (isFloatPlace(place)) e.store(storeRow(type), place, slots, offset);
+    else e.store(Amd64.mov64_mr, place, slots, offset);
+  }
+}
+
+// ---------------------------------------------------------------- stubs per signature or function
+
+/**
+ * Where `resumePc` points when a fiber is first entered, with wasmSp the 16-byte aligned top of its stack: calls
+ * [Context.entryCode] with the instance Context.entryEnv and arguments from the slots; leaves results in the slots,
+ * status `done` and wasmSp as it was.
+ */
+export function entryAdapter(signature: Signature): Uint8Array {
+  const e = new StubEncoder();
+  const layout = signatureLayout(signature);
+  const area = layout.stackBytes;
+  if (area !== 0) e.emit(Amd64.sub64_ri, 0, rsp, area);
+  e.load(Amd64.mov64_rm, rbp, contextRegister, Context.slots);
+  slotsToPlaces(e, signature.params, layout.params, rbp, 0);
+  e.load(Amd64.mov64_rm, instanceRegister, contextRegister, Context.entryEnv);
+  e.callThrough(contextRegister, Context.entryCode);
+  e.load(Amd64.mov64_rm, rbp, contextRegister, Context.slots);
+  placesToSlots(e, signature.results, layout.results, rbp, 0);
+  if (area !== 0) e.emit(Amd64.add64_ri, 0, rsp, area);
+  e.leave(ExitStatus.done);
+  return e.finished();
+}
+
+/** What the instance register points at, and its first word, by which TypeScript finds the object. */
+function storeEnvironment(e: StubEncoder): void {
+  e.store(Amd64.mov64_mr, instanceRegister, contextRegister, Context.env);
+  e.load(Amd64.mov32_rm, rbp, instanceRegister, 0);
+  e.store(Amd64.mov32_mr, rbp, contextRegister, Context.envIndex);
+}
+
+/** Arguments to slots, out with `status`, results from slots, back to the caller. */
+function exitForCall(e: StubEncoder, signature: Signature, status: ExitStatus): void {
+  const layout = signatureLayout(signature);
+  const returnAddress = 8;
+  storeEnvironment(e);
+  if (signature.params.length !== 0) e.load(Amd64.mov64_rm, rbp, contextRegister, Context.slots);
+  placesToSlots(e, signature.params, layout.params, rbp, returnAddress);
+  e.leaveAndResume(status);
+  if (signature.results.length !== 0) e.load(Amd64.mov64_rm, rbp, contextRegister, Context.slots);
+  slotsToPlaces(e, signature.results, layout.results, rbp, returnAddress);
+  e.return();
+}
+
+/** An import's code: called as a Wasm function, with the HostRecord as instance. */
+export function hostStub(signature: Signature): Uint8Array {
+  const e = new StubEncoder();
+  exitForCall(e, signature, ExitStatus.hostCall);
+  return e.finished();
+}
+
+/** What a call slot leads to while function `index` has no code. */
+export function lazyStub(index: number): Uint8Array {
+  const e = new StubEncoder();
+  e.storeImmediate(Amd64.mov32_mi, index, contextRegister, Context.callIndex);
+  e.jumpThrough(contextRegister, Context.compileStub);
+  return e.finished();
+}
+
+/** jmp [rip + displacement]; the displacement counts from the end of these bytes to the slot. */
+export function slotThunk(displacement: number): Uint8Array {
+  const e = new StubEncoder();
+  e.setRipRelative();
+  e.indirect(4);
+  putWord32(e.bytes, e.ripPosition, displacement);
+  return e.finished();
+}
+
+// ---------------------------------------------------------------- fixed stubs
+
+const builtinTypes = { i32: Type.i32, i64: Type.i64, ptr: Type.ptr } as const;
+
+function builtinStub(e: StubEncoder, number: number): void {
+  const b = builtins[number]!;
+  if (b.native) {
+    nativeBuiltin(e, b.name === "memoryMove" ? Context.memmove : Context.memset);
+    return;
+  }
+  const params = b.params.map((name) => builtinTypes[name]);
+  const results = b.result === null ? [] : [builtinTypes[b.result]];
+  e.storeImmediate(Amd64.mov32_mi, number, contextRegister, Context.callIndex);
+  exitForCall(e, { params, results }, ExitStatus.builtin);
+}
+
+/**
+ * A C function of three integers on the fiber's stack. rsp is 8 below a multiple of 16 here, and the C convention
+ * wants it aligned at a call. r15 is kept by callees. Its frames are small: the limit's reserve holds them.
+ */
+function nativeBuiltin(e: StubEncoder, pointer: number): void {
+  e.emit(Amd64.mov64_rr, rdi, rax);
+  e.emit(Amd64.mov64_rr, rsi, rdx);
+  e.emit(Amd64.mov64_rr, rdx, rcx);
+  e.emit(Amd64.sub64_ri, 0, rsp, 8);
+  e.callThrough(contextRegister, pointer);
+  e.emit(Amd64.add64_ri, 0, rsp, 8);
+  e.return();
+}
+
+function enterRoutine(e: StubEncoder, contextWord: bigint): void {
+  for (const r of hostSaved) e.push(r);
+  e.moveImmediate64(rax, Number(BigInt.asIntN(32, contextWord)), Number(BigInt.asIntN(32, contextWord >> 32n)));
+  e.load(Amd64.mov64_rm, contextRegister, rax, 0);
+  e.store(Amd64.mov64_mr, rsp, contextRegister, Context.hostSp);
+  e.load(Amd64.mov64_rm, rsp, contextRegister, Context.wasmSp);
+  e.jumpThrough(contextRegister, Context.resumePc);
+}
+
+/** Called by a trap exit: the return address is the site. Never resumed. */
+function trapRoutine(e: StubEncoder): void {
+  e.pop(rax);
+  e.store(Amd64.mov64_mr, rax, contextRegister, Context.trapPc);
+  e.storeImmediate(Amd64.mov64_mi, 0, contextRegister, Context.faultAddress);
+  e.leave(ExitStatus.trap);
+}
+
+/** Called by interrupt checks: keeps every register, the flags not. */
+function interruptRoutine(e: StubEncoder): void {
+  e.emit(Amd64.sub64_ri, 0, rsp, interruptSaved);
+  for (let r = 0; r < 16; r++) {
+    if (r !== rsp) e.store(Amd64.mov64_mr, r, rsp, interruptSlot(r));
+    e.store(Amd64.movups_mr, 32 + r, rsp, interruptSlot(32 + r));
+  }
+  e.leaveAndResume(ExitStatus.interrupt);
+  for (let r = 0; r < 16; r++) {
+    if (r !== rsp && r !== contextRegister) e.load(Amd64.mov64_rm, r, rsp, interruptSlot(r));
+    e.load(Amd64.movups_rm, 32 + r, rsp, interruptSlot(32 + r));
+  }
+  e.emit(Amd64.add64_ri, 0, rsp, interruptSaved);
+  e.return();
+}
+
+/**
+ * Jumped to by lazy stubs, callIndex set: keeps whatever may be an argument; goes on at Context.entryCode, which the
+ * host sets to the new code. References among the kept registers are in no stack map: the host mustn't sweep
+ * reference handles during this exit.
+ */
+function compileRoutine(e: StubEncoder): void {
+  e.emit(Amd64.sub64_ri, 0, rsp, compileSaved);
+  const floats = 8 * compileInts.length;
+  for (let k = 0; k < compileInts.length; k++) e.store(Amd64.mov64_mr, compileInts[k]!, rsp, 8 * k);
+  for (let k = 0; k < floatArguments.length; k++) {
+    e.store(Amd64.movups_mr, floatArguments[k]!, rsp, floats + 16 * k);
+  }
+  storeEnvironment(e);
+  e.leaveAndResume(ExitStatus.compile);
+  for (let k = 0; k < compileInts.length; k++) e.load(Amd64.mov64_rm, compileInts[k]!, rsp, 8 * k);
+  for (let k = 0; k < floatArguments.length; k++) {
+    e.load(Amd64.movups_rm, floatArguments[k]!, rsp, floats + 16 * k);
+  }
+  e.emit(Amd64.add64_ri, 0, rsp, compileSaved);
+  e.jumpThrough(contextRegister, Context.entryCode);
+}
+
+/** The routines that all modules share. `contextWord`: address of the word that holds the context's address. */
+export function fixedStubs(contextWord: bigint): FixedStubs {
+  const e = new StubEncoder();
+  const begin = (): number => {
+    while (e.size & 15) e.byte(0xcc);
+    return e.size;
+  };
+  const enter = begin();
+  enterRoutine(e, contextWord);
+  const trapStub = begin();
+  trapRoutine(e);
+  const interruptStub = begin();
+  interruptRoutine(e);
+  const compileStub = begin();
+  compileRoutine(e);
+  const faultExit = begin();
+  // The handler has written trapPc and faultAddress.
+  e.leave(ExitStatus.trap);
+  const builtinOffsets = builtins.map((_, number) => {
+    const offset = begin();
+    builtinStub(e, number);
+    return offset;
+  });
+  return { bytes: e.finished(), enter, trapStub, interruptStub, compileStub, faultExit, builtins: builtinOffsets };
+}

@@ -1,0 +1,110 @@
+/**
+ * The whole contract of an instruction set: everything above knows a target only by this.
+ *
+ * lower: SSA -> virtual code; (allocation is shared); encode: allocated code -> bytes. Stubs are the small
+ * routines between the host and Wasm that an instance of the engine emits once or once per signature.
+ */
+import type { SsaFunction } from "../ssa/function.js";
+import type { Type } from "../ssa/ops.js";
+import type { Allocation, RegisterFile, VCode } from "./vcode.js";
+import type { MachineCode } from "./machine-code.js";
+
+/** A signature in the SSA's types: what passes in registers and slots. */
+export interface Signature {
+  readonly params: readonly Type[];
+  readonly results: readonly Type[];
+}
+
+/** Optional instructions, by the names /proc/cpuinfo and CPUID use (bmi1, bmi2, lzcnt, popcnt, sse4_1, avx, avx2). */
+export type CpuFeatures = ReadonlySet<string>;
+
+export interface LowerOptions {
+  readonly features: CpuFeatures;
+  /** Guard pages: loads and stores of linear memory are recorded as access sites. */
+  readonly guardPages: boolean;
+  /** Signature of the module's type `index`. */
+  readonly signatureOf: (typeIndex: number) => Signature;
+  /** Signature of the function being lowered. */
+  readonly signature: Signature;
+}
+
+/** Addresses of the fixed routines, as offsets within `bytes`. See isa/NAME/trampoline.ts. */
+export interface FixedStubs {
+  readonly bytes: Uint8Array;
+  /** void enter(): takes the context's address from the word whose address was given. */
+  readonly enter: number;
+  /** Where `trap` exits are called, see Context.trapStub; likewise the others. */
+  readonly trapStub: number;
+  readonly interruptStub: number;
+  readonly compileStub: number;
+  /** Where the fault handler sends a faulting fiber. */
+  readonly faultExit: number;
+  /** Address of each builtin's routine, by number. */
+  readonly builtins: readonly number[];
+}
+
+/** Facts about the stubs that a stack walker needs; see isa/NAME/trampoline.ts. */
+export interface StubFrames {
+  /** Bytes from wasmSp to the return address after ExitStatus.compile and ExitStatus.interrupt. */
+  readonly compileSaved: number;
+  readonly interruptSaved: number;
+  /** Where a register lies from wasmSp after ExitStatus.interrupt. */
+  interruptSlot(register: number): number;
+}
+
+/** The fault handler's code and the layout of its tables; see isa/NAME/fault-handler.ts. */
+export interface FaultHandling {
+  handler(table: bigint): { bytes: Uint8Array; entry: number };
+  /** Bytes at entry - 32 by which other copies of the engine know a handler. */
+  readonly signature: Uint8Array;
+  /** Where the table's address lies, from the entry. */
+  readonly tableOffset: number;
+  readonly table: {
+    readonly count: number;
+    readonly lock: number;
+    readonly next: number;
+    readonly previousSegv: number;
+    readonly previousBus: number;
+    readonly ranges: number;
+    readonly pageSize: number;
+    readonly entriesPerPage: number;
+  };
+  readonly range: {
+    readonly start: number;
+    readonly end: number;
+    readonly sites: number;
+    readonly exit: number;
+    readonly size: number;
+  };
+}
+
+export interface Target {
+  readonly name: "amd64" | "arm64";
+  readonly registers: RegisterFile;
+  lower(func: SsaFunction, blockOrder: Int32Array, options: LowerOptions): VCode;
+  encode(code: VCode, allocation: Allocation, options: LowerOptions): MachineCode;
+  /** Virtual code as text, with locations when allocated. */
+  printVCode(code: VCode, allocation?: Allocation): string;
+  /** Machine code as text for dumps. */
+  printMachineCode(code: MachineCode, base?: number): string;
+
+  /** Routines that don't depend on a module. `contextWord`: address of the word that holds the context's address. */
+  fixedStubs(contextWord: bigint): FixedStubs;
+  /** TypeScript -> Wasm: continues at Context.resumePc when first entered; calls entryCode with arguments from the slots. */
+  entryAdapter(signature: Signature): Uint8Array;
+  /** Wasm -> host function: an import's code for a signature. */
+  hostStub(signature: Signature): Uint8Array;
+  /** What a function's call slot leads to at first: exits with ExitStatus.compile for function `index`. */
+  lazyStub(index: number): Uint8Array;
+  /**
+   * Jump through a call slot: the code address that function references and other instances hold for a function
+   * that has no code yet. `displacement` is from the end of these bytes to the slot.
+   */
+  slotThunk(displacement: number): Uint8Array;
+  readonly stubFrames: StubFrames;
+  readonly faults: FaultHandling;
+  /** A routine `void f()` that fills `words` 32-bit words at an address with what `cpuFeatures` reads. */
+  readonly featureProbe: { readonly words: number; code(buffer: bigint): Uint8Array; read(words: Uint32Array): CpuFeatures };
+  /** 8-byte slots that a signature's arguments, and results, take (v128: two). */
+  slotCount(signature: Signature): number;
+}

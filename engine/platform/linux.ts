@@ -1,0 +1,160 @@
+/**
+ * Linux through koffi: pages, the code mapping (one memfd, mapped executable for good and never mapped writable:
+ * bytes get in by write(2), which shares the page cache with the mapping), and the fault handler's installation.
+ *
+ * Sources: mmap(2), memfd_create(2), fallocate(2), madvise(2), sigaction(2), getauxval(3).
+ */
+import { readFileSync, writeSync } from "node:fs";
+import type { IKoffi } from "./koffi.js";
+import { UnsupportedPlatformError } from "./errors.js";
+import type { ExecutableMapping, Platform } from "./platform.js";
+
+const PROT_NONE = 0;
+const PROT_READ = 1;
+const PROT_WRITE = 2;
+const PROT_EXEC = 4;
+const MAP_SHARED = 0x01;
+const MAP_PRIVATE = 0x02;
+const MAP_FIXED = 0x10;
+const MAP_ANONYMOUS = 0x20;
+const MAP_NORESERVE = 0x4000;
+const MADV_DONTNEED = 4;
+const MADV_NOHUGEPAGE = 15;
+const MFD_CLOEXEC = 1;
+const FALLOC_FL_KEEP_SIZE = 1;
+const FALLOC_FL_PUNCH_HOLE = 2;
+const AT_MINSIGSTKSZ = 51;
+const SIGSEGV = 11;
+const SA_SIGINFO = 4;
+const SA_ONSTACK = 0x08000000;
+const MAP_FAILED = 2 ** 64 - 1;
+
+/** glibc's and musl's struct sigaction on 64-bit Linux: handler, 128 bytes of mask, flags, restorer. */
+const sigactionSize = 152;
+const sigactionFlags = 136;
+
+export function linuxPlatform(koffi: IKoffi): Platform {
+  const c = koffi.load(null);
+  const mmap = c.func("uintptr_t mmap(uintptr_t, size_t, int, int, int, int64_t)") as (
+    address: number,
+    size: number,
+    protection: number,
+    flags: number,
+    fd: number,
+    offset: number,
+  ) => number | bigint;
+  const munmap = c.func("int munmap(uintptr_t, size_t)");
+  const mprotect = c.func("int mprotect(uintptr_t, size_t, int)");
+  const madvise = c.func("int madvise(uintptr_t, size_t, int)");
+  const memfdCreate = c.func("int memfd_create(const char *, unsigned int)");
+  const ftruncate = c.func("int ftruncate(int, int64_t)");
+  const fallocate = c.func("int fallocate(int, int, int64_t, int64_t)");
+  const closeFile = c.func("int close(int)");
+  const getauxval = c.func("unsigned long getauxval(unsigned long)");
+  const sysconf = c.func("long sysconf(int)");
+  const sigaction = c.func("int sigaction(int, const void *, void *)");
+  const voidRoutine = koffi.proto("void", []);
+
+  const pageSize = Number(sysconf(30));
+
+  function map(address: number, size: number, protection: number, flags: number, fd = -1, offset = 0): number {
+    const result = Number(mmap(address, size, protection, flags, fd, offset));
+    if (result === MAP_FAILED || result < 0) {
+      if (protection & PROT_EXEC) {
+        throw new UnsupportedPlatformError(
+          "executable-memory-denied",
+          "Backplane compiles WebAssembly to native code, and this system denies executable memory to the " +
+            "process; allow it (seccomp, SELinux execmem, noexec policies) or use Node's own WebAssembly.",
+        );
+      }
+      throw new RangeError(`out of address space: the system refused a mapping of ${size} bytes`);
+    }
+    return result;
+  }
+
+  function currentFaultHandler(): { address: number; flags: number } {
+    const old = new ArrayBuffer(sigactionSize);
+    sigaction(SIGSEGV, null, new Uint8Array(old));
+    const words = new DataView(old);
+    return { address: Number(words.getBigUint64(0, true)), flags: words.getInt32(sigactionFlags, true) };
+  }
+
+  return {
+    name: "linux",
+    pageSize,
+    signalFrameSize: Math.max(Number(getauxval(AT_MINSIGSTKSZ)), 2048),
+    allocate(size) {
+      const address = map(0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE);
+      madvise(address, size, MADV_NOHUGEPAGE);
+      return address;
+    },
+    protect(address, size) {
+      if (mprotect(address, size, PROT_NONE) !== 0) throw new Error(`mprotect of ${size} bytes failed`);
+    },
+    free(address, size) {
+      munmap(address, size);
+    },
+    release(address, size) {
+      madvise(address, size, MADV_DONTNEED);
+    },
+    mapCode(codeSize, dataSize): ExecutableMapping {
+      const fd = Number(memfdCreate("backplane-code", MFD_CLOEXEC));
+      if (fd < 0 || ftruncate(fd, codeSize) !== 0) {
+        throw new UnsupportedPlatformError(
+          "executable-memory-denied",
+          "Backplane needs memfd_create for its code memory, and the kernel refused it (Linux 3.17 or later is needed).",
+        );
+      }
+      const address = map(0, codeSize + dataSize, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE);
+      map(address, codeSize, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED, fd, 0);
+      map(
+        address + codeSize,
+        dataSize,
+        PROT_READ | PROT_WRITE,
+        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED,
+      );
+      const finalizer = new FinalizationRegistry<number>((file) => void closeFile(file));
+      const mapping: ExecutableMapping = {
+        address,
+        size: codeSize,
+        write(offset, bytes) {
+          let done = 0;
+          while (done < bytes.length) done += writeSync(fd, bytes, done, bytes.length - done, offset + done);
+        },
+        discard(offset, size) {
+          fallocate(fd, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, offset, size);
+        },
+      };
+      finalizer.register(mapping, fd);
+      return mapping;
+    },
+    view: (address, size) => koffi.view(BigInt(address), size),
+    addressOf: (buffer) => Number(koffi.address(buffer)),
+    routine: (address) => koffi.decode(BigInt(address), voidRoutine) as () => void,
+    symbol: (name) => Number(koffi.address(c.symbol(name))),
+    addressMap() {
+      let text: string;
+      try {
+        text = readFileSync("/proc/self/maps", "latin1");
+      } catch {
+        return null;
+      }
+      return text
+        .split("\n")
+        .filter((line) => line !== "")
+        .map((line) => {
+          const [range, protection] = line.split(" ", 2) as [string, string];
+          const [start, end] = range.split("-") as [string, string];
+          return { start: Number.parseInt(start, 16), end: Number.parseInt(end, 16), protection };
+        });
+    },
+    installFaultHandler(handlerAddress) {
+      const action = new ArrayBuffer(sigactionSize);
+      const words = new DataView(action);
+      words.setBigUint64(0, BigInt(handlerAddress), true);
+      words.setInt32(sigactionFlags, SA_SIGINFO | SA_ONSTACK, true);
+      if (sigaction(SIGSEGV, new Uint8Array(action), null) !== 0) throw new Error("sigaction(SIGSEGV) failed");
+    },
+    currentFaultHandler,
+  };
+}

@@ -1,0 +1,46 @@
+/**
+ * What the runtime needs of the operating system. One file per system implements it; addresses are numbers
+ * (user space has at most 2^47, well below 2^53).
+ */
+export interface ExecutableMapping {
+  /** Where code runs: mapped readable and executable for good. */
+  readonly address: number;
+  readonly size: number;
+  /** Writes bytes. The memory is never mapped writable (W^X). */
+  write(offset: number, bytes: Uint8Array): void;
+  /** Gives the pages within a range back; their contents are lost. Page-aligned. */
+  discard(offset: number, size: number): void;
+}
+
+export interface Platform {
+  readonly name: string;
+  readonly pageSize: number;
+  /** Least size of a signal frame that the kernel pushes (AT_MINSIGSTKSZ). */
+  readonly signalFrameSize: number;
+  /** Reads and writes, zeroed, given by the system when touched. */
+  allocate(size: number): number;
+  /** Makes a range inaccessible. */
+  protect(address: number, size: number): void;
+  free(address: number, size: number): void;
+  /** Gives the memory of a range back; it reads as zeros afterwards. */
+  release(address: number, size: number): void;
+  /**
+   * One executable mapping of `codeSize`, followed without a gap by `dataSize` bytes that are readable and writable
+   * only.
+   */
+  mapCode(codeSize: number, dataSize: number): ExecutableMapping;
+  /** The bytes at an address, shared with native code. Never detach or outlive the mapping. */
+  view(address: number, size: number): ArrayBuffer;
+  /** The address of an ArrayBuffer's bytes. */
+  addressOf(buffer: ArrayBufferLike): number;
+  /** A routine `void f()` at an address as a function. */
+  routine(address: number): () => void;
+  /** Address of a C library's function. */
+  symbol(name: string): number;
+  /** The address ranges of this process with their protection, ascending; null where unknown. */
+  addressMap(): { start: number; end: number; protection: string }[] | null;
+  /** Installs a handler for memory faults; returns the previous one (see isa/NAME/fault-handler.ts). */
+  installFaultHandler(handlerAddress: number): void;
+  /** The installed fault handler's address and its flags, for chaining. */
+  currentFaultHandler(): { address: number; flags: number };
+}

@@ -1,0 +1,180 @@
+/**
+ * The code memory of a thread: one executable mapping, cut into page-aligned segments, followed by the call
+ * slots that code reaches relative to itself.
+ *
+ * A segment belongs to the engine for good (stubs) or to a module's code, and is given back when the module
+ * is collected. Code that has run is never patched; new code becomes reachable by a store into a call slot. One
+ * bit per code byte marks the access sites that the fault handler may turn into traps.
+ */
+import type { ExecutableMapping, Platform } from "../platform/index.js";
+import type { FunctionCode } from "./module-code.js";
+
+const slotsShare = 1 / 16;
+const sizesToTry = [1 << 30, 1 << 28, 1 << 26];
+
+/** A page-aligned piece of the arena and the functions in it, ascending by address. */
+export class Segment {
+  used = 0;
+  readonly functions: FunctionCode[] = [];
+  constructor(
+    readonly arena: CodeArena,
+    readonly offset: number,
+    readonly size: number,
+  ) {}
+
+  get address(): number {
+    return this.arena.codeBase + this.offset;
+  }
+  get free(): number {
+    return this.size - this.used;
+  }
+
+  /** Copies bytes in, 32-byte aligned; returns their address. There must be room (see `fits`). */
+  add(bytes: Uint8Array): number {
+    const at = this.used;
+    this.arena.mapping.write(this.offset + at, bytes);
+    this.used = alignUp(at + bytes.length, codeAlignment);
+    return this.address + at;
+  }
+
+  fits(size: number): boolean {
+    return size <= this.free;
+  }
+}
+
+export const codeAlignment = 32;
+export const alignUp = (n: number, to: number): number => Math.ceil(n / to) * to;
+
+export class CodeArena {
+  readonly mapping: ExecutableMapping;
+  readonly codeBase: number;
+  readonly codeSize: number;
+  readonly slotsBase: number;
+  /** The call slots: code addresses. */
+  readonly slots: BigUint64Array;
+  /** One bit per code byte. */
+  readonly siteBitmap: Uint8Array;
+  readonly siteBitmapAddress: number;
+  /** Live segments, ascending by offset. */
+  private readonly segments: Segment[] = [];
+  /** Free runs of slots: [start, count] pairs given back by collected modules. */
+  private readonly freeSlots: { start: number; count: number }[] = [];
+  private slotsUsed = 0;
+  private permanent: Segment | undefined;
+
+  constructor(readonly platform: Platform) {
+    this.mapping = mapLargest(platform);
+    this.codeBase = this.mapping.address;
+    this.codeSize = this.mapping.size;
+    const slotBytes = this.codeSize * slotsShare;
+    this.slotsBase = this.codeBase + this.codeSize;
+    this.slots = new BigUint64Array(platform.view(this.slotsBase, slotBytes));
+    this.siteBitmapAddress = platform.allocate(this.codeSize / 8);
+    this.siteBitmap = new Uint8Array(platform.view(this.siteBitmapAddress, this.codeSize / 8));
+  }
+
+  /** Puts stubs in that live as long as the thread. Returns their address. */
+  addPermanent(bytes: Uint8Array): number {
+    if (this.permanent === undefined || !this.permanent.fits(bytes.length)) {
+      this.permanent = this.allocateSegment(Math.max(bytes.length, 1 << 16));
+    }
+    return this.permanent.add(bytes);
+  }
+
+  /** A new segment of at least `size` bytes. Errors: RangeError when the arena is full. */
+  allocateSegment(size: number): Segment {
+    const wanted = alignUp(size, this.platform.pageSize);
+    let offset = 0;
+    let at = 0;
+    for (; at < this.segments.length; at++) {
+      const s = this.segments[at]!;
+      if (s.offset - offset >= wanted) break;
+      offset = s.offset + s.size;
+    }
+    if (offset + wanted > this.codeSize) {
+      throw new RangeError(`out of code memory: ${wanted} bytes wanted of an arena of ${this.codeSize}`);
+    }
+    const segment = new Segment(this, offset, wanted);
+    this.segments.splice(at, 0, segment);
+    return segment;
+  }
+
+  freeSegment(segment: Segment): void {
+    const at = this.segments.indexOf(segment);
+    if (at < 0) return;
+    this.segments.splice(at, 1);
+    this.siteBitmap.fill(0, segment.offset >> 3, (segment.offset + segment.size) >> 3);
+    this.mapping.discard(segment.offset, segment.size);
+  }
+
+  /** Reserves `count` neighbouring call slots; returns the first's number. */
+  allocateSlots(count: number): number {
+    const at = this.freeSlots.findIndex((run) => run.count >= count);
+    if (at >= 0) {
+      const run = this.freeSlots[at]!;
+      const start = run.start;
+      if (run.count === count) this.freeSlots.splice(at, 1);
+      else this.freeSlots[at] = { start: start + count, count: run.count - count };
+      return start;
+    }
+    const start = this.slotsUsed;
+    if (start + count > this.slots.length) throw new RangeError(`out of call slots: ${count} wanted`);
+    this.slotsUsed += count;
+    return start;
+  }
+
+  releaseSlots(start: number, count: number): void {
+    if (count > 0) this.freeSlots.push({ start, count });
+  }
+
+  slotAddress(slot: number): number {
+    return this.slotsBase + slot * 8;
+  }
+
+  markAccessSite(address: number): void {
+    const offset = address - this.codeBase;
+    this.siteBitmap[offset >> 3]! |= 1 << (offset & 7);
+  }
+
+  /** The function whose code holds an address, or undefined (a stub, or not ours). */
+  find(address: number): FunctionCode | undefined {
+    const segment = this.findSegment(address - this.codeBase);
+    if (segment === undefined) return undefined;
+    const functions = segment.functions;
+    let low = 0;
+    let high = functions.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (functions[middle]!.address <= address) low = middle + 1;
+      else high = middle;
+    }
+    const found = functions[low - 1];
+    return found !== undefined && address < found.address + found.code.codeSize ? found : undefined;
+  }
+
+  private findSegment(offset: number): Segment | undefined {
+    if (offset < 0 || offset >= this.codeSize) return undefined;
+    let low = 0;
+    let high = this.segments.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.segments[middle]!.offset <= offset) low = middle + 1;
+      else high = middle;
+    }
+    const found = this.segments[low - 1];
+    return found !== undefined && offset < found.offset + found.size ? found : undefined;
+  }
+}
+
+function mapLargest(platform: Platform): ExecutableMapping {
+  let refusal: unknown;
+  for (const size of sizesToTry) {
+    try {
+      return platform.mapCode(size, size * slotsShare);
+    } catch (error) {
+      refusal = error;
+      if (!(error instanceof RangeError)) break;
+    }
+  }
+  throw refusal;
+}

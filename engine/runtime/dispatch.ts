@@ -1,0 +1,137 @@
+/**
+ * The dispatch loop: enters native code, and serves what it comes back for.
+ *
+ * Nothing of the host's stack is held while TypeScript runs here, so a host function may call back into the
+ * plugin (on a fiber of its own), throw, or let its caller be parked.
+ */
+import { Context, ExitStatus, builtinNumber } from "./layout.js";
+import type { Engine } from "./engine.js";
+import type { Fiber } from "./fiber.js";
+import type { HostFunction } from "./host-function.js";
+import type { Instance } from "./instance.js";
+import { routineTrap, trapError } from "./stack-trace.js";
+import { setWord64 } from "./words.js";
+
+/** A promise that a host function returned and that its parked caller waits for. */
+export interface Parked {
+  readonly host: HostFunction;
+  readonly promise: PromiseLike<unknown>;
+}
+
+const statusWord = Context.status >> 2;
+const callIndexWord = Context.callIndex >> 2;
+const envIndexWord = Context.envIndex >> 2;
+
+/**
+ * Runs a fiber until its call ends (returns undefined; results are in the slots) or a host function's promise
+ * parks it. Errors: what a trap or a host function throws; the fiber is of no use then.
+ */
+export function run(engine: Engine, fiber: Fiber): Parked | undefined {
+  const { words } = fiber;
+  const { contextWord } = engine;
+  for (;;) {
+    contextWord[0] = fiber.contextLo;
+    contextWord[1] = fiber.contextHi;
+    engine.enter();
+    switch (words[statusWord]) {
+      case ExitStatus.done:
+        return undefined;
+      case ExitStatus.hostCall: {
+        const parked = callHost(engine, fiber, words[envIndexWord]);
+        if (parked !== undefined) return parked;
+        break;
+      }
+      case ExitStatus.builtin:
+        callBuiltin(engine, fiber, words[callIndexWord], words[envIndexWord]);
+        break;
+      case ExitStatus.compile: {
+        const instance = fiber.group!.environments[words[envIndexWord]] as Instance;
+        setWord64(words, Context.entryCode, instance.ensureCompiled(words[callIndexWord]));
+        break;
+      }
+      case ExitStatus.interrupt:
+        engine.interrupted(fiber);
+        break;
+      default:
+        throw trapError(engine, fiber);
+    }
+  }
+}
+
+function callHost(engine: Engine, fiber: Fiber, index: number): Parked | undefined {
+  const group = fiber.group!;
+  const host = group.environments[index] as HostFunction;
+  const result = host.invoke(fiber, group);
+  if (host.suspending && result instanceof Promise) {
+    host.requireParkable(fiber);
+    return { host, promise: result };
+  }
+  finishHostCall(engine, fiber, host, result);
+  return undefined;
+}
+
+/** Converts a host function's result; the fiber can be entered again then. */
+export function finishHostCall(engine: Engine, fiber: Fiber, host: HostFunction, result: unknown): void {
+  // The host may have linked instances: the group, and the signatures in use, may have grown.
+  const group = fiber.group!;
+  group.sweepIfDue();
+  fiber.ensureSlots(engine.signatures.slotCount);
+  host.complete(fiber, group, result);
+}
+
+const unsigned = (fiber: Fiber, slot: number): number => fiber.i32[slot * 2] >>> 0;
+const wordOfSlot = (fiber: Fiber, slot: number): number =>
+  (fiber.i32[slot * 2] >>> 0) + (fiber.i32[slot * 2 + 1] >>> 0) * 2 ** 32;
+
+/** Routines by Builtin number: arguments and result in the slots. */
+const routines: ((engine: Engine, fiber: Fiber, instance: Instance) => void)[] = [];
+const {
+  memoryGrow,
+  memorySize,
+  memoryInit,
+  dataDrop,
+  tableInit,
+  elemDrop,
+  tableCopy,
+  tableGrow,
+  tableFill,
+} = builtinNumber;
+
+routines[memoryGrow] = (_engine, fiber, instance) => {
+  fiber.i32[0] = instance.memory!.tryGrow(unsigned(fiber, 0));
+};
+routines[memorySize] = (_engine, fiber, instance) => {
+  fiber.i32[0] = instance.memory!.pages;
+};
+routines[memoryInit] = (engine, fiber, instance) => {
+  const [segment, to, from, count] = [0, 1, 2, 3].map((slot) => unsigned(fiber, slot));
+  if (!instance.memoryInit(segment, to, from, count)) throw routineTrap(engine, fiber, "memoryOutOfBounds");
+};
+routines[dataDrop] = (_engine, fiber, instance) => instance.dropData(unsigned(fiber, 0));
+routines[tableInit] = (engine, fiber, instance) => {
+  const [table, segment, to, from, count] = [0, 1, 2, 3, 4].map((slot) => unsigned(fiber, slot));
+  if (!instance.tableInit(table, segment, to, from, count)) {
+    throw routineTrap(engine, fiber, "elementSegmentOutOfBounds");
+  }
+};
+routines[elemDrop] = (_engine, fiber, instance) => instance.dropElements(unsigned(fiber, 0));
+routines[tableCopy] = (engine, fiber, instance) => {
+  const [target, source, to, from, count] = [0, 1, 2, 3, 4].map((slot) => unsigned(fiber, slot));
+  if (!instance.tableCopy(target, source, to, from, count)) {
+    throw routineTrap(engine, fiber, "tableOutOfBounds");
+  }
+};
+routines[tableGrow] = (_engine, fiber, instance) => {
+  const table = instance.tables[unsigned(fiber, 0)];
+  fiber.i32[0] = table.grow(unsigned(fiber, 2), wordOfSlot(fiber, 1));
+};
+routines[tableFill] = (engine, fiber, instance) => {
+  const [table, start, , count] = [0, 1, 2, 3].map((slot) => unsigned(fiber, slot));
+  if (!instance.tableFill(table, start, wordOfSlot(fiber, 2), count)) {
+    throw routineTrap(engine, fiber, "tableOutOfBounds");
+  }
+};
+
+function callBuiltin(engine: Engine, fiber: Fiber, number: number, envIndex: number): void {
+  routines[number](engine, fiber, fiber.group!.environments[envIndex] as Instance);
+}

@@ -1,0 +1,122 @@
+/**
+ * The engine of one thread: code memory, stubs, signatures, fibers. Made when first needed, once a thread.
+ */
+import { amd64 } from "../isa/amd64/index.js";
+import type { CpuFeatures, FixedStubs, Target } from "../machine/target.js";
+import type { Effort } from "../pipeline.js";
+import { createPlatform, nodeWebAssembly, type Platform, UnsupportedPlatformError } from "../platform/index.js";
+import { CodeArena } from "./code-arena.js";
+import { installFaultHandling } from "./fault-handling.js";
+import { type Fiber, FiberPool } from "./fiber.js";
+import { Context, FunctionRecord } from "./layout.js";
+import { SignatureTable } from "./signatures.js";
+import { setWord64 } from "./words.js";
+
+/** How modules are compiled and run. */
+export interface EngineOptions {
+  /** How out-of-bounds accesses are found. Default: guard pages where they can be proved, else explicit checks. */
+  readonly bounds: "guard" | "explicit";
+  /** `lazy`: a function when first called. `ahead`: all of them by `new Module`. */
+  readonly compile: "lazy" | "ahead";
+  readonly effort: Effort;
+  /** Compile checks of the interrupt word into loop headers and function entries. */
+  readonly interrupts: boolean;
+  /** Whether vector instructions validate. They can't be compiled yet. */
+  readonly vectors: boolean;
+}
+
+const stackSize = 1 << 20;
+
+export class Engine {
+  readonly target: Target = amd64;
+  readonly features: CpuFeatures;
+  readonly arena: CodeArena;
+  readonly stubs: FixedStubs;
+  readonly signatures: SignatureTable;
+  readonly fibers: FiberPool;
+  /** Two 32-bit halves: the address of the context that `enter` continues with. */
+  readonly contextWord = new Int32Array(new ArrayBuffer(16));
+  /** Continues the fiber whose context's address is in `contextWord`, until it exits. */
+  readonly enter: () => void;
+  /** Address of the record that stands for a null funcref: no signature matches it. */
+  readonly nullFunctionAddress: number;
+  /** Whether guard pages surround memories here. */
+  readonly guardPages: boolean;
+  private readonly nullFunction = new ArrayBuffer(FunctionRecord.size);
+
+  constructor(readonly platform: Platform) {
+    this.arena = new CodeArena(platform);
+    const { target, arena } = this;
+    this.features = detectFeatures(target, platform, arena);
+    this.stubs = target.fixedStubs(BigInt(platform.addressOf(this.contextWord.buffer)));
+    const base = arena.addPermanent(this.stubs.bytes);
+    this.enter = platform.routine(base + this.stubs.enter);
+    this.nullFunctionAddress = platform.addressOf(this.nullFunction);
+    this.signatures = new SignatureTable(target, arena);
+    this.fibers = new FiberPool(this, this.contextTemplate(base), stackSize);
+    this.guardPages =
+      provesGuardPages(platform) && installFaultHandling(target, platform, arena, base + this.stubs.faultExit);
+  }
+
+  /** A fiber found the interrupt word set. */
+  interrupted(fiber: Fiber): void {
+    fiber.words[Context.interrupt >> 2] = 0;
+  }
+
+  private contextTemplate(base: number): ArrayBuffer {
+    const template = new ArrayBuffer(Context.size);
+    const words = new Int32Array(template);
+    const { stubs, platform } = this;
+    setWord64(words, Context.nullFuncref, this.nullFunctionAddress);
+    setWord64(words, Context.trapStub, base + stubs.trapStub);
+    setWord64(words, Context.interruptStub, base + stubs.interruptStub);
+    setWord64(words, Context.compileStub, base + stubs.compileStub);
+    setWord64(words, Context.memmove, platform.symbol("memmove"));
+    setWord64(words, Context.memset, platform.symbol("memset"));
+    stubs.builtins.forEach((offset, i) => setWord64(words, Context.builtins + 8 * i, base + offset));
+    return template;
+  }
+}
+
+let engine: Engine | undefined;
+
+/** This thread's engine. Errors: UnsupportedPlatformError. */
+export function threadEngine(): Engine {
+  engine ??= new Engine(createPlatform());
+  return engine;
+}
+
+/** Errors: UnsupportedPlatformError without the instructions that all emitted code may use. */
+function detectFeatures(target: Target, platform: Platform, arena: CodeArena): CpuFeatures {
+  const { words, code, read } = target.featureProbe;
+  const answers = new Uint32Array(new ArrayBuffer(words * 4));
+  platform.routine(arena.addPermanent(code(BigInt(platform.addressOf(answers.buffer)))))();
+  const features = read(answers);
+  if (!features.has("sse4_1")) {
+    throw new UnsupportedPlatformError("processor", "Backplane needs a processor with SSE4.1; this one lacks it.");
+  }
+  return features;
+}
+
+/** What guard-page code relies on: any 32-bit index plus any 32-bit static offset stays within it. */
+const reservation = 2 ** 33;
+
+/**
+ * Looks a probe memory up in the address map: everything from its end to 8 GiB from its base must be mapped and
+ * inaccessible.
+ */
+function provesGuardPages(platform: Platform): boolean {
+  const { Memory } = nodeWebAssembly();
+  const probe = new Memory({ initial: 1, maximum: 2 });
+  const base = platform.addressOf(probe.buffer);
+  const accessible = base + probe.buffer.byteLength;
+  let covered = accessible;
+  for (const { start, end, protection } of platform.addressMap() ?? []) {
+    if (end <= covered) continue;
+    if (start > covered) break;
+    if (!protection.startsWith("---")) return false;
+    covered = end;
+    if (covered >= base + reservation) return true;
+  }
+  return false;
+}

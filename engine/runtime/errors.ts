@@ -1,0 +1,78 @@
+/**
+ * The JS API's error classes. They behave as the language's own native errors do (callable without `new`, name
+ * and message on the prototype), which a class can't.
+ *
+ * Source: WebAssembly JavaScript Interface, "Error objects"; ECMA-262, "NativeError object structure".
+ */
+import type { TrapKind } from "../ssa/ops.js";
+
+export interface WasmError extends Error {}
+export interface WasmErrorConstructor extends ErrorConstructor {
+  new (message?: string, options?: ErrorOptions): WasmError;
+  (message?: string, options?: ErrorOptions): WasmError;
+  readonly prototype: WasmError;
+}
+
+function nativeError(name: string): WasmErrorConstructor {
+  const constructor = {
+    [name]: function (this: unknown, message?: unknown, options?: ErrorOptions): Error {
+      const target = new.target ?? constructor;
+      const error = Reflect.construct(Error, message === undefined ? [] : [message, options], target) as Error;
+      if (new.target === undefined) Error.captureStackTrace(error, constructor);
+      return error;
+    },
+  }[name] as unknown as WasmErrorConstructor;
+  Object.setPrototypeOf(constructor, Error);
+  Object.defineProperty(constructor, "length", { value: 1, configurable: true });
+  const prototype = Object.create(Error.prototype, {
+    constructor: { value: constructor, writable: true, configurable: true },
+    name: { value: name, writable: true, configurable: true },
+    message: { value: "", writable: true, configurable: true },
+  }) as Error;
+  Object.defineProperty(constructor, "prototype", {
+    value: prototype,
+    writable: false,
+    enumerable: false,
+    configurable: false,
+  });
+  return constructor;
+}
+
+export const CompileError: WasmErrorConstructor = nativeError("CompileError");
+export const LinkError: WasmErrorConstructor = nativeError("LinkError");
+export const RuntimeError: WasmErrorConstructor = nativeError("RuntimeError");
+/** JavaScript Promise Integration's: a promise could not park its caller. */
+export const SuspendError: WasmErrorConstructor = nativeError("SuspendError");
+
+/** One Wasm function that was active at a trap, innermost first. */
+export interface WasmFrame {
+  /** `wasm://wasm/NAME-HASH` */
+  readonly url: string;
+  /** From the name section, or undefined. */
+  readonly functionName: string | undefined;
+  readonly functionIndex: number;
+  /** Byte offset in the module, or -1. */
+  readonly byteOffset: number;
+}
+
+/** What a RuntimeError (or RangeError) thrown by a trap knows beyond its message. */
+export interface Trap {
+  readonly kind: keyof typeof TrapKind;
+  readonly frames: readonly WasmFrame[];
+}
+
+const traps = new WeakMap<object, Trap>();
+
+/**
+ * The trap an error stems from, or undefined.
+ *
+ * @example
+ * try { instance.exports.run(); } catch (error) { console.log(trapOf(error)?.kind); } // "integerDivideByZero"
+ */
+export function trapOf(error: unknown): Trap | undefined {
+  return typeof error === "object" && error !== null ? traps.get(error) : undefined;
+}
+
+export function recordTrap(error: object, trap: Trap): void {
+  traps.set(error, trap);
+}

@@ -1,0 +1,132 @@
+/**
+ * Fibers: a stack of our own with a guard region, an execution context, and the slots through which arguments
+ * and results pass between TypeScript and native code.
+ *
+ * A fiber is taken from the pool for each call from JavaScript and given back when the call ends, by returning
+ * or by being abandoned (a trap, an exception). What lies on its stack is meaningless then.
+ */
+import type { Engine } from "./engine.js";
+import { Context } from "./layout.js";
+import type { LinkGroup } from "./link-group.js";
+import { setWord64, word64 } from "./words.js";
+
+/** Inaccessible bytes below each stack. */
+const guardSize = 1 << 16;
+/** Left below the stack limit for what doesn't check it: stubs, the C library, and a signal's handler. */
+const reserveSize = 1 << 14;
+
+/** What every context of a thread has in common: addresses of stubs and routines, by offset. */
+export type ContextTemplate = ArrayBuffer;
+
+export class Fiber {
+  readonly context = new ArrayBuffer(Context.size);
+  /** The context as 32-bit words; index = offset / 4. */
+  readonly words: Int32Array;
+  readonly contextAddress: number;
+  /** `contextAddress` in halves, as the context word takes it. */
+  readonly contextLo: number;
+  readonly contextHi: number;
+
+  /** Views of the slots: 8 bytes a slot. */
+  i32!: Int32Array;
+  i64!: BigInt64Array;
+  u64!: BigUint64Array;
+  f32!: Float32Array;
+  f64!: Float64Array;
+  slotCount = 0;
+
+  /** Address of the null function's record. */
+  readonly nullFunction: number;
+  readonly stackTop: number;
+  /** The stack's bytes, from stackBase on. */
+  readonly stack: DataView;
+
+  /** The group whose code runs on it, for stack maps and dispatch; undefined in the pool. */
+  group: LinkGroup | undefined = undefined;
+  /** True when it was entered by a promising call and so may be parked. */
+  promising = false;
+
+  /** The exported function's object that was called, where stack traces of errors begin. */
+  // biome-ignore lint/complexity/noBannedTypes: any exported function
+  entry: Function | undefined = undefined;
+
+  constructor(
+    readonly engine: Engine,
+    template: ContextTemplate,
+    readonly stackBase: number,
+    readonly stackSize: number,
+    slotCount: number,
+  ) {
+    this.words = new Int32Array(this.context);
+    this.words.set(new Int32Array(template));
+    const platform = engine.platform;
+    this.contextAddress = platform.addressOf(this.context);
+    this.contextLo = this.contextAddress | 0;
+    this.contextHi = Math.floor(this.contextAddress / 2 ** 32);
+    this.nullFunction = word64(this.words, Context.nullFuncref);
+    this.stackTop = stackBase + stackSize;
+    this.stack = new DataView(platform.view(stackBase, stackSize));
+    setWord64(this.words, Context.stackLimit, stackBase + guardSize + reserveSize + platform.signalFrameSize);
+    this.ensureSlots(slotCount);
+  }
+
+  /** Makes room for `count` slots, keeping what is in them. */
+  ensureSlots(count: number): void {
+    if (count <= this.slotCount) return;
+    const bytes = new ArrayBuffer(count * 8);
+    if (this.slotCount > 0) new Int32Array(bytes).set(this.i32);
+    this.i32 = new Int32Array(bytes);
+    this.i64 = new BigInt64Array(bytes);
+    this.u64 = new BigUint64Array(bytes);
+    this.f32 = new Float32Array(bytes);
+    this.f64 = new Float64Array(bytes);
+    this.slotCount = count;
+    setWord64(this.words, Context.slots, this.engine.platform.addressOf(bytes));
+  }
+
+  /** The 64-bit word of the stack at an address; undefined outside of it. */
+  stackWord(address: number): number | undefined {
+    const offset = address - this.stackBase;
+    if (offset < guardSize || offset + 8 > this.stackSize) return undefined;
+    return this.stack.getUint32(offset, true) + this.stack.getUint32(offset + 4, true) * 2 ** 32;
+  }
+}
+
+/** Fibers that wait for a call. Beyond a few, their stacks' memory goes back to the system. */
+export class FiberPool {
+  private readonly idle: Fiber[] = [];
+  /** Pooled fibers that keep the memory of their stacks. */
+  private readonly warmCount = 4;
+  private readonly idleLimit = 1024;
+
+  constructor(
+    private readonly engine: Engine,
+    private readonly template: ContextTemplate,
+    readonly stackSize: number,
+  ) {}
+
+  acquire(slotCount: number): Fiber {
+    const fiber = this.idle.pop();
+    if (fiber === undefined) return this.create(slotCount);
+    fiber.ensureSlots(slotCount);
+    return fiber;
+  }
+
+  release(fiber: Fiber): void {
+    fiber.group = undefined;
+    fiber.promising = false;
+    fiber.entry = undefined;
+    if (this.idle.length >= this.idleLimit) {
+      this.engine.platform.free(fiber.stackBase, fiber.stackSize);
+      return;
+    }
+    if (this.idle.length >= this.warmCount) this.engine.platform.release(fiber.stackBase, fiber.stackSize);
+    this.idle.push(fiber);
+  }
+
+  private create(slotCount: number): Fiber {
+    const base = this.engine.platform.allocate(this.stackSize);
+    this.engine.platform.protect(base, guardSize);
+    return new Fiber(this.engine, this.template, base, this.stackSize, slotCount);
+  }
+}

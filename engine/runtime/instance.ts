@@ -1,0 +1,298 @@
+/**
+ * Instances: a module's state in one native record (imports, tables, globals, function records), and the
+ * routines that exits ask TypeScript for.
+ *
+ * Source: core specification 2.0, "Execution / Modules / Instantiation".
+ */
+import { type ConstExpr, ELEMENT_NULL, globalOfElement, ValType } from "../wasm/index.js";
+import { FunctionReference } from "./function.js";
+import { Global } from "./global.js";
+import { FunctionRecord, ImportSlot, Instance as Head } from "./layout.js";
+import { LinkGroup } from "./link-group.js";
+import { Memory } from "./memory.js";
+import type { Module } from "./module.js";
+import { RuntimeError } from "./errors.js";
+import { Table } from "./table.js";
+import { setWord64 } from "./words.js";
+
+/** What the imports resolved to, each list in the order of the module's imports of that kind; types already checked. */
+export interface ResolvedImports {
+  readonly functions: readonly FunctionReference[];
+  readonly tables: readonly Table[];
+  readonly memories: readonly Memory[];
+  readonly globals: readonly Global[];
+}
+
+/** A function defined in an instance. */
+export class WasmFunction extends FunctionReference {
+  constructor(
+    readonly instance: Instance,
+    readonly index: number,
+    recordOffset: number,
+  ) {
+    const { engine } = instance.module;
+    super(
+      engine,
+      instance.module.functionSignature(index),
+      instance.words,
+      recordOffset >> 2,
+      instance.ownGroup,
+      instance.address + recordOffset,
+    );
+  }
+
+  override get objectName(): string {
+    return String(this.index);
+  }
+
+  protected override prepare(): void {
+    this.instance.ensureCompiled(this.index);
+  }
+}
+
+export class Instance {
+  readonly ownGroup = new LinkGroup();
+  readonly words: Int32Array;
+  readonly address: number;
+  readonly memory: Memory | undefined;
+  readonly tables: readonly Table[];
+  readonly globals: readonly Global[];
+  private readonly importedFunctions: readonly FunctionReference[];
+  private readonly ownFunctions = new Map<number, WasmFunction>();
+  private readonly droppedData: Uint8Array;
+  private readonly droppedElements: Uint8Array;
+
+  /**
+   * Allocates everything and links it; `initialize` copies the segments, then the caller runs the start function.
+   */
+  constructor(
+    readonly module: Module,
+    imports: ResolvedImports,
+  ) {
+    const { engine, layout, module: wasm } = module;
+    this.words = new Int32Array(Math.ceil(layout.size / 16) * 4);
+    this.address = engine.platform.addressOf(this.words.buffer);
+    this.importedFunctions = imports.functions;
+    this.droppedData = new Uint8Array(wasm.data.length);
+    this.droppedElements = new Uint8Array(wasm.elements.length);
+    this.ownGroup.instances.push(this);
+    this.ownGroup.addEnvironment(this);
+
+    this.linkFunctions();
+    const memories = wasm.memories.map((type, i) =>
+      i < wasm.importedMemoryCount ? imports.memories[i] : Memory.create(engine, type.minimum, type.maximum),
+    );
+    this.memory = memories[0];
+    this.linkMemory();
+    this.tables = wasm.tables.map((type, i) =>
+      i < wasm.importedTableCount
+        ? imports.tables[i]
+        : new Table(engine, type.element, type.minimum, type.maximum),
+    );
+    for (let i = 0; i < this.tables.length; i++) this.linkTable(i);
+    this.globals = this.createGlobals(imports.globals);
+  }
+
+  get linkGroup(): LinkGroup {
+    return this.ownGroup.root();
+  }
+
+  setEnvironmentIndex(index: number): void {
+    this.words[Head.index >> 2] = index;
+  }
+
+  /** The function with an index in the module, imported or own; own ones must be referenced somewhere. */
+  function(index: number): FunctionReference {
+    if (index < this.importedFunctions.length) return this.importedFunctions[index];
+    let own = this.ownFunctions.get(index);
+    if (own === undefined) {
+      own = new WasmFunction(this, index, this.recordOffset(index));
+      this.ownFunctions.set(index, own);
+    }
+    return own;
+  }
+
+  /** The own function whose record is at an address, or undefined. */
+  functionWithRecord(address: number): FunctionReference | undefined {
+    const offset = address - this.address - this.module.layout.functionRecords;
+    if (offset < 0 || address - this.address >= this.module.layout.size) return undefined;
+    const firstOwn = this.firstOwnReference;
+    return this.function(this.module.referencedFunctions[firstOwn + offset / FunctionRecord.size]);
+  }
+
+  /** Compiles a function if need be, and lets references to it lead to its code. Returns the code's address. */
+  ensureCompiled(index: number): number {
+    const { module } = this;
+    const known = module.code.function(index);
+    const address = known === undefined ? module.ensureCompiled(index) : known.address;
+    const record = module.layout.functionRecord(index);
+    if (record >= 0) setWord64(this.words, record + FunctionRecord.code, address);
+    return address;
+  }
+
+  /** Copies active segments in order. Errors: RuntimeError where one doesn't fit; what was copied before stays. */
+  initialize(): void {
+    const { module: wasm } = this.module;
+    wasm.elements.forEach((segment, i) => {
+      if (segment.mode === "active") {
+        const offset = this.evaluate(segment.offset!).lo >>> 0;
+        if (!this.tableInit(segment.tableIndex, i, offset, 0, segment.items.length)) {
+          throw new RuntimeError(`table initializer ${i}: table index is out of bounds`);
+        }
+      }
+      if (segment.mode !== "passive") this.droppedElements[i] = 1;
+    });
+    wasm.data.forEach((segment, i) => {
+      if (segment.mode !== "active") return;
+      const offset = this.evaluate(segment.offset!).lo >>> 0;
+      if (!this.memoryInit(i, offset, 0, segment.end - segment.start)) {
+        throw new RuntimeError(`data segment ${i} is out of bounds: memory access out of bounds`);
+      }
+      this.droppedData[i] = 1;
+    });
+  }
+
+  // ---------------------------------------------------------------- routines; false means out of bounds
+
+  memoryInit(segment: number, destination: number, source: number, length: number): boolean {
+    const { start, end } = this.module.module.data[segment];
+    const size = this.droppedData[segment] ? 0 : end - start;
+    const view = this.memory!.view;
+    if (source + length > size || destination + length > view.length) return false;
+    view.set(this.module.module.bytes.subarray(start + source, start + source + length), destination);
+    return true;
+  }
+
+  dropData(segment: number): void {
+    this.droppedData[segment] = 1;
+  }
+
+  dropElements(segment: number): void {
+    this.droppedElements[segment] = 1;
+  }
+
+  tableInit(table: number, segment: number, destination: number, source: number, length: number): boolean {
+    const { items } = this.module.module.elements[segment];
+    const size = this.droppedElements[segment] ? 0 : items.length;
+    const target = this.tables[table];
+    if (source + length > size || destination + length > target.length) return false;
+    for (let i = 0; i < length; i++) target.setWord(destination + i, this.elementWord(table, items[source + i]));
+    return true;
+  }
+
+  tableCopy(to: number, from: number, destination: number, source: number, length: number): boolean {
+    const target = this.tables[to];
+    const origin = this.tables[from];
+    if (source + length > origin.length || destination + length > target.length) return false;
+    target.copyFrom(origin, destination, source, length);
+    return true;
+  }
+
+  tableFill(table: number, start: number, word: number, length: number): boolean {
+    const target = this.tables[table];
+    if (start + length > target.length) return false;
+    target.fillWords(start, start + length, word);
+    return true;
+  }
+
+  // ---------------------------------------------------------------- linking
+
+  private get firstOwnReference(): number {
+    const { referencedFunctions, module: wasm } = this.module;
+    let first = 0;
+    while (referencedFunctions[first] < wasm.importedFunctionCount) first++;
+    return first;
+  }
+
+  private recordOffset(index: number): number {
+    const offset = this.module.layout.functionRecord(index);
+    if (offset < 0) throw new Error(`function ${index} has no record: nothing in the module refers to it`);
+    return offset;
+  }
+
+  private linkFunctions(): void {
+    const { layout, code, engine, referencedFunctions, module: wasm } = this.module;
+    const { words } = this;
+    this.importedFunctions.forEach((reference, i) => {
+      LinkGroup.join(this.ownGroup, reference.linkGroup);
+      const slot = layout.importSlot(i);
+      reference.copyTarget(words, slot + ImportSlot.code);
+      setWord64(words, slot + ImportSlot.record, reference.address);
+    });
+    for (let i = this.firstOwnReference; i < referencedFunctions.length; i++) {
+      const index = referencedFunctions[i];
+      const record = layout.functionRecord(index);
+      setWord64(words, record + FunctionRecord.code, code.entryAddress(index));
+      setWord64(words, record + FunctionRecord.env, this.address);
+      words[(record + FunctionRecord.signature) >> 2] = engine.signatures.of(
+        wasm.types[wasm.functionTypes[index]],
+      ).number;
+    }
+  }
+
+  private linkMemory(): void {
+    if (this.memory === undefined) return;
+    setWord64(this.words, Head.memoryRecord, this.memory.recordAddress);
+    setWord64(this.words, Head.memoryBase, this.memory.base);
+  }
+
+  private linkTable(index: number): void {
+    const table = this.tables[index];
+    LinkGroup.join(this.ownGroup, table.linkGroup);
+    setWord64(this.words, this.module.layout.table(index), table.recordAddress);
+  }
+
+  private createGlobals(imported: readonly Global[]): Global[] {
+    const { layout, engine, module: wasm } = this.module;
+    const globals: Global[] = [];
+    wasm.globals.forEach((type, i) => {
+      const offset = layout.global(i);
+      if (type.init === null) {
+        const global = imported[i];
+        if (type.type === ValType.funcref || type.type === ValType.externref) {
+          LinkGroup.join(this.ownGroup, global.linkGroup);
+        }
+        setWord64(this.words, offset, global.cellAddress);
+        globals.push(global);
+        return;
+      }
+      const global = new Global(
+        engine,
+        type,
+        this.words.buffer as ArrayBuffer,
+        offset,
+        this.ownGroup,
+        this.address,
+      );
+      globals.push(global);
+      this.initializeGlobal(global, type.init, globals);
+    });
+    return globals;
+  }
+
+  private initializeGlobal(global: Global, init: ConstExpr, globals: readonly Global[]): void {
+    if (init.op === "global.get") {
+      global.copyFrom(globals[init.index]);
+      return;
+    }
+    if (init.op === "ref.func") global.word = this.function(init.index).address;
+    else if (init.op === "ref.null") {
+      global.word = init.refType === ValType.funcref ? this.module.engine.nullFunctionAddress : 0;
+    } else global.setBits(init.lo, init.hi, init.upperLo, init.upperHi);
+  }
+
+  /** The value of an i32 offset expression. */
+  private evaluate(expr: ConstExpr): { lo: number } {
+    if (expr.op === "global.get") return { lo: this.globals[expr.index].word | 0 };
+    return expr;
+  }
+
+  private elementWord(table: number, item: number): number {
+    if (item >= 0) {
+      if (item < this.importedFunctions.length) return this.importedFunctions[item].address;
+      return this.address + this.recordOffset(item);
+    }
+    if (item === ELEMENT_NULL) return this.tables[table].nullWord;
+    return this.globals[globalOfElement(item)].word;
+  }
+}

@@ -1,0 +1,131 @@
+/**
+ * The native code of one module on one thread: a call slot per function defined in it, the thunk that a slot
+ * leads to before the function is compiled, and the functions compiled so far.
+ *
+ * It must not refer to the Module object: the arena finds it by address as long as the module lives, and the
+ * module's collection is what frees it.
+ */
+import type { MachineCode } from "../machine/machine-code.js";
+import { RelocationKind, SiteKind } from "../machine/machine-code.js";
+import type { Target } from "../machine/target.js";
+import { alignUp, codeAlignment, type CodeArena, type Segment } from "./code-arena.js";
+import type { FrameNames } from "./stack-trace.js";
+
+/** A compiled function in place. */
+export interface FunctionCode {
+  readonly module: ModuleCode;
+  /** In the module, imports counted. */
+  readonly index: number;
+  readonly address: number;
+  readonly code: Omit<MachineCode, "bytes"> & { readonly bytes?: undefined };
+}
+
+const thunkStride = 32;
+const smallestSegment = 1 << 14;
+const largestSegment = 1 << 20;
+
+export class ModuleCode {
+  private readonly firstSlot: number;
+  private readonly thunks: Segment | undefined;
+  private readonly segments: Segment[] = [];
+  /** By defined-function number; undefined until compiled. */
+  private readonly functions: (FunctionCode | undefined)[];
+  private nextSegmentSize = smallestSegment;
+  codeBytes = 0;
+
+  constructor(
+    private readonly arena: CodeArena,
+    target: Target,
+    readonly importedCount: number,
+    readonly definedCount: number,
+    private readonly signatureNumbers: ArrayLike<number>,
+    /** For stack traces: of the module, not the module itself. */
+    readonly names: FrameNames,
+  ) {
+    this.firstSlot = arena.allocateSlots(definedCount);
+    this.functions = new Array<undefined>(definedCount).fill(undefined);
+    if (definedCount > 0) this.thunks = this.writeThunks(target);
+  }
+
+  /** Where references to a function point: its code, or the thunk that goes through its call slot. */
+  entryAddress(index: number): number {
+    const compiled = this.functions[index - this.importedCount];
+    return compiled?.address ?? this.thunks!.address + (index - this.importedCount) * thunkStride;
+  }
+
+  isCompiled(index: number): boolean {
+    return this.functions[index - this.importedCount] !== undefined;
+  }
+
+  function(index: number): FunctionCode | undefined {
+    return this.functions[index - this.importedCount];
+  }
+
+  /** Puts a function's code in place and lets calls reach it. Returns its address. */
+  link(index: number, code: MachineCode): number {
+    const { bytes, ...rest } = code;
+    const segment = this.segmentFor(bytes.length);
+    const address = segment.address + segment.used;
+    segment.add(this.relocated(code, address));
+    for (let i = 0; i < code.siteOffset.length; i++) {
+      if (code.siteKind[i] === SiteKind.access) this.arena.markAccessSite(address + code.siteOffset[i]!);
+    }
+    const linked: FunctionCode = { module: this, index, address, code: rest };
+    segment.functions.push(linked);
+    const defined = index - this.importedCount;
+    this.functions[defined] = linked;
+    this.codeBytes += bytes.length;
+    this.arena.slots[this.firstSlot + defined] = BigInt(address);
+    return address;
+  }
+
+  /** Gives everything back. Nothing may run or refer to the code any more. */
+  free(): void {
+    for (const segment of this.segments) this.arena.freeSegment(segment);
+    if (this.thunks !== undefined) this.arena.freeSegment(this.thunks);
+    this.arena.releaseSlots(this.firstSlot, this.definedCount);
+  }
+
+  private relocated(code: MachineCode, address: number): Uint8Array {
+    const bytes = code.bytes;
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    for (let i = 0; i < code.relocationOffset.length; i++) {
+      const offset = code.relocationOffset[i]!;
+      const symbol = code.relocationSymbol[i]!;
+      const value =
+        code.relocationKind[i] === RelocationKind.callSlot
+          ? this.arena.slotAddress(this.firstSlot + symbol - this.importedCount) - (address + offset + 4)
+          : this.signatureNumbers[symbol]!;
+      view.setInt32(offset, value, true);
+    }
+    return bytes;
+  }
+
+  private segmentFor(size: number): Segment {
+    const last = this.segments.at(-1);
+    if (last?.fits(size)) return last;
+    const segment = this.arena.allocateSegment(Math.max(size, this.nextSegmentSize));
+    this.nextSegmentSize = Math.min(this.nextSegmentSize * 2, largestSegment);
+    this.segments.push(segment);
+    return segment;
+  }
+
+  /** For each function: at its stride a jump through the call slot, then the lazy stub that the slot holds at first. */
+  private writeThunks(target: Target): Segment {
+    const thunkSize = target.slotThunk(0).length;
+    const stubOffset = alignUp(thunkSize, 8);
+    const segment = this.arena.allocateSegment(this.definedCount * thunkStride + codeAlignment);
+    const bytes = new Uint8Array(this.definedCount * thunkStride);
+    for (let i = 0; i < this.definedCount; i++) {
+      const at = i * thunkStride;
+      const address = segment.address + at;
+      bytes.set(target.slotThunk(this.arena.slotAddress(this.firstSlot + i) - (address + thunkSize)), at);
+      const stub = target.lazyStub(this.importedCount + i);
+      if (stubOffset + stub.length > thunkStride) throw new RangeError("lazy stub too long for its thunk");
+      bytes.set(stub, at + stubOffset);
+      this.arena.slots[this.firstSlot + i] = BigInt(address + stubOffset);
+    }
+    segment.add(bytes);
+    return segment;
+  }
+}

@@ -1,0 +1,135 @@
+/**
+ * A module: decoded, validated, and compiled function by function when first called (or ahead on request).
+ *
+ * Instances share its code. Its collection gives the code memory back.
+ */
+import { compileFunction, type CompileUnit } from "../pipeline.js";
+import { timeStage } from "../debug.js";
+import {
+  decodeModule,
+  declaredFunctions,
+  type FuncType,
+  readNames,
+  validateModule,
+  type WasmModule,
+  WasmFormatError,
+} from "../wasm/index.js";
+import type { Engine, EngineOptions } from "./engine.js";
+import { CompileError } from "./errors.js";
+import { InstanceLayout } from "./layout.js";
+import { ModuleCode } from "./module-code.js";
+import type { CanonicalSignature } from "./signatures.js";
+import type { FrameNames } from "./stack-trace.js";
+
+const codeFinalizer = new FinalizationRegistry<ModuleCode>((code) => code.free());
+
+export class Module implements CompileUnit {
+  readonly layout: InstanceLayout;
+  readonly code: ModuleCode;
+  /** By type index. */
+  readonly signatures: readonly CanonicalSignature[];
+  /** Own and imported functions that can become references, ascending. */
+  readonly referencedFunctions: Int32Array;
+
+  private constructor(
+    readonly engine: Engine,
+    readonly module: WasmModule,
+    readonly options: EngineOptions,
+  ) {
+    this.signatures = module.types.map((type) => engine.signatures.of(type));
+    const referenced = declaredFunctions(module);
+    if (module.start >= 0) referenced[module.start] = 1;
+    this.referencedFunctions = indicesOf(referenced);
+    this.layout = new InstanceLayout({
+      importedFunctionCount: module.importedFunctionCount,
+      functionCount: module.functionTypes.length,
+      tableCount: module.tables.length,
+      importedGlobalCount: module.importedGlobalCount,
+      globalCount: module.globals.length,
+      referencedFunctions: this.referencedFunctions,
+    });
+    this.code = new ModuleCode(
+      engine.arena,
+      engine.target,
+      module.importedFunctionCount,
+      module.bodies.length,
+      Int32Array.from(this.signatures, (s) => s.number),
+      frameNames(module),
+    );
+    codeFinalizer.register(this, this.code);
+  }
+
+  /** Decodes and validates. The bytes are kept and must not change. Errors: CompileError. */
+  static compile(engine: Engine, bytes: Uint8Array, options: EngineOptions): Module {
+    const module = checkedModule(bytes, options);
+    const compiled = new Module(engine, module, options);
+    if (options.compile === "ahead") compiled.compileAll();
+    return compiled;
+  }
+
+  functionType(index: number): FuncType {
+    return this.module.types[this.module.functionTypes[index]];
+  }
+
+  functionSignature(index: number): CanonicalSignature {
+    return this.signatures[this.module.functionTypes[index]];
+  }
+
+  /** The address of a function's code, compiling it if need be. */
+  ensureCompiled(index: number): number {
+    const known = this.code.function(index);
+    if (known !== undefined) return known.address;
+    const { target, features } = this.engine;
+    const { bounds, interrupts, effort } = this.options;
+    const code = compileFunction(this, index, { target, features, bounds, interrupts, effort });
+    return timeStage("link", () => this.code.link(index, code));
+  }
+
+  compileAll(): void {
+    const first = this.module.importedFunctionCount;
+    for (let i = 0; i < this.module.bodies.length; i++) this.ensureCompiled(first + i);
+  }
+}
+
+/** Errors: CompileError with the decoder's or validator's error as cause. */
+export function checkedModule(bytes: Uint8Array, options: { readonly vectors: boolean }): WasmModule {
+  try {
+    const module = timeStage("decode", () => decodeModule(bytes));
+    timeStage("validate", () => validateModule(module, { simd: options.vectors }));
+    return module;
+  } catch (error) {
+    if (error instanceof WasmFormatError) throw new CompileError(error.message, { cause: error });
+    throw error;
+  }
+}
+
+function indicesOf(marks: Uint8Array): Int32Array {
+  const indices: number[] = [];
+  for (let i = 0; i < marks.length; i++) if (marks[i] !== 0) indices.push(i);
+  return Int32Array.from(indices);
+}
+
+/** FNV-1a, 32 bits: tells modules apart in stack lines as V8's hash does. */
+function hashOf(bytes: Uint8Array): string {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < bytes.length; i++) hash = Math.imul(hash ^ bytes[i], 0x01000193);
+  return (hash >>> 0).toString(16).padStart(8, "0");
+}
+
+function frameNames(module: WasmModule): FrameNames {
+  let names: ReturnType<typeof readNames> | undefined;
+  const section = (): ReturnType<typeof readNames> => (names ??= readNames(module));
+  let url: string | undefined;
+  return {
+    get url() {
+      if (url === undefined) {
+        const name = section().moduleName;
+        const hash = hashOf(module.bytes);
+        url = `wasm://wasm/${name === undefined ? hash : `${name}-${hash}`}`;
+      }
+      return url;
+    },
+    functionName: (index) => section().functionName(index),
+    functionStart: (index) => module.bodies[index - module.importedFunctionCount].codeStart,
+  };
+}

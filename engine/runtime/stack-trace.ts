@@ -1,0 +1,185 @@
+/**
+ * Walks the Wasm frames of a stopped fiber: for stack traces, and for the handles that frames still hold.
+ *
+ * Frames have no frame pointer. From an address in a function's code the arena finds the function and its
+ * constant frame size; the return address above the frame leads to the caller, until an address is in no
+ * function: the entry adapter.
+ */
+import { prologueSource } from "../machine/machine-code.js";
+import { TrapKind, trapNames } from "../ssa/ops.js";
+import type { Engine } from "./engine.js";
+import { RuntimeError, recordTrap, type WasmFrame } from "./errors.js";
+import type { Fiber } from "./fiber.js";
+import { Context, ExitStatus } from "./layout.js";
+import type { LinkGroup } from "./link-group.js";
+import type { FunctionCode } from "./module-code.js";
+import { word64 } from "./words.js";
+
+/** What stack lines say of a module. */
+export interface FrameNames {
+  /** As in V8's: `wasm://wasm/NAME-HASH` or `wasm://wasm/HASH`. */
+  readonly url: string;
+  functionName(index: number): string | undefined;
+  /** Byte offset of a function's first instruction. */
+  functionStart(index: number): number;
+}
+
+/** Number of a site by its offset in a function, or -1. */
+function findSite(offsets: Int32Array, offset: number): number {
+  let low = 0;
+  let high = offsets.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (offsets[middle]! < offset) low = middle + 1;
+    else high = middle;
+  }
+  return low < offsets.length && offsets[low] === offset ? low : -1;
+}
+
+/** Where a fiber stopped: the address within the innermost function, and rsp in its body. */
+function start(engine: Engine, fiber: Fiber): { pc: number; sp: number } | undefined {
+  const sp = word64(fiber.words, Context.wasmSp);
+  switch (fiber.words[Context.status >> 2]) {
+    case ExitStatus.trap:
+      return { pc: word64(fiber.words, Context.trapPc), sp };
+    case ExitStatus.interrupt:
+      return returnTo(fiber, sp + engine.target.stubFrames.interruptSaved);
+    case ExitStatus.compile:
+      return returnTo(fiber, sp + engine.target.stubFrames.compileSaved);
+    case ExitStatus.hostCall:
+    case ExitStatus.builtin:
+      return returnTo(fiber, sp);
+    default:
+      return undefined;
+  }
+}
+
+function returnTo(fiber: Fiber, at: number): { pc: number; sp: number } | undefined {
+  const pc = fiber.stackWord(at);
+  return pc === undefined ? undefined : { pc, sp: at + 8 };
+}
+
+/**
+ * Calls `visit` for each frame, innermost first, with the number of the site it stopped at and rsp in its body,
+ * until it returns false.
+ */
+function walk(
+  engine: Engine,
+  fiber: Fiber,
+  visit: (code: FunctionCode, site: number, sp: number) => boolean,
+): void {
+  const at = start(engine, fiber);
+  if (at === undefined) return;
+  let { pc, sp } = at;
+  for (let depth = 0; ; depth++) {
+    // A return address may be one past the function's last instruction.
+    let code = engine.arena.find(pc - 1);
+    if (code === undefined || (depth === 0 && findSite(code.code.siteOffset, pc - code.address) < 0)) {
+      code = engine.arena.find(pc);
+    }
+    if (code === undefined) return;
+    const site = findSite(code.code.siteOffset, pc - code.address);
+    if (!visit(code, site, sp)) return;
+    const inPrologue = site >= 0 && code.code.siteSource[site] === prologueSource;
+    const returnAt = inPrologue ? sp : sp + code.code.frameSize;
+    const next = fiber.stackWord(returnAt);
+    if (next === undefined) return;
+    pc = next;
+    sp = returnAt + 8;
+  }
+}
+
+/** Tells a sweep which handles the frames of a stopped fiber hold. */
+export function markStack(fiber: Fiber, group: LinkGroup): void {
+  const { stubFrames } = fiber.engine.target;
+  walk(fiber.engine, fiber, ({ code }, site, sp) => {
+    const map = site < 0 ? -1 : code.siteMap[site]!;
+    if (map < 0) return true;
+    for (let i = code.mapStart[map]!; i < code.mapStart[map + 1]!; i++) {
+      const word = code.mapWord[i]!;
+      // Only an interrupt check has references in registers; its stub put them below the frame.
+      const at =
+        word >= 0 ? sp + word : sp - 8 - stubFrames.interruptSaved + stubFrames.interruptSlot(-1 - word);
+      group.mark(fiber.stackWord(at)!);
+    }
+    return true;
+  });
+}
+
+const messages: Record<keyof typeof TrapKind, string> = {
+  unreachable: "unreachable",
+  memoryOutOfBounds: "memory access out of bounds",
+  tableOutOfBounds: "table index is out of bounds",
+  indirectCallToNull: "null function or function signature mismatch",
+  signatureMismatch: "null function or function signature mismatch",
+  integerDivideByZero: "divide by zero",
+  integerOverflow: "divide result unrepresentable",
+  invalidConversion: "float unrepresentable in integer range",
+  undefinedElement: "table index is out of bounds",
+  stackOverflow: "Maximum call stack size exceeded",
+  interrupt: "interrupted",
+  elementSegmentOutOfBounds: "table index is out of bounds",
+};
+
+/** The error for a fiber that stopped with a trap, with the Wasm frames in its stack. */
+export function trapError(engine: Engine, fiber: Fiber): Error {
+  let kind: keyof typeof TrapKind | undefined;
+  const frames: WasmFrame[] = [];
+  const limit = Error.stackTraceLimit ?? 10;
+  walk(engine, fiber, (code, site, _sp) => {
+    if (kind === undefined && site >= 0) kind = trapNames[code.code.siteTrap[site]!];
+    frames.push(frameOf(code, site));
+    return frames.length < limit;
+  });
+  if (kind === undefined) {
+    throw new Error(`a trap at 0x${word64(fiber.words, Context.trapPc).toString(16)} is at no recorded site`);
+  }
+  return makeTrap(fiber, kind, frames);
+}
+
+/** The error for a trap that a routine served by TypeScript raises (an out-of-bounds table.init, say). */
+export function routineTrap(engine: Engine, fiber: Fiber, kind: keyof typeof TrapKind): Error {
+  const frames: WasmFrame[] = [];
+  const limit = Error.stackTraceLimit ?? 10;
+  walk(engine, fiber, (code, site) => {
+    frames.push(frameOf(code, site));
+    return frames.length < limit;
+  });
+  return makeTrap(fiber, kind, frames);
+}
+
+function frameOf(code: FunctionCode, site: number): WasmFrame {
+  const names = code.module.names;
+  const source = site < 0 ? -1 : code.code.siteSource[site]!;
+  return {
+    url: names.url,
+    functionName: names.functionName(code.index),
+    functionIndex: code.index,
+    byteOffset: source === prologueSource ? names.functionStart(code.index) : source,
+  };
+}
+
+function makeTrap(fiber: Fiber, kind: keyof typeof TrapKind, frames: WasmFrame[]): Error {
+  const error = kind === "stackOverflow" ? new RangeError(messages[kind]) : new RuntimeError(messages[kind]);
+  if (fiber.entry !== undefined) Error.captureStackTrace(error, fiber.entry);
+  insertFrames(error, frames);
+  recordTrap(error, { kind, frames });
+  return error;
+}
+
+/** A stack line as V8 writes it. */
+export function formatFrame(frame: WasmFrame): string {
+  const place = `${frame.url}:wasm-function[${frame.functionIndex}]:0x${Math.max(frame.byteOffset, 0).toString(16)}`;
+  return frame.functionName === undefined ? `    at ${place}` : `    at ${frame.functionName} (${place})`;
+}
+
+function insertFrames(error: Error, frames: WasmFrame[]): void {
+  const stack = error.stack;
+  if (typeof stack !== "string") return;
+  const header = `${error.name}: ${error.message}`;
+  const rest = stack.startsWith(header) ? stack.slice(header.length) : "";
+  const lines = frames.map(formatFrame);
+  const own = rest.split("\n").filter((line) => line !== "");
+  const limit = Error.stackTraceLimit ?? 10;
+  error.stack = [header, ...lines, ...own].slice(0, limit + 1).join("\n");
+}

@@ -1,0 +1,110 @@
+/**
+ * Tables: elements as 64-bit words that native code reads and writes (addresses of function records, or
+ * handles), behind a record that says where they are and how many.
+ */
+import { type RefType, ValType } from "../wasm/types.js";
+import type { Engine } from "./engine.js";
+import { TableRecord } from "./layout.js";
+import { LinkGroup } from "./link-group.js";
+import { functionAddress } from "./values.js";
+import { setWord64 } from "./words.js";
+
+export const largestTable = 10_000_000;
+
+export class Table {
+  private readonly record = new Int32Array(TableRecord.size >> 2);
+  readonly recordAddress: number;
+  /** The elements as pairs of 32-bit halves; longer than `length` pairs where there is room to grow. */
+  private words: Int32Array;
+  private readonly ownGroup = new LinkGroup();
+  length: number;
+
+  /** Every element is the null reference at first. */
+  constructor(
+    private readonly engine: Engine,
+    readonly element: RefType,
+    minimum: number,
+    readonly maximum: number | undefined,
+  ) {
+    this.recordAddress = engine.platform.addressOf(this.record.buffer);
+    this.length = minimum;
+    this.words = new Int32Array(minimum * 2);
+    this.fillWords(0, minimum, this.nullWord);
+    this.publish();
+    this.ownGroup.tables.add(this);
+  }
+
+  get linkGroup(): LinkGroup {
+    return this.ownGroup.root();
+  }
+
+  get nullWord(): number {
+    return this.element === ValType.funcref ? this.engine.nullFunctionAddress : 0;
+  }
+
+  /** The word that stands for a JavaScript value. Errors: TypeError for what isn't a reference of the type. */
+  wordOf(value: unknown): number {
+    if (this.element === ValType.funcref) return functionAddress(this.engine, this.ownGroup, value);
+    const group = this.linkGroup;
+    group.sweepIfDue();
+    return group.handleOf(value);
+  }
+
+  getWord(index: number): number {
+    return (this.words[index * 2]! >>> 0) + (this.words[index * 2 + 1]! >>> 0) * 2 ** 32;
+  }
+
+  setWord(index: number, word: number): void {
+    this.words[index * 2] = word | 0;
+    this.words[index * 2 + 1] = Math.floor(word / 2 ** 32);
+  }
+
+  /** The element as a JavaScript value; the index is in bounds. */
+  get(index: number): unknown {
+    const word = this.getWord(index);
+    if (this.element === ValType.externref) return this.linkGroup.valueOf(word);
+    return word === this.engine.nullFunctionAddress ? null : this.linkGroup.functionAt(word).object;
+  }
+
+  /** Grows by `delta` elements of `word`; returns the length before, or -1 when it can't. */
+  grow(delta: number, word: number): number {
+    const before = this.length;
+    const after = before + delta;
+    if (after > Math.min(this.maximum ?? largestTable, largestTable)) return -1;
+    if (after * 2 > this.words.length) {
+      const bigger = new Int32Array(2 * Math.max(after, Math.min(before * 2, this.maximum ?? largestTable)));
+      bigger.set(this.words.subarray(0, before * 2));
+      this.words = bigger;
+    }
+    this.fillWords(before, after, word);
+    this.length = after;
+    this.publish();
+    return before;
+  }
+
+  fillWords(from: number, to: number, word: number): void {
+    const lo = word | 0;
+    const hi = Math.floor(word / 2 ** 32);
+    const { words } = this;
+    for (let i = from * 2; i < to * 2; i += 2) {
+      words[i] = lo;
+      words[i + 1] = hi;
+    }
+  }
+
+  /** table.copy within bounds, overlapping or not. */
+  copyFrom(source: Table, destinationIndex: number, sourceIndex: number, count: number): void {
+    const piece = source.words.subarray(sourceIndex * 2, (sourceIndex + count) * 2);
+    this.words.set(piece, destinationIndex * 2);
+  }
+
+  markHandles(group: LinkGroup): void {
+    if (this.element !== ValType.externref) return;
+    for (let i = 0; i < this.length; i++) group.mark(this.words[i * 2]!);
+  }
+
+  private publish(): void {
+    setWord64(this.record, TableRecord.elements, this.engine.platform.addressOf(this.words.buffer));
+    this.record[TableRecord.length >> 2] = this.length;
+  }
+}

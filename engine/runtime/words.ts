@@ -1,0 +1,12 @@
+/** 64-bit words of native records, as TypeScript reads and writes them: halves, numbers below 2^53. */
+
+/** Writes an address at a byte offset of a record viewed as 32-bit words. */
+export function setWord64(words: Int32Array | Uint32Array, offset: number, value: number): void {
+  words[offset >> 2] = value | 0;
+  words[(offset >> 2) + 1] = Math.floor(value / 2 ** 32);
+}
+
+/** Reads an address or a length. */
+export function word64(words: Int32Array | Uint32Array, offset: number): number {
+  return (words[offset >> 2]! >>> 0) + (words[(offset >> 2) + 1]! >>> 0) * 2 ** 32;
+}

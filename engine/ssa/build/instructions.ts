@@ -1,0 +1,94 @@
+/**
+ * Which function builds which opcode. Each finds its immediates in the builder's cursor, pops its operands,
+ * appends rows and pushes its results. They get the opcode's dense index, which is the opcode up to 0xff.
+ */
+import { Op as W, opcodeRows } from "../../wasm/opcodes.js";
+import { denseIndex, OPCODE_ROWS, opcodeName } from "../../wasm/opcode-columns.js";
+import type { Builder } from "./builder.js";
+import * as calls from "./calls.js";
+import * as control from "./control.js";
+import * as memory from "./memory.js";
+import * as numeric from "./numeric.js";
+import * as references from "./references.js";
+import * as variables from "./variables.js";
+
+export type Instruction = (b: Builder, index: number) => void;
+
+/** An opcode that this builder has no rule for, in a module that was taken for valid. */
+export class UnsupportedInstruction extends Error {
+  constructor(
+    readonly opcode: number,
+    readonly byteOffset: number,
+  ) {
+    super(`${opcodeName(opcode)} at byte ${byteOffset} is not supported`);
+    this.name = "UnsupportedInstruction";
+  }
+}
+
+function unsupported(b: Builder): void {
+  throw new UnsupportedInstruction(b.cursor.opcode, b.source);
+}
+
+/** By dense index of the opcode. */
+export const instructions: readonly Instruction[] = table();
+
+function table(): Instruction[] {
+  const t: Instruction[] = new Array(OPCODE_ROWS).fill(unsupported);
+  const set = (opcode: number, instruction: Instruction): void => {
+    t[denseIndex(opcode)] = instruction;
+  };
+  for (const { code } of opcodeRows) {
+    if (numeric.numericOp[denseIndex(code)] !== 0) set(code, numeric.numeric);
+  }
+  for (let opcode: number = W.i32_load; opcode <= W.i64_load32_u; opcode++) t[opcode] = memory.load;
+  for (let opcode: number = W.i32_store; opcode <= W.i64_store32; opcode++) t[opcode] = memory.store;
+
+  set(W.unreachable, control.unreachable);
+  set(W.nop, control.nop);
+  set(W.block, control.block);
+  set(W.loop, control.loop);
+  set(W.if, control.ifThen);
+  set(W.else, control.elseArm);
+  set(W.end, control.end);
+  set(W.br, control.branch);
+  set(W.br_if, control.branchIf);
+  set(W.br_table, control.branchTable);
+  set(W.return, control.returnValues);
+  set(W.drop, control.drop);
+  set(W.select, control.select);
+  set(W.select_t, control.select);
+
+  set(W.call, calls.call);
+  set(W.call_indirect, calls.callIndirect);
+
+  set(W.local_get, variables.localGet);
+  set(W.local_set, variables.localSet);
+  set(W.local_tee, variables.localTee);
+  set(W.global_get, variables.globalGet);
+  set(W.global_set, variables.globalSet);
+
+  set(W.i32_const, numeric.i32Const);
+  set(W.i64_const, numeric.i64Const);
+  set(W.f32_const, numeric.f32Const);
+  set(W.f64_const, numeric.f64Const);
+
+  set(W.memory_size, memory.memorySize);
+  set(W.memory_grow, memory.memoryGrow);
+  set(W.memory_init, memory.memoryInit);
+  set(W.data_drop, memory.dataDrop);
+  set(W.memory_copy, memory.memoryCopy);
+  set(W.memory_fill, memory.memoryFill);
+
+  set(W.ref_null, references.refNull);
+  set(W.ref_is_null, references.refIsNull);
+  set(W.ref_func, references.refFunc);
+  set(W.table_get, references.tableGet);
+  set(W.table_set, references.tableSet);
+  set(W.table_size, references.tableSize);
+  set(W.table_grow, references.tableGrow);
+  set(W.table_fill, references.tableFill);
+  set(W.table_copy, references.tableCopy);
+  set(W.table_init, references.tableInit);
+  set(W.elem_drop, references.elemDrop);
+  return t;
+}

@@ -1,0 +1,104 @@
+/**
+ * A toy runtime for tests of machine code: a context, a stack, the fixed stubs, and a place for code, without
+ * modules or instances. Linux on amd64 only.
+ */
+import { fixedStubs } from "../../isa/amd64/trampoline.js";
+import type { FixedStubs } from "../../machine/target.js";
+import { createPlatform, type ExecutableMapping, type Platform } from "../../platform/index.js";
+import { builtins, Context } from "../../runtime/layout.js";
+
+export const isNativeHere = process.arch === "x64" && process.platform === "linux";
+
+const stackSize = 1 << 18;
+const slotBytes = 1024;
+/** Bytes of the context record after the context itself, for the code under test. */
+export const spareOffset = (Context.size + 63) & ~63;
+const spareBytes = 1024;
+
+export class NativeBench {
+  readonly platform: Platform = createPlatform();
+  readonly context = new DataView(new ArrayBuffer(spareOffset + spareBytes));
+  readonly slots = new DataView(new ArrayBuffer(slotBytes));
+  readonly stubs: FixedStubs;
+  readonly stackTop: number;
+  readonly contextAddress: number;
+  private readonly contextWord = new BigUint64Array(2);
+  private readonly code: ExecutableMapping;
+  private used = 0;
+  private readonly enterRoutine: () => void;
+  readonly stubsAddress: number;
+
+  constructor() {
+    const { platform, context } = this;
+    this.code = platform.mapCode(1 << 22, 1 << 16);
+    this.contextAddress = platform.addressOf(context.buffer);
+    this.contextWord[0] = BigInt(this.contextAddress);
+    this.stubs = fixedStubs(BigInt(platform.addressOf(this.contextWord.buffer)));
+    this.stubsAddress = this.add(this.stubs.bytes);
+    this.enterRoutine = platform.routine(this.stubsAddress + this.stubs.enter);
+    const stack = platform.allocate(stackSize);
+    this.stackTop = stack + stackSize;
+    this.set(Context.stackLimit, stack + 32768);
+    this.set(Context.slots, platform.addressOf(this.slots.buffer));
+    this.set(Context.trapStub, this.stubsAddress + this.stubs.trapStub);
+    this.set(Context.interruptStub, this.stubsAddress + this.stubs.interruptStub);
+    this.set(Context.compileStub, this.stubsAddress + this.stubs.compileStub);
+    this.set(Context.memmove, platform.symbol("memmove"));
+    this.set(Context.memset, platform.symbol("memset"));
+    builtins.forEach((_, i) => this.set(Context.builtins + 8 * i, this.stubsAddress + this.stubs.builtins[i]!));
+  }
+
+  /** Puts code into executable memory, 16-byte aligned; returns its address. */
+  add(bytes: Uint8Array): number {
+    const at = this.used;
+    this.code.write(at, bytes);
+    this.used = (at + bytes.length + 15) & ~15;
+    return this.code.address + at;
+  }
+
+  set(offset: number, value: number | bigint): void {
+    this.context.setBigUint64(offset, BigInt(value), true);
+  }
+  get(offset: number): number {
+    return Number(this.context.getBigUint64(offset, true));
+  }
+  get status(): number {
+    return this.context.getUint32(Context.status, true);
+  }
+  get callIndex(): number {
+    return this.context.getUint32(Context.callIndex, true);
+  }
+
+  setSlot(n: number, value: bigint): void {
+    this.slots.setBigUint64(8 * n, BigInt.asUintN(64, value), true);
+  }
+  slot(n: number): bigint {
+    return this.slots.getBigUint64(8 * n, true);
+  }
+  setFloat(n: number, value: number): void {
+    this.slots.setFloat64(8 * n, value, true);
+  }
+  float(n: number): number {
+    return this.slots.getFloat64(8 * n, true);
+  }
+
+  /** Enters an adapter on a fresh stack; returns the exit's status. */
+  start(adapter: number, entryCode: number, entryEnv = 0): number {
+    this.set(Context.wasmSp, this.stackTop);
+    this.set(Context.resumePc, adapter);
+    this.set(Context.entryCode, entryCode);
+    this.set(Context.entryEnv, entryEnv);
+    return this.resume();
+  }
+
+  resume(): number {
+    this.context.setUint32(Context.status, 99, true);
+    this.enterRoutine();
+    return this.status;
+  }
+
+  /** The word on the fiber's stack at an address. */
+  stackWord(address: number): number {
+    return Number(new DataView(this.platform.view(address, 8)).getBigUint64(0, true));
+  }
+}

@@ -1,0 +1,141 @@
+/**
+ * Runs single SSA functions natively: lowers, allocates (and checks the allocation), encodes and enters them on the
+ * toy runtime of `native-bench.ts`. The instance that a function gets is the address of a page of plain bytes,
+ * `memory`, so that tests can use it as the base of loads and stores.
+ */
+import { encodeFunction } from "../../isa/amd64/emit.js";
+import { lower } from "../../isa/amd64/lower/lower.js";
+import { registerFile } from "../../isa/amd64/registers.js";
+import { entryAdapter } from "../../isa/amd64/trampoline.js";
+import { allocate, checkAllocation } from "../../machine/regalloc/index.js";
+import { type MachineCode, RelocationKind, SiteKind } from "../../machine/machine-code.js";
+import type { Signature } from "../../machine/target.js";
+import { Context, ExitStatus } from "../../runtime/layout.js";
+import { layoutBlocks } from "../../ssa/layout.js";
+import type { SsaFunction } from "../../ssa/function.js";
+import { trapNames, Type } from "../../ssa/ops.js";
+import { verifyFunction } from "../../ssa/verify.js";
+import { NativeBench } from "../isa/native-bench.js";
+
+export type Level = "quick" | "full";
+
+export interface RunOptions {
+  readonly features: ReadonlySet<string>;
+  readonly level: Level;
+  readonly guardPages?: boolean;
+  readonly signatureOf?: (typeIndex: number) => Signature;
+}
+
+export const allFeatures: ReadonlySet<string> = new Set(["sse4_1", "avx", "bmi1", "bmi2", "lzcnt", "popcnt"]);
+export const leastFeatures: ReadonlySet<string> = new Set(["sse4_1"]);
+
+/** What a call came to: its results' bits, or the name of a trap. */
+export type Outcome = bigint[] | string;
+
+export interface Compiled {
+  readonly address: number;
+  readonly signature: Signature;
+  readonly machine: MachineCode;
+}
+
+/** Numbers that `signature` relocations get: the type index and something on top. */
+export const canonicalNumber = (typeIndex: number): number => 0x1000 + typeIndex;
+
+export class Executor {
+  private bench = new NativeBench();
+  private codeBytes = 0;
+  private readonly adapters = new Map<string, number>();
+  readonly memory = new DataView(new ArrayBuffer(65536));
+  /** Function index -> code address, for direct calls. */
+  readonly functions = new Map<number, number>();
+
+  /** Compiles `func`, whose parameters after the instance are its signature's. */
+  compile(func: SsaFunction, options: RunOptions): Compiled {
+    verifyFunction(func, "test");
+    const params = func.params[0]!.slice(1).map((v) => func.type[v] as Type);
+    const signature: Signature = { params, results: func.results };
+    const code = lower(func, layoutBlocks(func).order, {
+      features: options.features,
+      guardPages: options.guardPages ?? false,
+      signature,
+      signatureOf: options.signatureOf ?? (() => signature),
+    });
+    const allocation = allocate(code, registerFile, options.level);
+    checkAllocation(code, allocation, registerFile);
+    const machine = encodeFunction(code, allocation);
+    return { address: this.place(machine), signature, machine };
+  }
+
+  private place(machine: MachineCode): number {
+    this.codeBytes += machine.bytes.length + 16;
+    if (this.codeBytes > 3_000_000) {
+      this.bench = new NativeBench();
+      this.adapters.clear();
+      this.functions.clear();
+      this.codeBytes = 0;
+    }
+    const bytes = machine.bytes.slice();
+    const words = new DataView(bytes.buffer);
+    const slots: number[] = [];
+    machine.relocationOffset.forEach((offset, k) => {
+      const symbol = machine.relocationSymbol[k]!;
+      if (machine.relocationKind[k] === RelocationKind.signature) words.setInt32(offset, canonicalNumber(symbol), true);
+      else slots.push(offset, symbol);
+    });
+    if (slots.length === 0) return this.bench.add(bytes);
+    // Call slots stand behind the code.
+    const withSlots = new Uint8Array(((bytes.length + 7) & ~7) + 4 * slots.length);
+    const view = new DataView(withSlots.buffer);
+    withSlots.set(bytes);
+    for (let k = 0; k < slots.length; k += 2) {
+      const at = ((bytes.length + 7) & ~7) + 4 * k;
+      view.setBigUint64(at, BigInt(this.functions.get(slots[k + 1]!)!), true);
+      view.setInt32(slots[k]!, at - (slots[k]! + 4), true);
+    }
+    return this.bench.add(withSlots);
+  }
+
+  private adapter(signature: Signature): number {
+    const key = `${signature.params}:${signature.results}`;
+    let address = this.adapters.get(key);
+    if (address === undefined) {
+      address = this.bench.add(entryAdapter(signature));
+      this.adapters.set(key, address);
+    }
+    return address;
+  }
+
+  get memoryAddress(): number {
+    return this.bench.platform.addressOf(this.memory.buffer as ArrayBuffer);
+  }
+
+  get contextAddress(): number {
+    return this.bench.contextAddress;
+  }
+
+  /** Calls compiled code with arguments as bits; `onExit` serves builtins and interrupts. */
+  call(compiled: Compiled, args: readonly bigint[], onExit?: (bench: NativeBench) => void): Outcome {
+    const { bench } = this;
+    for (let k = 0; k < args.length; k++) bench.setSlot(k, args[k]!);
+    let status = bench.start(this.adapter(compiled.signature), compiled.address, this.memoryAddress);
+    while (onExit !== undefined && status !== ExitStatus.done && status !== ExitStatus.trap) {
+      onExit(bench);
+      status = bench.resume();
+    }
+    if (status === ExitStatus.trap) return this.trapName(compiled);
+    if (status !== ExitStatus.done) return `exit ${status}`;
+    return compiled.signature.results.map((type, k) => {
+      const bits = bench.slot(k);
+      return type === Type.f32 ? bits & 0xffffffffn : bits;
+    });
+  }
+
+  private trapName(compiled: Compiled): string {
+    const offset = this.bench.get(Context.trapPc) - compiled.address;
+    const { siteOffset, siteKind, siteTrap } = compiled.machine;
+    for (let k = 0; k < siteOffset.length; k++) {
+      if (siteOffset[k] === offset && siteKind[k] === SiteKind.trap) return trapNames[siteTrap[k]!]!;
+    }
+    return `trap at an unknown place, offset ${offset}`;
+  }
+}

@@ -1,0 +1,65 @@
+/**
+ * What `npm start` and `npm test` need before they can run, each step only when something changed: installs the
+ * dependencies that the lockfile names, compiles TypeScript, assembles the example's plugins.
+ */
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const at = (...parts) => join(root, ...parts);
+const modified = (path) => (existsSync(path) ? statSync(path).mtimeMs : 0);
+
+function run(command, args) {
+  // npm's own settings for the outer command (such as --silent) are not for the inner one.
+  execFileSync(command, args, { cwd: root, stdio: ["ignore", "inherit", "inherit"] });
+}
+
+function install() {
+  const installed = at("node_modules", ".package-lock.json");
+  if (modified(installed) >= modified(at("package-lock.json"))) return;
+  console.log("installing dependencies");
+  run("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]);
+}
+
+function newestSource(folder) {
+  let newest = 0;
+  for (const entry of readdirSync(at(folder), { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) newest = Math.max(newest, newestSource(path));
+    else if (entry.name.endsWith(".ts")) newest = Math.max(newest, modified(at(path)));
+  }
+  return newest;
+}
+
+function build() {
+  const stamp = at("dist", ".built");
+  const newest = Math.max(modified(at("tsconfig.json")), modified(at("package-lock.json")), ...["engine", "sdk", "plugins-example"].map(newestSource));
+  if (modified(stamp) >= newest) return;
+  console.log("building");
+  run(process.execPath, [at("node_modules", "typescript", "bin", "tsc"), "-p", root]);
+  writeFileSync(stamp, "");
+}
+
+async function assemblePlugins() {
+  const from = at("plugins-example", "plugins");
+  const to = at("dist", "plugins-example", "plugins");
+  mkdirSync(to, { recursive: true });
+  const stale = readdirSync(from).filter((name) => {
+    const target = join(to, name.replace(/\.wat$/, ".wasm"));
+    return name.endsWith(".wat") && modified(target) < modified(join(from, name));
+  });
+  if (stale.length === 0) return;
+  const { default: wabt } = await import("wabt");
+  const assembler = await wabt();
+  for (const name of stale) {
+    const module = assembler.parseWat(name, readFileSync(join(from, name), "utf8"));
+    writeFileSync(join(to, name.replace(/\.wat$/, ".wasm")), module.toBinary({ write_debug_names: true }).buffer);
+    module.destroy();
+  }
+}
+
+install();
+build();
+await assemblePlugins();
