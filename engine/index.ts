@@ -20,6 +20,7 @@ export {
 } from "./js-api/namespace.js";
 export { Global, Memory, Table } from "./js-api/objects.js";
 export { promising, Suspending } from "./js-api/suspending.js";
+export type { Effort } from "./pipeline.js";
 export type { EngineOptions } from "./runtime/engine.js";
 export {
   CompileError,
@@ -28,6 +29,8 @@ export {
   SuspendError,
   type Trap,
   trapOf,
+  type WasmError,
+  type WasmErrorConstructor,
   type WasmFrame,
 } from "./runtime/errors.js";
 export { UnsupportedPlatformError, type UnsupportedReason } from "./platform/errors.js";

@@ -5,7 +5,8 @@
  * UTF-8, and so takes two i32 of the import's parameters.
  */
 
-interface ParameterTypes {
+/** What a host function takes, by the type declared: the TypeScript type of the argument. */
+export interface ParameterTypes {
   i32: number;
   i64: bigint;
   f32: number;
@@ -13,7 +14,8 @@ interface ParameterTypes {
   externref: unknown;
   string: string;
 }
-type ResultTypes = Omit<ParameterTypes, "string">;
+/** What a host function may return. */
+export type ResultTypes = Omit<ParameterTypes, "string">;
 
 export type ParameterType = keyof ParameterTypes;
 export type ResultType = keyof ResultTypes;

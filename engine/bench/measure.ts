@@ -1,5 +1,6 @@
 // Runs one program once on one engine, in a process of its own, and prints the measurement as JSON:
-//   node measure.js node|backplane PROGRAM
+//   node measure.js ENGINE PROGRAM
+// where ENGINE is node, backplane, or backplane with options, as in backplane+quick.
 // Leaves: { value, unit, better, note } where `better` says whether a high or a low value is good.
 
 import { readFileSync } from "node:fs";
@@ -7,6 +8,7 @@ import { dirname } from "node:path";
 import { performance } from "node:perf_hooks";
 import { microBenchmark } from "./micro.js";
 import { allPrograms, type Program } from "./programs.js";
+import { namespaceOf as engineNamespace } from "../test/limits/engine-namespace.js";
 import { median } from "./statistics.js";
 import { ProgramExit, WasiShim } from "./wasi-shim.js";
 
@@ -25,14 +27,11 @@ type WasmFunction = (...args: unknown[]) => unknown;
 
 /** What is used of a `WebAssembly` namespace. */
 interface Namespace {
-  Module: { new (bytes: Uint8Array): object; imports(module: object): { module: string; name: string; kind: string }[] };
+  Module: {
+    new (bytes: Uint8Array): object;
+    imports(module: object): { module: string; name: string; kind: string }[];
+  };
   Instance: new (module: object, imports: object) => { exports: Record<string, unknown> };
-}
-
-async function namespaceOf(engine: string): Promise<Namespace> {
-  if (engine === "node") return (globalThis as unknown as { WebAssembly: Namespace }).WebAssembly;
-  const path = "../index.js";
-  return ((await import(path)) as { WebAssembly: Namespace }).WebAssembly;
 }
 
 function coremark(engine: Namespace, program: Program): Measurement {
@@ -53,7 +52,10 @@ function checksum(text: string): string {
 function withoutTimes(text: string): string {
   return text
     .split("\n")
-    .filter((line) => !/\d\s*(ms|secs?|seconds|us|MB\/s)\b|time|rate|Copy:|Scale:|Add:|Triad:|microsec|clock/i.test(line))
+    .filter(
+      (line) =>
+        !/\d\s*(ms|secs?|seconds|us|MB\/s)\b|time|rate|Copy:|Scale:|Add:|Triad:|microsec|clock/i.test(line),
+    )
     .join("\n");
 }
 
@@ -87,7 +89,10 @@ function runWasi(engine: Namespace, module: object, program: Program): { elapsed
   const after = performance.now();
   const text = withoutTimes(Buffer.concat([...shim.output, ...shim.errors]).toString("latin1"));
   const inside = started !== 0 && ended !== 0;
-  return { elapsed: inside ? ended - started : after - before, note: `exit ${code}, output ${checksum(text)}` };
+  return {
+    elapsed: inside ? ended - started : after - before,
+    note: `exit ${code}, output ${checksum(text)}`,
+  };
 }
 
 /**
@@ -98,7 +103,11 @@ function wasi(engine: Namespace, program: Program): Measurement {
   const module = new engine.Module(readFileSync(program.file as string));
   const first = runWasi(engine, module, program);
   const times: number[] = [];
-  for (let total = first.elapsed; total < 3000 && times.length < 5; total += times[times.length - 1] as number) {
+  for (
+    let total = first.elapsed;
+    total < 3000 && times.length < 5;
+    total += times[times.length - 1] as number
+  ) {
     times.push(runWasi(engine, module, program).elapsed);
   }
   const value = times.length === 0 ? first.elapsed : median(times);
@@ -107,7 +116,9 @@ function wasi(engine: Namespace, program: Program): Measurement {
 
 function micro(engine: Namespace, program: Program): Measurement {
   const { bytes, steps, fromOutside } = microBenchmark(program.name);
-  const { exports } = new engine.Instance(new engine.Module(bytes), { env: { host: (x: number) => (x + 1) | 0 } });
+  const { exports } = new engine.Instance(new engine.Module(bytes), {
+    env: { host: (x: number) => (x + 1) | 0 },
+  });
   const run = exports.run as WasmFunction;
   const go = (count: number): unknown => {
     if (!fromOutside) return run(count);
@@ -122,6 +133,7 @@ function micro(engine: Namespace, program: Program): Measurement {
   return { value: (elapsed * 1e6) / steps, unit: "ns/step", better: "low", note: `result ${String(result)}` };
 }
 
+/** The whole module before `new Module` returns; Node is started so that it does the same, see main.ts. */
 function compile(engine: Namespace, program: Program): Measurement {
   const bytes = readFileSync(program.file as string);
   const before = performance.now();
@@ -136,7 +148,11 @@ const runners = { coremark, wasi, micro, compile };
 export async function measure(engineName: string, programName: string): Promise<Measurement> {
   const program = allPrograms().find(({ name }) => name === programName);
   if (program === undefined) throw new Error(`no program named ${programName}`);
-  return runners[program.kind](await namespaceOf(engineName), program);
+  const options = program.kind === "compile" && engineName !== "node" ? "+ahead" : "";
+  return runners[program.kind](
+    (await engineNamespace(engineName + options)) as unknown as Namespace,
+    program,
+  );
 }
 
 const [engineName, programName] = process.argv.slice(2);

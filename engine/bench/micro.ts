@@ -26,17 +26,29 @@ function looping(
 ): Uint8Array {
   const m = new ModuleBytes();
   prepare(m);
-  const run = m.addFunction([I32], [type], (code) => counted(code, body), [[1, type], [1, I32]]);
+  const run = m.addFunction([I32], [type], (code) => counted(code, body), [
+    [1, type],
+    [1, I32],
+  ]);
   return m.exportFunction("run", run).toBytes();
 }
 
 function hostCall(): Uint8Array {
-  return looping(I32, (code) => code.localGet(1).call(0).localSet(1), (m) => m.importFunction("env", "host", [I32], [I32]));
+  return looping(
+    I32,
+    (code) => code.localGet(1).call(0).localSet(1),
+    (m) => m.importFunction("env", "host", [I32], [I32]),
+  );
 }
 
 function exportedCall(): Uint8Array {
   const m = new ModuleBytes();
-  return m.exportFunction("run", m.addFunction([I32], [I32], (code) => code.localGet(0).i32Const(1).op(0x6a))).toBytes();
+  return m
+    .exportFunction(
+      "run",
+      m.addFunction([I32], [I32], (code) => code.localGet(0).i32Const(1).op(0x6a)),
+    )
+    .toBytes();
 }
 
 /** A callee large enough that inlining it would not pay, in a table of four. */
@@ -48,13 +60,18 @@ function addCallee(m: ModuleBytes): number {
 }
 
 function directCall(): Uint8Array {
-  return looping(I32, (code) => code.localGet(0).call(0).localGet(1).op(0x6a).localSet(1), (m) => addCallee(m));
+  return looping(
+    I32,
+    (code) => code.localGet(0).call(0).localGet(1).op(0x6a).localSet(1),
+    (m) => addCallee(m),
+  );
 }
 
 function callIndirect(): Uint8Array {
   return looping(
     I32,
-    (code) => code.localGet(0).localGet(0).i32Const(3).op(0x71).callIndirect(0).localGet(1).op(0x6a).localSet(1),
+    (code) =>
+      code.localGet(0).localGet(0).i32Const(3).op(0x71).callIndirect(0).localGet(1).op(0x6a).localSet(1),
     (m) => {
       const callees = [addCallee(m), addCallee(m), addCallee(m), addCallee(m)];
       m.addTable(FUNCREF, { minimum: 4 });
@@ -80,7 +97,9 @@ function memoryWrite(): Uint8Array {
 }
 
 function floatLoop(): Uint8Array {
-  return looping(F64, (code) => code.localGet(1).f64Const(0.5).op(0xa2).f64Const(1.25).op(0xa0).op(0x9f).localSet(1));
+  return looping(F64, (code) =>
+    code.localGet(1).f64Const(0.5).op(0xa2).f64Const(1.25).op(0xa0).op(0x9f).localSet(1),
+  );
 }
 
 function branches(): Uint8Array {
@@ -109,7 +128,16 @@ function branches(): Uint8Array {
 
 function i64Mix(): Uint8Array {
   return looping(I64, (code) =>
-    code.localGet(1).i64Const(6364136223846793005n).op(0x7e).localGet(0).op(0xad).op(0x7c).i64Const(29).op(0x89).localSet(1),
+    code
+      .localGet(1)
+      .i64Const(6364136223846793005n)
+      .op(0x7e)
+      .localGet(0)
+      .op(0xad)
+      .op(0x7c)
+      .i64Const(29)
+      .op(0x89)
+      .localSet(1),
   );
 }
 

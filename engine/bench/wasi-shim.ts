@@ -61,7 +61,11 @@ export class WasiShim {
   private writeSizes(texts: readonly string[], count: number, size: number): number {
     const view = this.view();
     view.setUint32(count, texts.length, true);
-    view.setUint32(size, texts.reduce((sum, text) => sum + Buffer.byteLength(text) + 1, 0), true);
+    view.setUint32(
+      size,
+      texts.reduce((sum, text) => sum + Buffer.byteLength(text) + 1, 0),
+      true,
+    );
     return success;
   }
 
@@ -85,7 +89,10 @@ export class WasiShim {
     const view = this.view();
     let total = 0;
     for (let i = 0; file !== undefined && i < count; i++) {
-      const target = this.bytes(view.getUint32(vectors + 8 * i, true), view.getUint32(vectors + 8 * i + 4, true));
+      const target = this.bytes(
+        view.getUint32(vectors + 8 * i, true),
+        view.getUint32(vectors + 8 * i + 4, true),
+      );
       const length = readSync(file.descriptor, target, 0, target.length, file.position);
       file.position += length;
       total += length;
@@ -120,7 +127,11 @@ export class WasiShim {
     const file = this.files.get(descriptor);
     this.bytes(result, 64).fill(0);
     this.view().setUint8(result + 16, file === undefined ? 2 : 4);
-    this.view().setBigUint64(result + 32, BigInt(file === undefined ? 0 : fstatSync(file.descriptor).size), true);
+    this.view().setBigUint64(
+      result + 32,
+      BigInt(file === undefined ? 0 : fstatSync(file.descriptor).size),
+      true,
+    );
     return success;
   }
 

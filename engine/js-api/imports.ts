@@ -37,15 +37,17 @@ export function readImports(module: Module, importObject: unknown): ResolvedImpo
     throw new TypeError(`${what}: Imports argument must be present and must be an object`);
   }
   const lists: Lists = { functions: [], tables: [], memories: [], globals: [] };
-  imports.forEach((wanted, i) => {
+  // All values are read, in order, before any is checked: getters may run the host's code.
+  const readers = imports.map((wanted, i) => {
     const fields = member(importObject as object, wanted.module);
     if (!isObject(fields)) {
       throw new TypeError(
         `${what}: Import #${i} "${wanted.module}": module is not an object or function, got ${describe(fields)}`,
       );
     }
-    new ImportReader(module, wanted, i, member(fields, wanted.name)).read(lists);
+    return new ImportReader(module, wanted, i, member(fields, wanted.name));
   });
+  for (const reader of readers) reader.read(lists);
   return lists;
 }
 
@@ -61,7 +63,7 @@ class ImportReader {
     const { wanted } = this;
     switch (wanted.kind) {
       case "function":
-        lists.functions.push(this.function(wanted.typeIndex));
+        lists.functions.push(this.function(wanted.typeIndex, wanted.index));
         return;
       case "table":
         lists.tables.push(this.table(wanted.table.element, wanted.table));
@@ -79,14 +81,14 @@ class ImportReader {
     return new LinkError(`${what}: Import #${this.position} "${module}" "${name}": expected ${expected}, got ${given}`);
   }
 
-  private function(typeIndex: number): FunctionReference {
+  private function(typeIndex: number, index: number): FunctionReference {
     const { value, module } = this;
     const type = module.module.types[typeIndex];
     const suspending = suspendingCallee(value);
-    if (suspending !== undefined) return new HostFunction(module.engine, suspending, type, true);
+    if (suspending !== undefined) return new HostFunction(module.engine, suspending, type, index, true);
     if (typeof value !== "function") throw this.refuse(`a function ${formatFuncType(type)}`);
     const reference = FunctionReference.of(value);
-    if (reference === undefined) return new HostFunction(module.engine, value as Callable, type);
+    if (reference === undefined) return new HostFunction(module.engine, value as Callable, type, index);
     if (reference.signature !== module.signatures[typeIndex]) {
       throw this.refuse(
         `a function ${formatFuncType(type)}`,

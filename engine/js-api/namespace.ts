@@ -68,7 +68,8 @@ export class Module {
   static customSections(module: Module, name: string): ArrayBuffer[] {
     const wasm = moduleOf(module, "WebAssembly.Module.customSections()").module;
     if (name === undefined) throw new TypeError("WebAssembly.Module.customSections(): Argument 1 is required");
-    const wanted = String(name);
+    // Not String(name): that would take a symbol.
+    const wanted = `${name}`;
     return wasm.customSections.filter((s) => s.name === wanted).map((s) => payload(wasm, s.start, s.end));
   }
 }

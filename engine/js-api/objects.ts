@@ -50,7 +50,11 @@ function receiver<T>(runtime: T | undefined, what: string): T {
 
 function limit(descriptor: object, name: string, what: string, largest: number): number | undefined {
   const value = member(descriptor, name);
-  return value === undefined ? undefined : enforceRange(value, `${what}: Property '${name}'`, largest);
+  if (value === undefined) return undefined;
+  const property = `${what}: Property '${name}'`;
+  const size = enforceRange(value, property);
+  if (size > largest) throw new RangeError(`${property}: value ${size} is above the upper bound ${largest}`);
+  return size;
 }
 
 function requireLimits(
@@ -107,7 +111,7 @@ asInterface(Memory, "WebAssembly.Memory");
 /** A table of references: `new Table({ element: "anyfunc" | "externref", initial, maximum? }, init?)`. */
 export class Table {
   constructor(
-    descriptor: { element: "anyfunc" | "funcref" | "externref"; initial: number; maximum?: number },
+    descriptor: { element: "anyfunc" | "externref"; initial: number; maximum?: number },
     ...init: unknown[]
   ) {
     const what = "WebAssembly.Table()";
@@ -171,7 +175,7 @@ function indexInto(table: RuntimeTable, index: unknown, what: string): number {
 
 function elementType(value: unknown, what: string): RefType {
   const name = String(value);
-  if (name === "anyfunc" || name === "funcref") return ValType.funcref;
+  if (name === "anyfunc") return ValType.funcref;
   if (name === "externref") return ValType.externref;
   throw new TypeError(`${what}: Descriptor property 'element' must be a WebAssembly reference type, got "${name}"`);
 }
@@ -185,8 +189,10 @@ export class Global {
     const type = valueType(member(descriptor, "value"), what);
     const runtime = new RuntimeGlobal(threadEngine(), { type, mutable });
     if (type === ValType.v128) throw new TypeError(`${what}: can't create a global of type v128`);
-    if (init.length > 0 && (init[0] !== undefined || type === ValType.externref)) runtime.value = init[0];
-    else runtime.value = defaultValue(type);
+    // Undefined stands for the default, but not for a reference: null is one, undefined is none or itself.
+    const isReference = type === ValType.externref || type === ValType.funcref;
+    const given = init.length > 0 && (init[0] !== undefined || isReference);
+    runtime.value = given ? init[0] : defaultValue(type);
     globals.set(this, runtime);
     wrappers.set(runtime, this);
   }
@@ -203,6 +209,8 @@ export class Global {
   /** Errors: TypeError if the global is immutable or the value can't be converted. */
   set value(value: unknown) {
     const global = receiver(globalOf(this), "set WebAssembly.Global.value");
+    // biome-ignore lint/complexity/noArguments: a setter called without an argument is told apart from one with undefined
+    if (arguments.length === 0) throw new TypeError("set WebAssembly.Global.value: Argument 0 is required");
     if (!global.type.mutable) {
       throw new TypeError("set WebAssembly.Global.value: Can't set the value of an immutable global.");
     }
@@ -214,11 +222,10 @@ asInterface(Global, "WebAssembly.Global", { constructor_: 1 });
 function valueType(value: unknown, what: string): ValType {
   const name = String(value);
   if (name === "anyfunc") return ValType.funcref;
-  const type = (ValType as Record<string, ValType>)[name];
-  if (type === undefined || !Object.hasOwn(ValType, name)) {
+  if (!Object.hasOwn(ValType, name) || name === "funcref") {
     throw new TypeError(`${what}: Descriptor property 'value' must be a WebAssembly type, got "${name}"`);
   }
-  return type;
+  return ValType[name as keyof typeof ValType];
 }
 
 function defaultValue(type: ValType): unknown {

@@ -22,7 +22,7 @@ export class Suspending {
     if (typeof callee !== "function") {
       throw new TypeError("WebAssembly.Suspending(): Argument 0 must be a function");
     }
-    callees.set(this, callee);
+    callees.set(this, callee as Callable);
   }
 }
 asInterface(Suspending, "WebAssembly.Suspending");

@@ -3,16 +3,22 @@
  *
  * Source: Web IDL, "Type mapping"; WebAssembly JavaScript Interface.
  */
+import { types } from "node:util";
 
-/** [EnforceRange] unsigned long. Errors: TypeError naming the place. */
-export function enforceRange(value: unknown, what: string, largest = 0xffffffff): number {
-  const number = Number(toNumber(value, what));
+/**
+ * [EnforceRange] unsigned long. Errors: TypeError naming the place. As in V8, a negative fraction is refused rather
+ * than rounded to zero.
+ */
+export function enforceRange(value: unknown, what: string): number {
+  const number = toNumber(value, what);
   if (!Number.isFinite(number)) throw new TypeError(`${what} must be convertible to a valid number`);
-  const whole = Math.trunc(number) + 0;
-  if (whole < 0) throw new TypeError(`${what} must be non-negative, got ${whole}`);
-  if (whole > largest) throw new TypeError(`${what} must be in the unsigned range up to ${largest}, got ${whole}`);
+  if (number < 0) throw new TypeError(`${what} must be non-negative, got ${number}`);
+  const whole = Math.trunc(number);
+  if (whole > largestUnsigned) throw new TypeError(`${what} must be in the unsigned long range, got ${whole}`);
   return whole;
 }
+
+const largestUnsigned = 0xffffffff;
 
 function toNumber(value: unknown, what: string): number {
   if (typeof value === "bigint" || typeof value === "symbol") {
@@ -30,21 +36,17 @@ export function member(dictionary: object, name: string): unknown {
   return (dictionary as Record<string, unknown>)[name];
 }
 
-/** A copy of a BufferSource's bytes. Errors: TypeError for anything else. */
+/**
+ * A copy of the bytes of an ArrayBuffer or typed array, of any realm; a detached one has none. As in V8, a DataView
+ * or a bare SharedArrayBuffer is refused. Errors: TypeError.
+ */
 export function copyBufferSource(value: unknown, what: string): Uint8Array {
-  if (value instanceof ArrayBuffer || isForeignBuffer(value)) {
-    return new Uint8Array(value as ArrayBuffer).slice();
+  if (types.isArrayBuffer(value)) return value.byteLength === 0 ? new Uint8Array() : new Uint8Array(value).slice();
+  if (types.isTypedArray(value)) {
+    if (value.byteLength === 0) return new Uint8Array();
+    return new Uint8Array(new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
   }
-  if (ArrayBuffer.isView(value)) {
-    return new Uint8Array(value.buffer, value.byteOffset, value.byteLength).slice();
-  }
-  throw new TypeError(`${what} must be a buffer source`);
-}
-
-/** ArrayBuffers of other realms and SharedArrayBuffers, which V8 takes as well. */
-function isForeignBuffer(value: unknown): boolean {
-  const tag = Object.prototype.toString.call(value);
-  return tag === "[object ArrayBuffer]" || tag === "[object SharedArrayBuffer]";
+  throw new TypeError(`${what} must be a buffer source: an ArrayBuffer or a typed array`);
 }
 
 /**
@@ -59,8 +61,9 @@ export function asInterface(
   const prototype = constructor.prototype as object;
   for (const owner of [prototype, constructor]) {
     for (const [name, descriptor] of Object.entries(Object.getOwnPropertyDescriptors(owner))) {
-      if (["constructor", "prototype", "length", "name"].includes(name)) continue;
-      if (typeof descriptor.value === "function") setLength(descriptor.value as object, lengths[name]);
+      if (name === "constructor" || (owner === constructor && ["prototype", "length", "name"].includes(name))) continue;
+      const length = Object.hasOwn(lengths, name) ? lengths[name] : undefined;
+      if (typeof descriptor.value === "function") setLength(descriptor.value as object, length);
       Object.defineProperty(owner, name, { ...descriptor, enumerable: true });
     }
   }

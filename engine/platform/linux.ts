@@ -129,7 +129,8 @@ export function linuxPlatform(koffi: IKoffi): Platform {
       return mapping;
     },
     view: (address, size) => koffi.view(BigInt(address), size),
-    addressOf: (buffer) => Number(koffi.address(buffer)),
+    // Of a shared buffer, koffi on Node 20 only finds the address through a view.
+    addressOf: (buffer) => Number(koffi.address(buffer instanceof ArrayBuffer ? buffer : new Uint8Array(buffer))),
     routine: (address) => koffi.decode(BigInt(address), voidRoutine) as () => void,
     symbol: (name) => Number(koffi.address(c.symbol(name))),
     addressMap() {

@@ -10,6 +10,7 @@ import type { Fiber } from "./fiber.js";
 import type { HostFunction } from "./host-function.js";
 import type { Instance } from "./instance.js";
 import { routineTrap, trapError } from "./stack-trace.js";
+import { writeResults, writeSlot } from "./values.js";
 import { setWord64 } from "./words.js";
 
 /** A promise that a host function returned and that its parked caller waits for. */
@@ -27,12 +28,12 @@ const envIndexWord = Context.envIndex >> 2;
  * parks it. Errors: what a trap or a host function throws; the fiber is of no use then.
  */
 export function run(engine: Engine, fiber: Fiber): Parked | undefined {
-  const { words } = fiber;
-  const { contextWord } = engine;
+  const { words, contextLo, contextHi } = fiber;
+  const { contextWord, enter } = engine;
   for (;;) {
-    contextWord[0] = fiber.contextLo;
-    contextWord[1] = fiber.contextHi;
-    engine.enter();
+    contextWord[0] = contextLo;
+    contextWord[1] = contextHi;
+    enter();
     switch (words[statusWord]) {
       case ExitStatus.done:
         return undefined;
@@ -59,9 +60,8 @@ export function run(engine: Engine, fiber: Fiber): Parked | undefined {
 }
 
 function callHost(engine: Engine, fiber: Fiber, index: number): Parked | undefined {
-  const group = fiber.group!;
-  const host = group.environments[index] as HostFunction;
-  const result = host.invoke(fiber, group);
+  const host = fiber.group!.environments[index] as HostFunction;
+  const result = host.invoke(fiber, fiber.group!);
   if (host.suspending && result instanceof Promise) {
     host.requireParkable(fiber);
     return { host, promise: result };
@@ -73,10 +73,14 @@ function callHost(engine: Engine, fiber: Fiber, index: number): Parked | undefin
 /** Converts a host function's result; the fiber can be entered again then. */
 export function finishHostCall(engine: Engine, fiber: Fiber, host: HostFunction, result: unknown): void {
   // The host may have linked instances: the group, and the signatures in use, may have grown.
+  const slots = engine.signatures.slotCount;
+  if (fiber.slotCount < slots) fiber.ensureSlots(slots);
+  const types = host.results;
+  if (types.length === 0) return;
   const group = fiber.group!;
-  group.sweepIfDue();
-  fiber.ensureSlots(engine.signatures.slotCount);
-  host.complete(fiber, group, result);
+  if (host.returnsReferences) group.sweepIfDue();
+  if (types.length === 1) writeSlot(engine, fiber, group, types[0], 0, result);
+  else writeResults(engine, fiber, group, types, result);
 }
 
 const unsigned = (fiber: Fiber, slot: number): number => fiber.i32[slot * 2] >>> 0;

@@ -48,7 +48,7 @@ export const SuspendError: WasmErrorConstructor = nativeError("SuspendError");
 export interface WasmFrame {
   /** `wasm://wasm/NAME-HASH` */
   readonly url: string;
-  /** From the name section, or undefined. */
+  /** From the name section: `module.function`, or what there is of the two, or undefined. */
   readonly functionName: string | undefined;
   readonly functionIndex: number;
   /** Byte offset in the module, or -1. */

@@ -38,6 +38,8 @@ export class Fiber {
   /** Address of the null function's record. */
   readonly nullFunction: number;
   readonly stackTop: number;
+  readonly stackTopLo: number;
+  readonly stackTopHi: number;
   /** The stack's bytes, from stackBase on. */
   readonly stack: DataView;
 
@@ -65,6 +67,8 @@ export class Fiber {
     this.contextHi = Math.floor(this.contextAddress / 2 ** 32);
     this.nullFunction = word64(this.words, Context.nullFuncref);
     this.stackTop = stackBase + stackSize;
+    this.stackTopLo = this.stackTop | 0;
+    this.stackTopHi = Math.floor(this.stackTop / 2 ** 32);
     this.stack = new DataView(platform.view(stackBase, stackSize));
     setWord64(this.words, Context.stackLimit, stackBase + guardSize + reserveSize + platform.signalFrameSize);
     this.ensureSlots(slotCount);

@@ -23,6 +23,9 @@ export abstract class FunctionReference {
   readonly address: number;
   private made: FunctionObject | undefined;
   private readonly hasVectors: boolean;
+  /** The entry adapter's address in halves; 0 until the first call from JavaScript. */
+  private adapterLo = 0;
+  private adapterHi = 0;
 
   /**
    * @param words the record's bytes, among others, as 32-bit words
@@ -55,9 +58,7 @@ export abstract class FunctionReference {
   }
 
   /** What `name` of the function's object says. */
-  get objectName(): string {
-    return "0";
-  }
+  abstract get objectName(): string;
 
   get object(): FunctionObject {
     if (this.made === undefined) {
@@ -97,7 +98,7 @@ export abstract class FunctionReference {
 
   /** Takes a fiber, converts the arguments into its slots and makes it ready to run. */
   enterFiber(args: ArrayLike<unknown>): Fiber {
-    if (this.hasVectors) throw vectorsDontPass();
+    if (this.adapterHi === 0) this.prepareEntry();
     this.prepare();
     const engine = this.engine;
     const group = this.ownGroup.root();
@@ -112,13 +113,22 @@ export abstract class FunctionReference {
     const to = fiber.words;
     this.copyTarget(to, Context.entryCode);
     to[Context.status >> 2] = ExitStatus.done;
-    setWord64(to, Context.wasmSp, fiber.stackTop);
-    setWord64(to, Context.resumePc, this.signature.entryAdapterAddress);
+    to[Context.wasmSp >> 2] = fiber.stackTopLo;
+    to[(Context.wasmSp >> 2) + 1] = fiber.stackTopHi;
+    to[Context.resumePc >> 2] = this.adapterLo;
+    to[(Context.resumePc >> 2) + 1] = this.adapterHi;
     const joined = group.root();
     fiber.group = joined;
     fiber.entry = this.made;
-    joined.fibers.add(fiber);
+    joined.fibers.push(fiber);
     return fiber;
+  }
+
+  private prepareEntry(): void {
+    if (this.hasVectors) throw vectorsDontPass();
+    const address = this.signature.entryAdapterAddress;
+    this.adapterLo = address | 0;
+    this.adapterHi = Math.floor(address / 2 ** 32);
   }
 
   private makeObject(): FunctionObject {
@@ -131,6 +141,6 @@ export abstract class FunctionReference {
 
 /** Ends a call's use of a fiber, whatever is left on its stack. */
 export function leaveFiber(engine: Engine, fiber: Fiber): void {
-  fiber.group!.fibers.delete(fiber);
+  fiber.group!.removeFiber(fiber);
   engine.fibers.release(fiber);
 }

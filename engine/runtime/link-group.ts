@@ -48,7 +48,7 @@ export class LinkGroup {
   tables = new Set<Table>();
   globals = new Set<Global>();
   /** Fibers that run or are suspended in this group's code. */
-  fibers = new Set<Fiber>();
+  fibers: Fiber[] = [];
   private functions = new Map<number, FunctionReference>();
 
   private chunks = new Map<number, Chunk>();
@@ -83,7 +83,7 @@ export class LinkGroup {
     for (const global of b.globals) a.globals.add(global);
     for (const fiber of b.fibers) {
       fiber.group = a;
-      a.fibers.add(fiber);
+      a.fibers.push(fiber);
     }
     for (const [address, reference] of b.functions) a.functions.set(address, reference);
     for (const [number, chunk] of b.chunks) a.chunks.set(number, chunk);
@@ -100,6 +100,13 @@ export class LinkGroup {
   addEnvironment(environment: Environment): void {
     environment.setEnvironmentIndex(this.environments.length);
     this.environments.push(environment);
+  }
+
+  /** Takes a fiber out whose call has ended; mostly it is the one that came last. */
+  removeFiber(fiber: Fiber): void {
+    const { fibers } = this;
+    if (fibers[fibers.length - 1] === fiber) fibers.pop();
+    else fibers.splice(fibers.indexOf(fiber), 1);
   }
 
   // ---------------------------------------------------------------- functions
@@ -186,7 +193,7 @@ export class LinkGroup {
     this.instances = [];
     this.tables = new Set();
     this.globals = new Set();
-    this.fibers = new Set();
+    this.fibers = [];
     this.functions = new Map();
     this.chunks = new Map();
     this.freeHandles = [];

@@ -129,7 +129,10 @@ function frameNames(module: WasmModule): FrameNames {
       }
       return url;
     },
-    functionName: (index) => section().functionName(index),
+    functionName(index) {
+      const parts = [section().moduleName, section().functionName(index)].filter((part) => part !== undefined);
+      return parts.length === 0 ? undefined : parts.join(".");
+    },
     functionStart: (index) => module.bodies[index - module.importedFunctionCount].codeStart,
   };
 }

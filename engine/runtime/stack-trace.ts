@@ -19,6 +19,7 @@ import { word64 } from "./words.js";
 export interface FrameNames {
   /** As in V8's: `wasm://wasm/NAME-HASH` or `wasm://wasm/HASH`. */
   readonly url: string;
+  /** As V8 puts it: `module.function`, either alone, or undefined. */
   functionName(index: number): string | undefined;
   /** Byte offset of a function's first instruction. */
   functionStart(index: number): number;

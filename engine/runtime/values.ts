@@ -117,7 +117,7 @@ export function writeSlots(
   }
 }
 
-/** A host function's result as its type says: nothing, a value, or an iterable of values. */
+/** A host function's several results: an iterable of as many values. */
 export function writeResults(
   engine: Engine,
   fiber: Fiber,
@@ -125,24 +125,16 @@ export function writeResults(
   types: readonly ValType[],
   result: unknown,
 ): void {
-  if (types.length === 0) return;
-  if (types.length === 1) {
-    writeSlot(engine, fiber, group, types[0]!, 0, result);
-    return;
-  }
-  if (result === null || (typeof result !== "object" && typeof result !== "function")) {
-    throw new TypeError(`multi-return value must be iterable: expected ${types.length} values, got ${describe(result)}`);
-  }
-  const values = Array.from(iterableOf(result));
+  const values = Array.from(iterableOf(result, types.length));
   if (values.length !== types.length) {
     throw new TypeError(`multi-return length mismatch: expected ${types.length} values, got ${values.length}`);
   }
   writeSlots(engine, fiber, group, types, values);
 }
 
-function iterableOf(value: object): Iterable<unknown> {
-  if (typeof (value as Partial<Iterable<unknown>>)[Symbol.iterator] !== "function") {
-    throw new TypeError("multi-return value must be iterable");
+function iterableOf(value: unknown, count: number): Iterable<unknown> {
+  if (value === null || value === undefined || typeof (value as Iterable<unknown>)[Symbol.iterator] !== "function") {
+    throw new TypeError(`multi-return value must be iterable: expected ${count} values, got ${describe(value)}`);
   }
   return value as Iterable<unknown>;
 }

@@ -48,6 +48,10 @@ const vvvvOperand = Int8Array.from(instructionRows, (r) => r.form.vvvv);
 /** Rows that need vvvv from the encoder: AVX rows that merge. */
 const isVex = Uint8Array.from(instructionRows, (r) => (r.encoding.startsWith("VEX") ? 1 : 0));
 
+/** Loads whose value a slot may get by copying 8 or 16 bytes. */
+const isLoad = (row: number): boolean =>
+  row === Amd64.mov64_rm || row === Amd64.movsd_rm || row === Amd64.movss_rm || row === Amd64.movups_rm;
+
 /** Boundary of loop headers. */
 const loopAlignment = 16;
 /** How far ahead the emitter looks for the next writer of the flags. */
@@ -244,36 +248,69 @@ export class Emitter extends LabelledEncoder {
 
   /** Executes the definition of instruction `i` again, into `to`, before instruction `before`. */
   private rematerialize(i: number, to: Location, before: number): void {
-    if (to >= firstSlot) {
-      const isInt = this.code.vregClass[this.code.operandVReg[this.code.operandStart[i]!]!] === RegisterClass.int;
-      if (!isInt) {
-        this.define(i, scratchFloat, before);
-        this.move(RegisterClass.float, scratchFloat, to);
-        return;
-      }
-      this.constantToSlot(i, to);
-      return;
-    }
-    this.define(i, to, before);
+    if (to >= firstSlot) this.defineInSlot(i, to);
+    else this.define(i, to, before);
   }
 
-  /** An integer constant straight into a slot: two halves where it isn't a sign-extended 32-bit one. */
-  private constantToSlot(i: number, to: Location): void {
-    const { code } = this;
+  /** The value of a rematerializable instruction straight into a slot, by way of no register, keeping the flags. */
+  private defineInSlot(i: number, to: Location): void {
+    const { code, constants } = this;
     const row = code.opcode[i]!;
-    const lo = code.imm2[i]!;
-    const hi = row === Amd64.mov64_abs ? code.imm0[i]! : row === Amd64.mov64_ri ? lo >> 31 : 0;
-    const isConstant = row === Amd64.mov64_abs || row === Amd64.mov64_ri || row === Amd64.mov32_ri;
-    if (!isConstant) throw new EngineBug("encode", -1, "", `${instructionRows[row]!.name} can't be rematerialized into a slot`);
     const offset = this.slotOffset(to);
-    this.setAddress(rsp, offset);
-    if (hi === lo >> 31) {
-      this.emit(Amd64.mov64_mi, 0, inMemory, lo);
-      return;
+    const isVector = code.vregClass[code.operandVReg[code.operandStart[i]!]!] === RegisterClass.vector;
+    if (row === Amd64.mov32_signature) {
+      this.setAddress(rsp, offset);
+      this.emit(Amd64.mov32_mi, 0, inMemory, 0);
+      this.relocate(this.size - 4, RelocationKind.signature, code.imm0[i]!);
+      this.storeWord(offset + 4, 0);
+    } else if (instructionFlags[row]! & pseudo) {
+      this.storeWords(offset, this.constantLow(i), this.constantHigh(i));
+      if (isVector) this.storeWords(offset + 8, 0, 0);
+    } else if (code.imm1[i]! >> addressSpecialShift === AddressBase.constant) {
+      const { constantWords } = constants;
+      const at = 4 * code.imm0[i]!;
+      this.storeWords(offset, constantWords[at]!, constantWords[at + 1]!);
+      if (isVector) this.storeWords(offset + 8, constantWords[at + 2]!, constantWords[at + 3]!);
+    } else if (isLoad(row)) {
+      this.copyFromMemory(i, offset);
+      if (isVector) this.copyFromMemory(i, offset, 8);
+    } else {
+      throw new EngineBug("encode", -1, "", `${instructionRows[row]!.name} can't be rematerialized into a slot`);
     }
-    this.emit(Amd64.mov32_mi, 0, inMemory, lo);
-    this.setAddress(rsp, offset + 4);
-    this.emit(Amd64.mov32_mi, 0, inMemory, hi);
+  }
+
+  /** 64 bits at rsp + offset: one instruction where they are a sign-extended 32-bit constant. */
+  private storeWords(offset: number, lo: number, hi: number): void {
+    if (hi === lo >> 31) {
+      this.setAddress(rsp, offset);
+      this.emit(Amd64.mov64_mi, 0, inMemory, lo);
+    } else {
+      this.storeWord(offset, lo);
+      this.storeWord(offset + 4, hi);
+    }
+  }
+
+  private storeWord(offset: number, word: number): void {
+    this.setAddress(rsp, offset);
+    this.emit(Amd64.mov32_mi, 0, inMemory, word);
+  }
+
+  /** 8 bytes from a load's address to rsp + offset, by push and pop. */
+  private copyFromMemory(i: number, offset: number, part = 0): void {
+    this.setInstructionAddress(i, this.code.operandStart[i + 1]!, part);
+    this.indirect(6);
+    this.setAddress(rsp, offset + part);
+    this.popMemory();
+  }
+
+  /** The words of a pseudo row that loads an integer constant or zero. */
+  private constantLow(i: number): number {
+    return this.code.opcode[i] === Amd64.fzero ? 0 : this.code.imm2[i]!;
+  }
+  private constantHigh(i: number): number {
+    const row = this.code.opcode[i]!;
+    if (row === Amd64.mov64_abs) return this.code.imm0[i]!;
+    return row === Amd64.mov64_ri ? this.code.imm2[i]! >> 31 : 0;
   }
 
   /** Emits instruction `i`, whose only register operand is its definition, with another register. */
@@ -303,7 +340,7 @@ export class Emitter extends LabelledEncoder {
       this.relocate(this.size - 4, RelocationKind.signature, code.imm0[i]!);
       return;
     }
-    const hi = row === Amd64.mov64_abs ? code.imm0[i]! : row === Amd64.mov64_ri ? lo >> 31 : 0;
+    const hi = this.constantHigh(i);
     if (lo === 0 && hi === 0 && flagsDead) this.emit(Amd64.xor32_rr, to, to);
     else this.moveImmediate64(to, lo, hi);
   }
@@ -415,11 +452,11 @@ export class Emitter extends LabelledEncoder {
     return 0;
   }
 
-  /** Sets the encoder's address from an instruction's address word; its registers end before operand `end`. */
-  setInstructionAddress(i: number, end: number): void {
+  /** Sets the encoder's address from an instruction's address word (and `extra` bytes); its registers end before operand `end`. */
+  setInstructionAddress(i: number, end: number, extra = 0): void {
     const { code, locations } = this;
     const word = code.imm1[i]!;
-    let displacement = code.imm0[i]!;
+    let displacement = code.imm0[i]! + extra;
     const index = word & addressHasIndex ? locations[--end]! : -1;
     let base = word & addressHasBase ? locations[--end]! : -1;
     switch (word >> addressSpecialShift) {
@@ -437,7 +474,7 @@ export class Emitter extends LabelledEncoder {
         break;
       case AddressBase.slot:
         base = rsp;
-        displacement = this.frame.slots + 8 * displacement;
+        displacement = this.frame.slots + 8 * code.imm0[i]! + extra;
         break;
       case AddressBase.constant:
         this.setRipRelative();

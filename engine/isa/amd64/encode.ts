@@ -246,8 +246,8 @@ export class Encoder {
 
   // ---------------------------------------------------------------- what is not in the table
 
-  /** FF /digit through memory: 2 call, 4 jmp. */
-  indirect(digit: 2 | 4): void {
+  /** FF /digit through memory: 2 call, 4 jmp, 6 push. */
+  indirect(digit: 2 | 4 | 6): void {
     if (this.size + 32 > this.bytes.length) this.grow();
     const b = this.base >= 8 ? 1 : 0;
     const x = this.index >= 8 ? 2 : 0;
@@ -271,6 +271,16 @@ export class Encoder {
   pop(register: number): void {
     if (register >= 8) this.byte(0x41);
     this.byte(0x58 | (register & 7));
+  }
+
+  /** pop [m]. An address relative to rsp counts from the rsp after the pop. */
+  popMemory(): void {
+    const at = this.size;
+    this.indirect(6);
+    // The same but for the opcode, 8F /0.
+    const opcode = this.bytes[at] === 0xff ? at : at + 1;
+    this.bytes[opcode] = 0x8f;
+    this.bytes[opcode + 1]! &= ~0x38;
   }
 
   /** mov r32, imm32: zero-extended. */

@@ -205,6 +205,8 @@ export class Merger {
     if (code.vregClass[v] !== code.vregClass[w]) return;
     // A constant is cheaper made where it is needed than kept in a register from where it stands.
     if (code.vregRematerializable[v] || code.vregRematerializable[w]) return;
+    // A slot that is written in mid-instruction can't be shared with what is read there.
+    if ((this.ranges.slotOperand[v] | this.ranges.slotOperand[w]) & 1) return;
     const a = this.find(v);
     const b = this.find(w);
     if (a === b || this.pieces[a] === 0 || this.pieces[b] === 0) return;

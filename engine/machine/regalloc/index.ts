@@ -4,7 +4,7 @@ import { allocateFast } from "./allocate-fast.js";
 import { allocateFull } from "./allocate.js";
 
 export { allocateFast } from "./allocate-fast.js";
-export { allocateFull } from "./allocate.js";
+export { allocateFull, tryAllocateFull } from "./allocate.js";
 export { checkAllocation } from "./check.js";
 
 /**

@@ -72,8 +72,6 @@ export class LiveRanges {
   /** Reservations by physical register: (from, to, owner or -1) in flat triples, sorted by `from`. */
   readonly reservations: readonly Int32Array[];
 
-  /** 1: some operand or block argument uses it. */
-  private readonly used: Uint8Array;
   private readonly lists: number[][] = Array.from({ length: 64 }, () => []);
   private readonly head: Int32Array;
   private next: Int32Array;
@@ -104,7 +102,6 @@ export class LiveRanges {
     this.reusedBy = new Int32Array(code.operandCount);
     this.fixedDefinition = new Int8Array(n).fill(-1);
     this.slotOperand = new Uint8Array(n);
-    this.used = findUsed(code);
     this.destroyers = [
       this.findDestroyers(code.clobbersInt, registers.allocatableInt),
       this.findDestroyers(code.clobbersFloat, registers.allocatableFloat),
@@ -113,7 +110,7 @@ export class LiveRanges {
     for (let b = code.blockCount - 1; b >= 0; b--) this.block(b);
     this.flattenPieces();
     this.collectUses();
-    this.reservations = this.lists.map((list) => Int32Array.from(list));
+    this.reservations = this.lists.map(sortedTriples);
   }
 
   private findDestroyers(clobbers: Uint32Array, all: number): Int32Array {
@@ -256,10 +253,7 @@ export class LiveRanges {
         this.liveUntil(liveIn.vregs[n], startPoint, endPoint, endPoint);
       }
       const args = code.successorArgs[b][s];
-      const params = code.blockParams[t];
-      for (let k = 0; k < args.length; k++) {
-        if (this.used[params[k]]) this.liveUntil(args[k], startPoint, endPoint, endPoint);
-      }
+      for (let k = 0; k < args.length; k++) this.liveUntil(args[k], startPoint, endPoint, endPoint);
     }
     for (let i = end - 1; i >= first; i--) {
       for (let o = operandStart[i]; o < operandStart[i + 1]; o++) {
@@ -274,7 +268,7 @@ export class LiveRanges {
   }
 
   private endOfUse(i: number, o: number): number {
-    if (this.place[o] !== OperandPlace.ofValue) return gapOf(i) + 1;
+    if (this.place[o] === OperandPlace.fixed || this.place[o] === OperandPlace.reused) return gapOf(i) + 1;
     return this.code.operandWord[o] & operandUnusualPosition ? afterOf(i) : lateOf(i);
   }
 
@@ -331,7 +325,7 @@ export class LiveRanges {
     const word = code.operandWord[o];
     const constraint = (word >> constraintShift) & 7;
     let point = gapOf(i);
-    let end = point + 1;
+    let end = this.endOfUse(i, o);
     let kind: number = UseKind.source;
     let hint = -1;
     if (place[o] === OperandPlace.fixed) hint = this.fixedRegister(o);
@@ -348,7 +342,6 @@ export class LiveRanges {
       }
     } else if (place[o] === OperandPlace.ofValue) {
       point = earlyOf(i);
-      end = this.endOfUse(i, o);
       kind = constraint === Constraint.any && !code.vregRematerializable[v] ? UseKind.any : UseKind.register;
     }
     let at = fill[v]++;
@@ -366,14 +359,18 @@ export class LiveRanges {
   }
 }
 
-/** Registers that some operand or block argument uses. */
-export function findUsed(code: VCode): Uint8Array {
-  const used = new Uint8Array(code.vregCount);
-  for (let o = 0; o < code.operandCount; o++) {
-    if ((code.operandWord[o] & operandDef) === 0) used[code.operandVReg[o]] = 1;
+/** Insertion sort by the first of each three: they come almost sorted. */
+function sortedTriples(list: readonly number[]): Int32Array {
+  const sorted = Int32Array.from(list);
+  for (let k = 3; k < sorted.length; k += 3) {
+    const from = sorted[k];
+    const to = sorted[k + 1];
+    const owner = sorted[k + 2];
+    let at = k;
+    for (; at > 0 && sorted[at - 3] > from; at -= 3) sorted.copyWithin(at, at - 3, at);
+    sorted[at] = from;
+    sorted[at + 1] = to;
+    sorted[at + 2] = owner;
   }
-  for (let b = 0; b < code.blockCount; b++) {
-    for (const args of code.successorArgs[b]) for (let k = 0; k < args.length; k++) used[args[k]] = 1;
-  }
-  return used;
+  return sorted;
 }

@@ -7,9 +7,10 @@
  * with Coq", 2008, for the proof). The scratch register also carries moves between two slots; a cycle with such
  * a move in it is therefore broken through a temporary slot.
  *
- * Every destination occurs once. A source is a location or -1 - instruction (execute that definition again).
+ * Every destination has one source (the same move may be added twice). A source is a location or -1 - instruction (execute that definition again).
  * Slots never overlap in part (`slots.ts`). Linear in the number of moves.
  */
+import { EngineBug } from "../../ssa/engine-bug.js";
 import { firstSlot, type Location, RegisterClass, type RegisterFile } from "../vcode.js";
 import type { EditList } from "./edits.js";
 import type { SlotPool } from "./slots.js";
@@ -33,6 +34,11 @@ export class ParallelMove {
 
   add(from: Location, to: Location, cls: number): void {
     if (from === to) return;
+    const earlier = to < this.writer.length ? this.writer[to] : 0;
+    if (earlier !== 0) {
+      if (this.from[earlier - 1] === from) return;
+      throw new EngineBug("regalloc", -1, "", `location ${to} has two sources, ${this.from[earlier - 1]} and ${from}`);
+    }
     const m = this.count++;
     if (m >= this.from.length) this.growMoves();
     this.from[m] = from;

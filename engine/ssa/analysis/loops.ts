@@ -11,6 +11,9 @@ import type { Predecessors } from "./predecessors.js";
 export class LoopNest {
   /** Nesting depth of each loop, from 1. */
   readonly depth: Int32Array;
+  /** Each loop's place in a preorder of the loop tree, and that after its last inner loop. */
+  private readonly from: Int32Array;
+  private readonly to: Int32Array;
 
   constructor(
     /** Loop -> its header; outer loops have lower numbers than inner ones. */
@@ -22,7 +25,21 @@ export class LoopNest {
   ) {
     const count = headers.length;
     this.depth = new Int32Array(count);
-    for (let i = 0; i < count; i++) this.depth[i] = parent[i] === -1 ? 1 : this.depth[parent[i]!]! + 1;
+    this.from = new Int32Array(count);
+    this.to = new Int32Array(count);
+    const loopsWithin = new Int32Array(count).fill(1);
+    for (let i = count - 1; i >= 0; i--) if (parent[i] !== -1) loopsWithin[parent[i]!]! += loopsWithin[i]!;
+    const nextChild = new Int32Array(count);
+    let nextRoot = 0;
+    for (let i = 0; i < count; i++) {
+      const p = parent[i]!;
+      this.depth[i] = p === -1 ? 1 : this.depth[p]! + 1;
+      this.from[i] = p === -1 ? nextRoot : nextChild[p]!;
+      this.to[i] = this.from[i]! + loopsWithin[i]!;
+      nextChild[i] = this.from[i]! + 1;
+      if (p === -1) nextRoot = this.to[i]!;
+      else nextChild[p] = this.to[i]!;
+    }
   }
 
   /** How many loops a block is in. */
@@ -38,8 +55,14 @@ export class LoopNest {
 
   /** Whether a block is in a loop or in one inside of it. */
   contains(loop: number, block: number): boolean {
-    for (let l = this.loopOf[block]!; l >= loop; l = this.parent[l]!) if (l === loop) return true;
-    return false;
+    const inner = this.loopOf[block]!;
+    return inner !== -1 && this.encloses(loop, inner);
+  }
+
+  /** Whether loop `inner` is `outer` or lies inside of it. */
+  encloses(outer: number, inner: number): boolean {
+    const place = this.from[inner]!;
+    return this.from[outer]! <= place && place < this.to[outer]!;
   }
 }
 

@@ -57,13 +57,13 @@ export function buildFunction(
   const f = new SsaFunction(`f${functionIndex}`, functionIndex, results, capacity);
   const b = builder;
   b.start(f, module, layout, options, body);
-  declareLocals(b, body, type.params);
-  b.scan.run(b.cursor, module, body, b.localCount);
+  declareParams(b, body, type.params);
+  b.scan.run(b);
   b.cursor.reset(body.codeStart, body.end);
-  b.useSlots(b.scan.localsInSlots || options.locals === "slots");
-  b.log.reset(b.localCount);
+  b.localsInSlots = b.scan.localsInSlots || options.locals === "slots";
+  b.log.reset(b.locals.count);
   b.pending.reset();
-  b.variables.reset(b.localCount);
+  b.variables.reset(b.locals.count);
   openFunction(b);
   if (b.interrupts) b.emit(Op.interrupt, Type.none);
   buildInstructions(b);
@@ -72,21 +72,12 @@ export function buildFunction(
   return f;
 }
 
-/** Parameters get the entry block's; declared locals the zero of their type. */
-function declareLocals(b: Builder, body: FunctionBody, params: readonly number[]): void {
-  b.reserveLocals(params.length + body.localCount);
-  let local = 0;
-  for (const param of params) {
-    const type = typeOfValType[param]! as Type;
-    b.localType[local] = type;
-    b.definition[local++] = b.f.addParam(entryBlock, type);
-  }
-  for (const run of body.locals) {
-    if (run.count === 0) continue;
-    const type = typeOfValType[run.type]!;
-    b.localType.fill(type, local, local + run.count);
-    b.definition.fill(b.zero(type), local, local + run.count);
-    local += run.count;
+/** Gives the entry block the parameters. Declared locals become known as the scan meets them. */
+function declareParams(b: Builder, body: FunctionBody, params: readonly number[]): void {
+  b.locals.reset(params.length, body);
+  for (let local = 0; local < params.length; local++) {
+    const type = typeOfValType[params[local]!]! as Type;
+    b.locals.set(local, type, b.f.addParam(entryBlock, type));
   }
 }
 

@@ -13,6 +13,7 @@ import { AliasClass, Op, Type } from "../ops.js";
 import type { BuildOptions } from "./build-function.js";
 import { grown } from "./grow.js";
 import { LocalLog } from "./local-log.js";
+import { LocalTable } from "./local-table.js";
 import { MergeVariables, PendingBranches } from "./merge-state.js";
 import { BodyScan } from "./scan-body.js";
 
@@ -101,6 +102,7 @@ export class Builder {
 
   f!: SsaFunction;
   module!: WasmModule;
+  body!: FunctionBody;
   layout!: InstanceLayout;
   explicitBounds = false;
   interrupts = false;
@@ -119,13 +121,8 @@ export class Builder {
   stack = new Int32Array(64);
   height = 0;
 
-  localCount = 0;
   localsInSlots = false;
-  localType = new Uint8Array(64);
-  /** The current definition of each local; with `localsInSlots` its first value. */
-  definition = new Int32Array(64);
-  /** With `localsInSlots`: the frame slot of each local, or -1. */
-  slotOfLocal = new Int32Array(0);
+  readonly locals = new LocalTable();
 
   /** The newest of the rows that stand before all others in the entry block, or -1. */
   private lastPrologueRow = -1;
@@ -133,9 +130,16 @@ export class Builder {
   private readonly zeroOfType = new Int32Array(8);
   private guardedBase = 0;
 
-  start(f: SsaFunction, module: WasmModule, layout: InstanceLayout, options: BuildOptions, body: FunctionBody): void {
+  start(
+    f: SsaFunction,
+    module: WasmModule,
+    layout: InstanceLayout,
+    options: BuildOptions,
+    body: FunctionBody,
+  ): void {
     this.f = f;
     this.module = module;
+    this.body = body;
     this.layout = layout;
     this.explicitBounds = options.bounds === "explicit";
     this.interrupts = options.interrupts;
@@ -153,18 +157,12 @@ export class Builder {
     this.cursor = new InstructionCursor(module.bytes, body.codeStart, body.end);
   }
 
-  reserveLocals(count: number): void {
-    this.localCount = count;
-    if (count <= this.definition.length) return;
-    this.definition = new Int32Array(count);
-    this.localType = new Uint8Array(count);
-  }
-
-  useSlots(use: boolean): void {
-    this.localsInSlots = use;
-    if (!use) return;
-    if (this.slotOfLocal.length < this.localCount) this.slotOfLocal = new Int32Array(this.localCount);
-    this.slotOfLocal.fill(-1, 0, this.localCount);
+  /** Makes a local known that an instruction names: until it is set it is zero. */
+  touch(local: number): void {
+    const { locals } = this;
+    if (locals.isKnown(local)) return;
+    const type = typeOfValType[this.body.locals[locals.runOf(local)]!.type]!;
+    locals.set(local, type, this.zero(type));
   }
 
   /** Lets go of what belongs to the function. */
@@ -172,6 +170,7 @@ export class Builder {
     this.cursor = undefined as never;
     this.f = undefined as never;
     this.module = undefined as never;
+    this.body = undefined as never;
     this.layout = undefined as never;
   }
 

@@ -58,4 +58,3 @@ export function callIndirect(b: Builder): void {
   const env = b.peek(Type.ptr, entry, FunctionRecord.env, AliasClass.invariant);
   emitCall(b, Op.callptr, env, code, 0, typeIndex);
 }
-

@@ -52,7 +52,7 @@ export function elseArm(b: Builder): void {
   const frame = control.depth;
   if (b.reachable) jumpTo(b, frame);
   control.kind[frame] = FrameKind.else;
-  if (!b.localsInSlots) b.log.restore(control.logStart[frame]!, b.definition);
+  if (!b.localsInSlots) b.log.restore(control.logStart[frame]!, b.locals.definition);
   b.height = control.height[frame]!;
   const params = b.paramCount(control.blockType[frame]!);
   const saved = control.saved[frame]!;
@@ -76,7 +76,7 @@ export function end(b: Builder): void {
     return;
   }
   if (!b.reachable) {
-    if (!b.localsInSlots) b.log.restore(control.logStart[frame]!, b.definition);
+    if (!b.localsInSlots) b.log.restore(control.logStart[frame]!, b.locals.definition);
   }
   if (!b.localsInSlots) b.log.close(control.logStart[frame]!, control.logStart[frame - 1]!);
   control.depth = frame - 1;
@@ -163,4 +163,3 @@ export function openFunction(b: Builder): void {
   const typeIndex = b.module.functionTypes[b.f.index]!;
   b.control.push(FrameKind.function, typeIndex, 0, 0);
 }
-

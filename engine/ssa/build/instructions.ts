@@ -2,8 +2,9 @@
  * Which function builds which opcode. Each finds its immediates in the builder's cursor, pops its operands,
  * appends rows and pushes its results. They get the opcode's dense index, which is the opcode up to 0xff.
  */
-import { Op as W, opcodeRows } from "../../wasm/opcodes.js";
+
 import { denseIndex, OPCODE_ROWS, opcodeName } from "../../wasm/opcode-columns.js";
+import { opcodeRows, Op as W } from "../../wasm/opcodes.js";
 import type { Builder } from "./builder.js";
 import * as calls from "./calls.js";
 import * as control from "./control.js";

@@ -17,18 +17,23 @@ export class LocalLog {
   old = new Int32Array(64);
   /** The entry of the same local before this one, or -1. */
   private previous = new Int32Array(64);
-  /** Local -> its newest entry, or -1. */
+  /** Local -> its newest entry, if that is in use and is of this local; anything if it has none. */
   private newest = new Int32Array(64);
 
   reset(localCount: number): void {
     this.count = 0;
     if (this.newest.length < localCount) this.newest = new Int32Array(localCount);
-    this.newest.fill(-1, 0, localCount);
+  }
+
+  /** The newest entry of a local, or -1. */
+  private newestOf(local: number): number {
+    const entry = this.newest[local]!;
+    return entry < this.count && this.local[entry] === local ? entry : -1;
   }
 
   /** Notes that a local is about to change; `start` is where the innermost construct's entries begin. */
   note(local: number, old: number, start: number): void {
-    const newest = this.newest[local]!;
+    const newest = this.newestOf(local);
     if (newest >= start) return;
     const entry = this.count++;
     if (entry === this.local.length) {

@@ -2,8 +2,8 @@
  * Branches and labels: SSA construction where control flow meets.
  *
  * Wasm's control flow is structured, so every edge to a label is known when its construct ends, and a loop's
- * header is the only label that is met before its edges. Hence (compare Brandner, Boissinot et al., and the
- * marker algorithm of Brandis and Mossenboeck, "Single-Pass Generation of Static Single-Assignment Form for
+ * header is the only label that is met before its edges. Hence (in
+ * the spirit of Brandis and Mössenböck, "Single-Pass Generation of Static Single-Assignment Form for
  * Structured Languages", TOPLAS 1994):
  *
  *  - A forward branch leaves a *pending* record: its edges, the label's values, and the locals changed since
@@ -54,7 +54,8 @@ function link(b: Builder, frame: number, edge: number, edges: number, start: num
 
 /** Writes a pair for each local that differs from its value at the log's position; returns the end. */
 function addChangedLocals(b: Builder, logStart: number, start: number): number {
-  const { definition, log } = b;
+  const { log } = b;
+  const { definition } = b.locals;
   const { local, old, count } = log;
   const { stamp } = b.variables;
   const { values } = b.pending;
@@ -92,7 +93,8 @@ function completeHeaderEdge(b: Builder, frame: number, edge: number): void {
   const { pool } = f;
   for (let i = 0; i < arity; i++) pool[start + i] = b.stack[b.height - arity + i]!;
   const first = scan.loopStart[loop]!;
-  for (let i = 0; i < locals; i++) pool[start + arity + i] = b.definition[scan.loopLocals[first + i]!]!;
+  for (let i = 0; i < locals; i++)
+    pool[start + arity + i] = b.locals.definition[scan.loopLocals[first + i]!]!;
 }
 
 /** One edge from the current block to a label, whose values are on top of the stack. */
@@ -115,7 +117,8 @@ export function jumpTable(b: Builder, index: number, targets: Int32Array, count:
   const { f, control } = b;
   const table = ++b.tablesSeen;
   const first = f.edgeCount;
-  if (b.pending.edgeChain.length < first + count) b.pending.edgeChain = grown(b.pending.edgeChain, first + count);
+  if (b.pending.edgeChain.length < first + count)
+    b.pending.edgeChain = grown(b.pending.edgeChain, first + count);
   // `targets` is compacted on the way to the distinct labels.
   let distinct = 0;
   for (let i = 0; i < count; i++) {
@@ -181,7 +184,7 @@ export function mergeAt(b: Builder, frame: number): void {
   const { control, f, log } = b;
   const head = control.pendingHead[frame]!;
   const logStart = control.logStart[frame]!;
-  if (!b.localsInSlots) log.restore(logStart, b.definition);
+  if (!b.localsInSlots) log.restore(logStart, b.locals.definition);
   const arity = b.resultCount(control.blockType[frame]!);
   compareEdges(b, head, arity);
   b.block = f.newBlock();
@@ -189,7 +192,8 @@ export function mergeAt(b: Builder, frame: number): void {
   b.height = control.height[frame]!;
   b.reserve(arity);
   const params = addParams(b, head, arity, control.pendingCount[frame]!);
-  for (let record = head; record >= 0; record = b.pending.next[record]!) completeRecord(b, record, arity, params);
+  for (let record = head; record >= 0; record = b.pending.next[record]!)
+    completeRecord(b, record, arity, params);
   defineMerged(b, arity);
 }
 
@@ -223,7 +227,8 @@ function addParams(b: Builder, head: number, arity: number, records: number): nu
     // Not in every record: the others bring the value of the construct's entry, which these differ from.
     const missing = k >= arity && b.variables.seen[k]! < records;
     if (value[k] !== -1 && !missing) continue;
-    const type = k < arity ? f.type[b.pending.values[b.pending.start[head]! + k]!]! : b.localType[local[k]!]!;
+    const type =
+      k < arity ? f.type[b.pending.values[b.pending.start[head]! + k]!]! : b.locals.type[local[k]!]!;
     value[k] = f.addParam(b.block, type as Type);
     position[k] = params++;
   }
@@ -249,7 +254,7 @@ function completeRecord(b: Builder, record: number, arity: number, params: numbe
   const { values } = b.pending;
   let at = b.pending.start[record]!;
   for (let k = arity; k < b.variables.count; k++) {
-    if (position[k]! >= 0) pool[start + position[k]!] = b.definition[local[k]!]!;
+    if (position[k]! >= 0) pool[start + position[k]!] = b.locals.definition[local[k]!]!;
   }
   for (let k = 0; k < arity; k++, at++) if (position[k]! >= 0) pool[start + position[k]!] = values[at]!;
   for (let pairs = b.pending.pairs[record]!; pairs > 0; pairs--, at += 2) {
@@ -261,7 +266,7 @@ function completeRecord(b: Builder, record: number, arity: number, params: numbe
 function defineMerged(b: Builder, arity: number): void {
   const { value, local } = b.variables;
   for (let k = 0; k < arity; k++) b.push(value[k]!);
-  for (let k = arity; k < b.variables.count; k++) b.definition[local[k]!] = value[k]!;
+  for (let k = arity; k < b.variables.count; k++) b.locals.definition[local[k]!] = value[k]!;
 }
 
 /** Opens the header of a loop that is branched to: parameters for the block type's and the assigned locals. */
@@ -275,7 +280,7 @@ export function openHeader(b: Builder, frame: number): void {
   const first = scan.loopStart[loop]!;
   // Parameters first: the edge's arguments are counted by them.
   for (let i = b.height - arity; i < b.height; i++) f.addParam(header, f.type[b.stack[i]!]! as Type);
-  for (let i = 0; i < locals; i++) f.addParam(header, b.localType[scan.loopLocals[first + i]!]! as Type);
+  for (let i = 0; i < locals; i++) f.addParam(header, b.locals.type[scan.loopLocals[first + i]!]! as Type);
   const edge = branchEdge(b, frame);
   b.emit(Op.jump, Type.none, 0, 0, 0, edge, 1);
   b.block = header;
@@ -284,7 +289,7 @@ export function openHeader(b: Builder, frame: number): void {
   const logStart = control.logStart[frame]!;
   for (let i = 0; i < locals; i++) {
     const local = scan.loopLocals[first + i]!;
-    b.log.note(local, b.definition[local]!, logStart);
-    b.definition[local] = params[arity + i]!;
+    b.log.note(local, b.locals.definition[local]!, logStart);
+    b.locals.definition[local] = params[arity + i]!;
   }
 }

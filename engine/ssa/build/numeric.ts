@@ -22,7 +22,7 @@ function row(opcode: number, op: number, type: Type): void {
 
 /** Ops in the order of consecutive opcodes. */
 function rows(firstOpcode: number, type: Type, ops: readonly number[]): void {
-  ops.forEach((op, i) => row(firstOpcode + i, op, type));
+  for (let i = 0; i < ops.length; i++) row(firstOpcode + i, ops[i]!, type);
 }
 
 const { i32, i64, f32, f64 } = Type;

@@ -18,7 +18,8 @@
 import { limitExceeded } from "../../wasm/errors.js";
 import { BLOCK_EMPTY, type InstructionCursor } from "../../wasm/instruction-cursor.js";
 import { Op } from "../../wasm/opcodes.js";
-import type { FunctionBody, WasmModule } from "../../wasm/types.js";
+import type { WasmModule } from "../../wasm/types.js";
+import type { Builder } from "./builder.js";
 import { grown } from "./grow.js";
 import { LocalLog } from "./local-log.js";
 
@@ -58,17 +59,20 @@ export class BodyScan {
   private tableCount = 0;
 
   /**
-   * Scans a body, which the cursor is set to.
+   * Scans the builder's body, which its cursor is set to, and makes the locals known that it names.
    * @throws {WasmFormatError} if branches and calls carry too many values
    */
-  run(cursor: InstructionCursor, module: WasmModule, body: FunctionBody, localCount: number): void {
+  run(b: Builder): void {
+    const { cursor, body } = b;
     const limit = freeCost + costPerByte * (body.end - body.codeStart);
-    this.reset(module, localCount, body.functionIndex);
+    this.reset(b.module, b.locals.count, body.functionIndex);
     while (cursor.next()) {
       const { opcode } = cursor;
       if (opcode > Op.local_tee) continue;
-      if (opcode === Op.local_set || opcode === Op.local_tee) this.assign(cursor.index);
-      else if (opcode >= Op.block && opcode <= Op.call_indirect) {
+      if (opcode >= Op.local_get) {
+        b.touch(cursor.index);
+        if (opcode !== Op.local_get) this.assign(cursor.index);
+      } else if (opcode >= Op.block && opcode <= Op.call_indirect) {
         this.control(opcode, cursor);
         if (this.cost > limit && !this.localsInSlots) this.giveUp();
       }

@@ -10,19 +10,20 @@ import { type Builder, typeOfValType } from "./builder.js";
 
 /** The frame slot of a local. */
 function slotOf(b: Builder, local: number): number {
-  let slot = b.slotOfLocal[local]!;
+  const { locals, f } = b;
+  let slot = locals.slot[local]!;
   if (slot >= 0) return slot;
-  slot = b.f.slotTypes.length;
-  b.slotOfLocal[local] = slot;
-  b.f.slotTypes.push(b.localType[local]! as Type);
-  b.emitInPrologue(Op.slotstore, Type.none, b.definition[local]!, 0, slot);
+  slot = f.slotTypes.length;
+  locals.slot[local] = slot;
+  f.slotTypes.push(locals.type[local]! as Type);
+  b.emitInPrologue(Op.slotstore, Type.none, locals.definition[local]!, 0, slot);
   return slot;
 }
 
 export function localGet(b: Builder): void {
   const local = b.cursor.index;
-  if (!b.localsInSlots) b.push(b.definition[local]!);
-  else b.push(b.emit(Op.slotload, b.localType[local]!, 0, 0, 0, slotOf(b, local)));
+  if (!b.localsInSlots) b.push(b.locals.definition[local]!);
+  else b.push(b.emit(Op.slotload, b.locals.type[local]!, 0, 0, 0, slotOf(b, local)));
 }
 
 function assign(b: Builder, local: number, v: number): void {
@@ -30,8 +31,8 @@ function assign(b: Builder, local: number, v: number): void {
     b.emit(Op.slotstore, Type.none, v, 0, 0, slotOf(b, local));
     return;
   }
-  b.log.note(local, b.definition[local]!, b.control.logStart[b.control.depth]!);
-  b.definition[local] = v;
+  b.log.note(local, b.locals.definition[local]!, b.control.logStart[b.control.depth]!);
+  b.locals.definition[local] = v;
 }
 
 export function localSet(b: Builder): void {

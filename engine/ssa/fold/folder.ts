@@ -12,6 +12,10 @@ import { evaluate, result } from "./evaluate.js";
 export const keep = 0;
 export const again = -1;
 
+/** The bounds' column, kept from function to function unless it grew large. */
+let keptBounds = new Float64Array(4096);
+const keptRows = 1 << 17;
+
 export class Folder {
   /** Value -> what replaces it, 0 for nothing. Covers the rows that existed at the start. */
   readonly replacement: Int32Array;
@@ -30,7 +34,12 @@ export class Folder {
   ) {
     this.limit = func.rowCount;
     this.replacement = new Int32Array(this.limit);
-    this.bounds = new Float64Array(this.limit).fill(2 ** 64);
+    if (this.limit > keptBounds.length) {
+      const bigger = new Float64Array(2 * this.limit);
+      if (this.limit <= keptRows) keptBounds = bigger;
+      this.bounds = bigger;
+    } else this.bounds = keptBounds;
+    this.bounds.fill(2 ** 64, 0, this.limit);
     this.uses = uses;
   }
 

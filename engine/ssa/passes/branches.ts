@@ -16,20 +16,21 @@ import { Op, opFlags, OpFlag } from "../ops.js";
 import { removeUnreachable } from "./unreachable.js";
 
 export function foldBranches(func: SsaFunction): void {
+  let changed = false;
   for (let b = 0; b < func.blockCount; b++) {
     if (func.isRemoved(b as Block)) continue;
-    foldTraps(func, b as Block);
-    foldTerminator(func, b as Block);
+    if (foldTraps(func, b as Block)) changed = true;
+    if (foldTerminator(func, b as Block)) changed = true;
   }
-  removeUnreachable(func);
-  threadJumps(func);
-  removeUnreachable(func);
+  if (changed) removeUnreachable(func);
+  if (threadJumps(func)) removeUnreachable(func);
   mergeBlocks(func);
 }
 
 // ---------------------------------------------------------------- terminators
 
-function foldTraps(func: SsaFunction, b: Block): void {
+/** Answers whether the block ends earlier now. */
+function foldTraps(func: SsaFunction, b: Block): boolean {
   for (let v = func.firstRow[b]!; v !== -1; ) {
     const following = func.next[v]!;
     if (func.op[v] === Op.trapif && func.op[func.a0[v]!] === Op.const) {
@@ -38,17 +39,19 @@ function foldTraps(func: SsaFunction, b: Block): void {
         for (let rest = func.lastRow[b]!; rest !== v; rest = func.lastRow[b]!) func.remove(rest as Value);
         func.op[v] = Op.trap;
         func.a0[v] = noValue;
-        return;
+        return true;
       }
     }
     v = following;
   }
+  return false;
 }
 
-function foldTerminator(func: SsaFunction, b: Block): void {
+/** Answers whether edges went away. */
+function foldTerminator(func: SsaFunction, b: Block): boolean {
   const t = func.terminator(b);
   const op = func.op[t]!;
-  if (op !== Op.brif && op !== Op.brtable) return;
+  if (op !== Op.brif && op !== Op.brtable) return false;
   const first = func.lo[t]!;
   const count = func.hi[t]!;
   const selector = func.a0[t]!;
@@ -61,7 +64,9 @@ function foldTerminator(func: SsaFunction, b: Block): void {
     // Not zero selects the second edge, the default.
     func.op[t] = Op.brif;
     swapEdges(func, first);
-  }
+    return false;
+  } else return false;
+  return true;
 }
 
 function becomeJump(func: SsaFunction, t: Value, e: number): void {
@@ -125,11 +130,14 @@ function isPassage(func: SsaFunction, b: Block, uses: Int32Array): boolean {
   return inner === all;
 }
 
-function threadJumps(func: SsaFunction): void {
+/** Answers whether any edge was led past a block. */
+function threadJumps(func: SsaFunction): boolean {
+  if (!hasPassage(func)) return false;
   const { order } = reversePostorder(func);
   const uses = countUses(func);
   const passage = new Uint8Array(func.blockCount);
   let budget = threadingBudget;
+  let threaded = false;
   for (let i = order.length - 1; i >= 0; i--) {
     const b = order[i]! as Block;
     const count = func.successorCount(b);
@@ -138,11 +146,22 @@ function threadJumps(func: SsaFunction): void {
       const via = func.edgeTarget[e]! as Block;
       if (passage[via] === 0) continue;
       budget -= threadEdge(func, e, via, uses);
-      if (budget < 0) return;
+      threaded = true;
+      if (budget < 0) return true;
     }
     if (count >= 2) foldTerminator(func, b);
     if (isPassage(func, b, uses)) passage[b] = 1;
   }
+  return threaded;
+}
+
+/** Whether there is a block at all, beside the entry, that holds a jump only. */
+function hasPassage(func: SsaFunction): boolean {
+  for (let b = entryBlock + 1; b < func.blockCount; b++) {
+    const t = func.firstRow[b]!;
+    if (t !== -1 && func.op[t] === Op.jump) return true;
+  }
+  return false;
 }
 
 /** Leads an edge past a passage. Answers the size of its new argument list. */

@@ -38,11 +38,15 @@ const [keyOp, keyA0, keyA1, keyA2, keyLo, keyHi, keyVersion, entryValue, entryBl
   0, 1, 2, 3, 4, 5, 6, 7, 8, 9,
 ] as const;
 
+/** The entries' columns, kept from function to function unless they grew large. */
+let keptEntries = new Int32Array(1024 * stride);
+const keptWords = 1 << 20;
+
 class Numbering {
   readonly replacement: Int32Array;
   private readonly heads: Int32Array;
   private readonly mask: number;
-  private entries = new Int32Array(1024 * stride);
+  private entries = keptEntries;
   private entryCount = 1; // entry 0 ends chains
   private readonly versions = new Int32Array(classCount);
   /** The key being looked up. */
@@ -209,6 +213,7 @@ class Numbering {
       const bigger = new Int32Array(this.entries.length * 2);
       bigger.set(this.entries);
       this.entries = bigger;
+      if (bigger.length <= keptWords) keptEntries = bigger;
     }
     const { entries, heads } = this;
     entries.set(this.key, at);

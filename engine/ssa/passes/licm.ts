@@ -105,10 +105,8 @@ class Hoister {
   }
 
   private isInLoop(v: number, loop: number): boolean {
-    const { parent } = this.loops;
-    let l = this.loopOfBlock(this.func.blockOf[v]!);
-    while (l > loop) l = parent[l]!;
-    return l === loop;
+    const inner = this.loopOfBlock(this.func.blockOf[v]!);
+    return inner !== -1 && this.loops.encloses(loop, inner);
   }
 
   private isInvariant(v: Value, loop: number): boolean {

@@ -10,9 +10,22 @@ import { type Block, type SsaFunction, type Value } from "../function.js";
 import { Op, opFlags, OpFlag, Type } from "../ops.js";
 
 export function forwardMemory(func: SsaFunction): void {
+  if (!hasReads(func)) return;
   const words = new KnownWords(func);
   for (let b = 0; b < func.blockCount; b++) if (!func.isRemoved(b as Block)) words.visit(b as Block);
   if (words.found > 0) words.finish();
+}
+
+/** Whether there are two rows that this pass looks at. */
+function hasReads(func: SsaFunction): boolean {
+  let count = 0;
+  for (let b = 0; b < func.blockCount; b++) {
+    for (let v = func.firstRow[b]!; v !== -1; v = func.next[v]!) {
+      if ((opFlags[func.op[v]!]! & OpFlag.read) !== 0 && ++count === 2) return true;
+      if (func.op[v] === Op.slotstore || func.op[v] === Op.poke || func.op[v] === Op.store) count = Math.max(count, 1);
+    }
+  }
+  return false;
 }
 
 /** Bytes of each type in memory. */

@@ -5,11 +5,14 @@
  * Values: an i32 is a signed number, an i64 a signed bigint, an f32 its bits as a signed number, an f64 its
  * bits as a signed bigint, a ptr or ref a non-negative number.
  */
-import { Op, TrapKind, trapNames, Type } from "../../ssa/ops.js";
+import { Op, TrapKind, Type, trapNames } from "../../ssa/ops.js";
 
 export type Word = number | bigint;
 
 export class InterpretedTrap extends Error {
+  /** The byte offset that the trapping row says it stems from; set where it is known. */
+  offset = -1;
+
   constructor(readonly kind: number) {
     super(`trap: ${trapNames[kind]}`);
   }
@@ -291,7 +294,14 @@ function conversion(op: number, type: number, from: number, a: Word): Word | und
  * A pure op on values; undefined if the op is no arithmetic.
  * @param from type of the first operand
  */
-export function evaluate(op: number, type: number, from: number, a: Word, b: Word, c: Word): Word | undefined {
+export function evaluate(
+  op: number,
+  type: number,
+  from: number,
+  a: Word,
+  b: Word,
+  c: Word,
+): Word | undefined {
   if (op === Op.select) return a !== 0 ? b : c;
   if (op === Op.fabs || op === Op.fneg || op === Op.fcopysign) return signOp(op, type, a, b);
   const converted = conversion(op, type, from, a);

@@ -178,7 +178,10 @@ export const bombs: readonly Bomb[] = [
         (code) => {
           nested(code, block, size, () => {
             setLocal(code, 0);
-            code.localGet(0).op(branchTable).u32(size - 1);
+            code
+              .localGet(0)
+              .op(branchTable)
+              .u32(size - 1);
             for (let i = 0; i < size; i++) code.u32(i);
           });
           code.localGet(1);
@@ -254,7 +257,7 @@ export const bombs: readonly Bomb[] = [
     build: (size) =>
       oneFunction((code) => {
         code.localGet(0).op(0x0f);
-        nested(code, loop, size, () => code.br(size));
+        nested(code, loop, size, () => code.br(size - 1));
       }),
   },
 ];

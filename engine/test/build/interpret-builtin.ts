@@ -31,7 +31,13 @@ const routines: Readonly<Record<BuiltinName, Routine>> = {
     return [];
   },
   tableInit(owner, [table, segment, destination, source, count]) {
-    owner.initTable(unsigned(table), unsigned(segment), unsigned(destination), unsigned(source), unsigned(count));
+    owner.initTable(
+      unsigned(table),
+      unsigned(segment),
+      unsigned(destination),
+      unsigned(source),
+      unsigned(count),
+    );
     return [];
   },
   elemDrop(owner, [segment]) {
@@ -48,8 +54,10 @@ const routines: Readonly<Record<BuiltinName, Routine>> = {
     ) {
       throw new InterpretedTrap(TrapKind.tableOutOfBounds);
     }
-    const items = Array.from({ length: unsigned(count) }, (_, i) => world.element(source, unsigned(from) + i));
-    items.forEach((item, i) => world.setElement(destination, unsigned(to) + i, item));
+    const items = Array.from({ length: unsigned(count) }, (_, i) =>
+      world.element(source, unsigned(from) + i),
+    );
+    for (let i = 0; i < items.length; i++) world.setElement(destination, unsigned(to) + i, items[i]!);
     return [];
   },
   tableGrow: (owner, [table, initial, delta]) => [

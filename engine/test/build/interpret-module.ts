@@ -4,19 +4,20 @@
  * Every function is verified when it is first called. With guard pages an access out of bounds traps; with
  * explicit bounds it is an error, since a check should have stood before it.
  */
-import { buildFunction, type BuildOptions } from "../../ssa/build/build-function.js";
+
+import { FunctionRecord, ImportSlot, Instance, InstanceLayout, MemoryRecord } from "../../runtime/layout.js";
+import { type BuildOptions, buildFunction } from "../../ssa/build/build-function.js";
 import { typeOfValType } from "../../ssa/build/builder.js";
 import type { SsaFunction, Value } from "../../ssa/function.js";
-import { Op, opFlags, OpFlag, opNames, TrapKind, Type } from "../../ssa/ops.js";
+import { Op, OpFlag, opFlags, opNames, TrapKind, Type } from "../../ssa/ops.js";
 import { verifyFunction } from "../../ssa/verify.js";
-import { FunctionRecord, ImportSlot, Instance, InstanceLayout, MemoryRecord } from "../../runtime/layout.js";
 import {
   type ConstExpr,
   ELEMENT_NULL,
   type ElementSegment,
   type ExternKind,
-  globalOfElement,
   type GlobalType,
+  globalOfElement,
   ValType,
   type WasmModule,
 } from "../../wasm/types.js";
@@ -28,7 +29,10 @@ import { memorySpacing, type TableState, type World } from "./world.js";
 export interface External {
   readonly kind: ExternKind;
   readonly address: number;
-  readonly type: { readonly params: readonly ValType[]; readonly results: readonly ValType[] } | GlobalType | null;
+  readonly type:
+    | { readonly params: readonly ValType[]; readonly results: readonly ValType[] }
+    | GlobalType
+    | null;
 }
 
 const deepestCall = 700;
@@ -40,8 +44,6 @@ export class InterpretedInstance {
   readonly exports = new Map<string, External>();
   readonly droppedData: boolean[];
   readonly droppedElements: boolean[];
-  /** Rows run, for tests that want to know that something ran. */
-  steps = 0;
   private readonly built: SsaFunction[] = [];
   private readonly code: number[] = [];
 
@@ -63,7 +65,8 @@ export class InterpretedInstance {
     this.record = world.allocate(this.layout.size);
     this.droppedData = module.data.map(() => false);
     this.droppedElements = module.elements.map(() => false);
-    for (const wanted of module.imports) this.link(wanted.kind, wanted.index, imports(wanted.module, wanted.name));
+    for (const wanted of module.imports)
+      this.link(wanted.kind, wanted.index, imports(wanted.module, wanted.name));
     this.define();
     this.exportAll();
     this.initialize();
@@ -158,7 +161,8 @@ export class InterpretedInstance {
       if (kind === "function") {
         const type = module.types[module.functionTypes[index]!]!;
         this.exports.set(name, { kind, address: this.functionRecord(index), type });
-      } else if (kind === "table") this.exports.set(name, { kind, address: this.table(index).record, type: null });
+      } else if (kind === "table")
+        this.exports.set(name, { kind, address: this.table(index).record, type: null });
       else if (kind === "memory") {
         this.exports.set(name, { kind, address: this.field(this.record, Instance.memoryRecord), type: null });
       } else this.exports.set(name, { kind, address: this.globalCell(index), type: module.globals[index]! });
@@ -196,12 +200,15 @@ export class InterpretedInstance {
     if (source + count > available || destination + count > this.world.tableLength(to)) {
       throw new InterpretedTrap(TrapKind.tableOutOfBounds);
     }
-    for (let i = 0; i < count; i++) this.world.setElement(to, destination + i, this.segmentItem(from.items[source + i]!, to));
+    for (let i = 0; i < count; i++)
+      this.world.setElement(to, destination + i, this.segmentItem(from.items[source + i]!, to));
   }
 
   private segmentItem(item: number, table: TableState): number {
     if (item === ELEMENT_NULL) return table.nullElement;
-    return item < ELEMENT_NULL ? (this.readGlobal(globalOfElement(item)) as number) : this.functionRecord(item);
+    return item < ELEMENT_NULL
+      ? (this.readGlobal(globalOfElement(item)) as number)
+      : this.functionRecord(item);
   }
 
   memory(): { bytes: Uint8Array; record: number; readonly maximum: number } {
@@ -223,7 +230,10 @@ export class InterpretedInstance {
   /** Calls the function of a record, as a host does. */
   callRecord(record: number, args: readonly Word[]): Word[] {
     callDepth = 0;
-    return this.world.function(this.field(record, FunctionRecord.code))(args, this.field(record, FunctionRecord.env));
+    return this.world.function(this.field(record, FunctionRecord.code))(
+      args,
+      this.field(record, FunctionRecord.env),
+    );
   }
 
   /** The SSA of a function, built and verified once. */
@@ -256,6 +266,7 @@ class Activation {
   private readonly values: Word[];
   private readonly slots: Word[] = [];
   private readonly results = new Map<number, Word[]>();
+  private current = 0;
 
   constructor(
     private readonly owner: InterpretedInstance,
@@ -269,10 +280,19 @@ class Activation {
   }
 
   run(): Word[] {
+    try {
+      return this.rows();
+    } catch (error) {
+      if (error instanceof InterpretedTrap && error.offset < 0) error.offset = this.f.source[this.current]!;
+      throw error;
+    }
+  }
+
+  private rows(): Word[] {
     const { f } = this;
     let v = f.firstRow[0]!;
     for (;;) {
-      this.owner.steps++;
+      this.current = v;
       const op = f.op[v]!;
       if (op === Op.return) return this.operands(v, 0);
       if (op === Op.trap) throw new InterpretedTrap(f.lo[v]!);
@@ -286,7 +306,8 @@ class Activation {
 
   private operands(v: number, from: number): Word[] {
     const list: Word[] = [];
-    for (let i = from; i < this.f.operandCount(v as Value); i++) list.push(this.values[this.f.operand(v as Value, i)]!);
+    for (let i = from; i < this.f.operandCount(v as Value); i++)
+      list.push(this.values[this.f.operand(v as Value, i)]!);
     return list;
   }
 
@@ -310,9 +331,14 @@ class Activation {
     const { f, values } = this;
     const a = values[f.a0[v]!]!;
     const b = values[f.a1[v]!]!;
-    if (op === Op.call || op === Op.callptr || op === Op.builtin) return this.call(v, op, a as number);
-    if (op >= Op.load && op <= Op.check) return this.memory(v, op, a, b);
-    if (op >= Op.peek && op <= Op.interrupt) return this.record(v, op, a, b);
+    if (op === Op.call || op === Op.callptr || op === Op.builtin) this.call(v, op, a as number);
+    else if (op >= Op.load && op <= Op.check) this.memory(v, op, a, b);
+    else if (op >= Op.peek && op <= Op.interrupt) this.record(v, op, a, b);
+    else this.pure(v, op, a, b);
+  }
+
+  private pure(v: number, op: number, a: Word, b: Word): void {
+    const { f, values } = this;
     switch (op) {
       case Op.const:
         values[v] = this.constant(v);
@@ -369,7 +395,8 @@ class Activation {
   private record(v: number, op: number, address: Word, value: Word): void {
     const { f, values, owner } = this;
     const { world } = owner;
-    const at = (address as number) + f.lo[v]!;
+    // Of a slotstore and a trapif, the first operand is no address.
+    const at = op <= Op.offset ? (address as number) + f.lo[v]! : 0;
     switch (op) {
       case Op.peek:
         values[v] = world.read(f.type[v]!, at);

@@ -67,7 +67,9 @@ class Runner {
           if (name.startsWith("assert_")) this.outcome.passed++;
         }
       } catch (error) {
-        this.outcome.failures.push(`${file}:${command.line} ${name}: ${error instanceof Error ? error.stack : error}`);
+        this.outcome.failures.push(
+          `${file}:${command.line} ${name}: ${error instanceof Error ? error.stack : error}`,
+        );
       }
     }
   }
@@ -223,7 +225,8 @@ class Runner {
     if (!isList(node)) throw new SyntaxError("nothing to run");
     try {
       if (node.items[0] !== "module") this.action(node);
-      else if (node.items[1] === "instance") this.instantiate(this.definition(node.items[3] ?? node.items[2]));
+      else if (node.items[1] === "instance")
+        this.instantiate(this.definition(node.items[3] ?? node.items[2]));
       else this.instantiate(this.bytes(node.items, 1));
     } catch (error) {
       if (!(error instanceof InterpretedTrap)) throw error;

@@ -175,11 +175,18 @@ export class World {
   }
 
   element(table: TableState, index: number): number {
-    return this.read(Type.ptr, Number(this.read(Type.ptr, table.record + TableRecord.elements)) + index * 8) as number;
+    return this.read(
+      Type.ptr,
+      Number(this.read(Type.ptr, table.record + TableRecord.elements)) + index * 8,
+    ) as number;
   }
 
   setElement(table: TableState, index: number, value: number): void {
-    this.write(Type.ptr, (this.read(Type.ptr, table.record + TableRecord.elements) as number) + index * 8, value);
+    this.write(
+      Type.ptr,
+      (this.read(Type.ptr, table.record + TableRecord.elements) as number) + index * 8,
+      value,
+    );
   }
 
   /** The handle of a host value. */

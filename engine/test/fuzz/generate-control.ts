@@ -450,10 +450,16 @@ function deepStatement(s: FunctionState, depth: number): void {
   }
 }
 
+/** Where functions that may be called end: mostly calls go to lower indices, since recursion eats up all fuel. */
+function calleeLimit(s: FunctionState): number {
+  return s.random.chance(8) ? s.plan.functions.length : s.index;
+}
+
 /** Functions that give exactly these results, or any at all. */
 function functionsWith(s: FunctionState, results: readonly ValueType[] | undefined): number[] {
   const fitting: number[] = [];
-  for (let index = 0; index < s.plan.functions.length; index++) {
+  const limit = calleeLimit(s);
+  for (let index = 0; index < limit; index++) {
     const type = s.plan.typeOf(index);
     if (results === undefined || (type.results.length === 1 && type.results[0] === results[0])) fitting.push(index);
   }
@@ -510,12 +516,15 @@ function callIndirect(s: FunctionState, typeIndex: number, depth: number): void 
 
 /** Types of the table's groups whose functions may all be called without settling more than the last result. */
 function indirectTypes(s: FunctionState, results: readonly ValueType[] | undefined): number[] {
-  const groups = s.plan.tables[0]?.groups;
-  if (groups === undefined) return [];
-  return [...groups.keys()].filter((typeIndex) => {
+  const table = s.plan.tables[0];
+  if (table === undefined) return [];
+  const limit = calleeLimit(s);
+  return [...table.groups].flatMap(([typeIndex, start]) => {
+    if (table.slots.slice(start, start + 4).some((callee) => callee >= limit)) return [];
     const type = s.plan.types[typeIndex] as FunctionType;
     const fits = results === undefined || (type.results.length === 1 && type.results[0] === results[0]);
-    return fits && !type.results.slice(0, -1).some((result) => result === F32 || result === F64);
+    const settled = !type.results.slice(0, -1).some((result) => result === F32 || result === F64);
+    return fits && settled ? [typeIndex] : [];
   });
 }
 

@@ -14,9 +14,9 @@ import { expression } from "./generate-values.js";
 
 const PAGE = 65536;
 
-const offsets = [0, 0, 0, 0, 1, 2, 3, 4, 7, 8, 12, 16, 24, 63, 64, 127, 128, 129, 255, 256, 1023, 4095, 4096, 16383];
+const offsets = [0, 0, 0, 0, 0, 0, 1, 1, 2, 3, 3, 4, 5, 6, 7, 8, 8, 12, 16, 24, 63, 64, 127, 128, 129, 255, 256, 1023, 4095, 16383];
 const hugeOffsets = [0x7fffffff, 0x80000000, 0x80000001, 0xffffffff, 0xfffffffe, 0xfffffff8, 0xfffffff0, 0xffff0000];
-const masks = [0xff, 0xfff, 0xffc, 0x7ff8, 0x7fff, 0x3fff, 0x7f00, 0x1f];
+const masks = [0x1f, 0x7f, 0xff, 0xff, 0xff, 0xfc, 0xf8, 0x1ff, 0xfff, 0xffc, 0x7ff8, 0x7fff, 0x3fff];
 
 /** Writes `expression & mask`. */
 function masked(s: FunctionState, mask: number, depth: number): void {
@@ -64,7 +64,7 @@ function address(s: FunctionState, width: number, depth: number): number {
     return random.pick(offsets);
   }
   if (kind < 5) {
-    s.i32(random.below(0x8000));
+    s.i32(random.below(random.pick([0x100, 0x100, 0x8000])));
     return random.pick(offsets);
   }
   if (kind < 8) {
@@ -82,8 +82,8 @@ function scaledAddress(s: FunctionState, depth: number): void {
     s.op1(OP.localGet, random.pick(s.pointers));
     s.i32(0xfff);
     s.op(OP.i32And);
-  } else masked(s, 0xfff, depth);
-  masked(s, random.pick([0xff, 0x3ff, 0x3f]), depth);
+  } else masked(s, random.pick([0x3f, 0xff, 0xfff]), depth);
+  masked(s, random.pick([0x1f, 0xff, 0x3ff, 0x3f]), depth);
   const scale = random.below(4);
   if (random.chance(50)) {
     s.i32(scale);
@@ -94,7 +94,7 @@ function scaledAddress(s: FunctionState, depth: number): void {
   }
   s.op(OP.i32Add);
   if (random.chance(60)) {
-    s.i32(random.below(0x1000));
+    s.i32(random.below(random.pick([0x10, 0x100, 0x1000])));
     s.op(OP.i32Add);
   }
 }
@@ -158,7 +158,7 @@ export function recordAccess(s: FunctionState, depth: number): void {
 
 export function setPointer(s: FunctionState, depth: number): void {
   if (s.pointers.length === 0) return;
-  masked(s, s.random.pick([0x7fff, 0x7ff8, 0xfff]), depth);
+  masked(s, s.random.pick([0x1f, 0xff, 0xff, 0xf8, 0xfff, 0x7ff8, 0x7fff]), depth);
   s.op1(OP.localSet, s.random.pick(s.pointers));
 }
 

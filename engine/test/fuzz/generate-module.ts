@@ -70,7 +70,7 @@ class ModuleGenerator {
     const start = this.random.chance(5) ? this.startFunction() : undefined;
     const globals = plan.globals.filter((global) => !global.imported).map((global) => this.global(global));
     const elements = this.elements();
-    const data = plan.data.map((segment) => this.dataSegment(segment.length, segment.passive));
+    const data = plan.data.map((segment, index) => this.dataSegment(segment.length, segment.passive, index === 0));
     return encodeModule({
       types: plan.types,
       imports: this.imports(),
@@ -93,12 +93,13 @@ class ModuleGenerator {
   private functionBody(index: number): Uint8Array {
     const random = this.random;
     const budget = Math.round(20 * (this.size / 20) ** (random.below(1000) / 1000));
-    const s = new FunctionState(this.plan, this.plan.typeOf(index), budget);
+    const s = new FunctionState(this.plan, index, this.plan.typeOf(index), budget);
     s.burnFuel();
     const depth = random.between(2, 9);
     let guard = random.between(1, 40);
     while (s.left > 0 && guard-- > 0) statement(s, depth);
     s.left = Math.max(s.left, 20);
+    if (random.chance(60)) s.digest(random.pick([6, 12, 40]));
     reshape(s, [], s.type.results, depth);
     if (random.chance(10)) s.op(OP.return);
     s.op(OP.end);
@@ -171,7 +172,7 @@ class ModuleGenerator {
     return parts;
   }
 
-  private dataSegment(length: number, passive: boolean): Uint8Array {
+  private dataSegment(length: number, passive: boolean, low: boolean): Uint8Array {
     const random = this.random;
     const out = new ByteWriter();
     if (passive) out.u8(1);
@@ -182,7 +183,7 @@ class ModuleGenerator {
       out.bytes(
         constantExpression((offset) => {
           offset.u8(OP.i32Const);
-          offset.s32(random.below(0x8000));
+          offset.s32(random.below(low ? 16 : 0x8000));
         }),
       );
     }

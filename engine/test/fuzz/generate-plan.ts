@@ -88,6 +88,8 @@ export class ModulePlan {
   readonly globals: GlobalPlan[] = [];
   /** the global that bounds calls and loops */
   fuelGlobal = 0;
+  /** the global into which functions mix what their locals held */
+  digestGlobal = 0;
   readonly memoryPages: number;
   readonly memoryMaximum: number;
   readonly tables: TablePlan[] = [];
@@ -165,7 +167,8 @@ export class ModulePlan {
       this.globals.push({ type: random.pick(this.values), mutable: random.chance(50), imported: true });
     }
     this.fuelGlobal = this.globals.length;
-    this.globals.push({ type: I32, mutable: true, imported: false });
+    this.digestGlobal = this.fuelGlobal + 1;
+    this.globals.push({ type: I32, mutable: true, imported: false }, { type: I32, mutable: true, imported: false });
     const defined = random.below(6);
     for (let index = 0; index < defined; index++) {
       this.globals.push({ type: random.pick(this.values), mutable: random.chance(85), imported: false });
@@ -175,7 +178,9 @@ export class ModulePlan {
   private planSegments(): void {
     const random = this.random;
     if (this.features.memory) {
-      const count = random.between(1, 4);
+      // Low addresses are the likely ones: let them not be zero.
+      this.data.push({ length: random.between(150, 500), passive: false });
+      const count = random.below(4);
       for (let index = 0; index < count; index++) {
         this.data.push({ length: random.below(120), passive: this.features.bulk && random.chance(60) });
       }

@@ -36,6 +36,8 @@ export class FunctionState {
 
   constructor(
     readonly plan: ModulePlan,
+    /** its index in the module */
+    readonly index: number,
     readonly type: FunctionType,
     /** roughly how many instructions may still be written */
     public left: number,
@@ -179,6 +181,38 @@ export class FunctionState {
     this.code.u8(0x40);
     this.bail();
     this.op(OP.end);
+  }
+
+  /**
+   * Mixes the numbers in the locals into the digest global: what was computed is seen, and lives to the end. At most
+   * `most` of them.
+   */
+  digest(most: number): void {
+    this.op1(OP.globalGet, this.plan.digestGlobal);
+    const count = Math.min(this.localTypes.length, most);
+    const first = this.random.below(this.localTypes.length - count + 1);
+    for (let local = first; local < first + count; local++) {
+      const type = this.localTypes[local] as ValueType;
+      if (type !== I32 && type !== I64 && type !== F32 && type !== F64) continue;
+      this.i32(31);
+      this.op(OP.i32Mul);
+      this.op1(OP.localGet, local);
+      this.settle(type, true);
+      if (type === F32) this.op(0xbc);
+      if (type === F64) this.op(0xbd);
+      if (type === I64 || type === F64) this.foldWide();
+      this.op(OP.i32Add);
+    }
+    this.op1(OP.globalSet, this.plan.digestGlobal);
+  }
+
+  /** An i64 to an i32 that depends on all its bits. */
+  private foldWide(): void {
+    this.i64(0x5851f42d4c957f2dn);
+    this.op(0x7e);
+    this.i64(32n);
+    this.op(OP.i64ShrU);
+    this.op(OP.i32WrapI64);
   }
 
   /** The body for the code section: locals in runs of one type, then the code. */

@@ -14,13 +14,11 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { parseArgs } from "node:util";
 
-import { namespaceByName, nodeNamespace } from "../support/namespace.js";
 import { Random } from "../support/random.js";
 import { binaryenModule } from "./binaryen-source.js";
-import { compareDamaged, openOracle } from "./compare-damaged.js";
-import { compareEngines } from "./compare-engines.js";
 import { generateModule } from "./generate-module.js";
 import { mutateModule } from "./mutate-module.js";
+import { CompareProcess, NO_END } from "./run-compare-process.js";
 import { shrinkModule } from "./shrink-module.js";
 
 const { values: options } = parseArgs({
@@ -41,10 +39,15 @@ const { values: options } = parseArgs({
   },
 });
 
-const candidate = await namespaceByName(options.candidate, {
-  bounds: options.bounds === "explicit" ? "explicit" : "guard",
-  compile: options.ahead ? "ahead" : "lazy",
+const comparing = new CompareProcess({
+  candidate: options.candidate,
+  engine: {
+    bounds: options.bounds === "explicit" ? "explicit" : "guard",
+    compile: options.ahead ? "ahead" : "lazy",
+  },
 });
+/** A shrunk candidate may run for ever; a real module is much faster than this. */
+const SHRINK_LIMIT = 1500;
 const totals = { passed: 0, failed: 0, skipped: 0 };
 
 function print(line: string): void {
@@ -59,42 +62,41 @@ function keep(name: string, bytes: Uint8Array): void {
   print(`  ${bytes.length} bytes in ${file}`);
 }
 
-/** Compares one valid module; `name` is for the report. */
-function compareOne(name: string, bytes: Uint8Array, seed: number): void {
-  const compare = (candidateBytes: Uint8Array) => compareEngines(nodeNamespace, candidate, candidateBytes, { seed });
-  const { difference, exhausted } = compare(bytes);
-  if (difference === undefined) {
-    totals[exhausted ? "skipped" : "passed"]++;
+/** Compares one module; `name` is for the report. */
+async function compareOne(name: string, bytes: Uint8Array, seed: number, damaged = false): Promise<void> {
+  const { kind, what } = await comparing.run({ bytes, seed, damaged });
+  if (kind !== "different") {
+    totals[kind === "same" ? "passed" : "skipped"]++;
     return;
   }
   totals.failed++;
-  print(`${name}: expected ${difference.expected}\n${" ".repeat(name.length)}  got      ${difference.actual}`);
-  if (options["no-shrink"]) return keep(name, bytes);
-  const small = shrinkModule(bytes, (smaller) => compare(smaller).difference !== undefined);
-  const last = compare(small).difference;
-  print(`  shrunk from ${bytes.length}: expected ${last?.expected}, got ${last?.actual}`);
+  print(`${name}: ${what}`);
+  if (options["no-shrink"] || damaged) return keep(name, bytes);
+  const hangs = what?.startsWith(NO_END) === true;
+  const fails = async (smaller: Uint8Array) => {
+    const outcome = await comparing.run({ bytes: smaller, seed, damaged }, SHRINK_LIMIT);
+    return outcome.kind === "different" && (outcome.what?.startsWith(NO_END) === true) === hangs;
+  };
+  const small = await shrinkModule(bytes, fails, { milliseconds: hangs ? 90_000 : 20_000 });
+  const last = await comparing.run({ bytes: small, seed, damaged });
+  print(`  shrunk from ${bytes.length} bytes: ${last.what}`);
   keep(name, small);
 }
 
-async function damagedRunner(): Promise<(seed: number) => void> {
-  const oracle = await openOracle();
+function damagedRunner(): (seed: number) => Promise<void> {
   let base: Uint8Array = generateModule(0);
+  let baseSeed = -1;
   return (seed) => {
     // A base serves for twenty mutants: making it costs more than damaging it.
-    base = generateModule(Math.floor(seed / 20), { size: 60 });
-    const bytes = mutateModule(base, new Random(seed));
-    const outcome = compareDamaged(nodeNamespace, candidate, bytes, oracle, seed);
-    if (outcome.kind === "newer") totals.skipped++;
-    else if (outcome.kind !== "wrong") totals.passed++;
-    else {
-      totals.failed++;
-      print(`damaged-${seed}: ${outcome.what}`);
-      keep(`damaged-${seed}`, bytes);
+    if (Math.floor(seed / 20) !== baseSeed) {
+      baseSeed = Math.floor(seed / 20);
+      base = generateModule(baseSeed, { size: 60 });
     }
+    return compareOne(`damaged-${seed}`, mutateModule(base, new Random(seed)), seed, true);
   };
 }
 
-async function runnerOf(source: string): Promise<(seed: number) => void | Promise<void>> {
+function runnerOf(source: string): (seed: number) => Promise<void> {
   if (source === "damaged") return damagedRunner();
   if (source === "binaryen") {
     return async (seed) => compareOne(`binaryen-${seed}`, await binaryenModule(seed), seed);
@@ -104,7 +106,7 @@ async function runnerOf(source: string): Promise<(seed: number) => void | Promis
 }
 
 async function runMany(): Promise<void> {
-  const run = await runnerOf(options.source);
+  const run = runnerOf(options.source);
   const from = Number(options.from);
   const end = from + Number(options.count);
   const started = Date.now();
@@ -119,7 +121,8 @@ async function runMany(): Promise<void> {
 }
 
 if (options.file !== undefined) {
-  compareOne(basename(options.file, ".wasm"), readFileSync(options.file), Number(options.seed));
+  await compareOne(basename(options.file, ".wasm"), readFileSync(options.file), Number(options.seed));
 } else await runMany();
+comparing.close();
 process.stdout.write(`${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped\n`);
 process.exitCode = totals.failed > 0 ? 1 : 0;

@@ -5,6 +5,8 @@
  * Delta debugging (Zeller and Hildebrandt, 2002) over expression trees: an instruction with all that feeds
  * it is replaced by zeros, by one of its operands, or by nothing, the largest first; bodies by zeros; exports are
  * dropped. Trees are found by following the operand stack. What isn't valid is not even tried, so steps may be bold.
+ * Loops and recursion must go on ending: first every loop is made to burn the generator's fuel, and no step may take
+ * a place where fuel is burnt away.
  */
 
 import {
@@ -23,7 +25,8 @@ import { OP } from "../support/opcodes.js";
 import { ByteWriter, EXTERNREF, F32, F64, FUNCREF, I32, I64, type ValueType } from "../support/wasm-bytes.js";
 import { writeZero } from "./generate-constants.js";
 
-export type StillFails = (bytes: Uint8Array) => boolean;
+/** Should come back for every valid module: one without `fuel` may lose what ended its loops. */
+export type StillFails = (bytes: Uint8Array) => boolean | Promise<boolean>;
 
 export interface ShrinkOptions {
   /** give up after so many milliseconds with the best so far; 20,000 by default */
@@ -140,6 +143,77 @@ function replacements(tree: Tree, instructions: readonly Instruction[]): (readon
   return choices.filter((choice) => choice.length < tree.end - tree.start + 1);
 }
 
+const guardOpcodes = [
+  OP.globalGet,
+  OP.i32Const,
+  OP.i32Sub,
+  OP.globalSet,
+  OP.globalGet,
+  OP.i32Const,
+  OP.i32LtS,
+  OP.if,
+];
+
+/** Whether the instructions from `at` on burn fuel and leave the function when there is none. */
+function isGuard(instructions: readonly Instruction[], at: number): boolean {
+  if (!guardOpcodes.every((opcode, index) => instructions[at + index]?.opcode === opcode)) return false;
+  let end = at + guardOpcodes.length;
+  while (end < instructions.length && instructions[end]?.opcode !== OP.end) end++;
+  const last = instructions[end - 1]?.opcode;
+  return last === OP.return || last === OP.unreachable;
+}
+
+/** Places where fuel should be burnt and isn't: loops, and the start of a function that calls. */
+function unguarded(instructions: readonly Instruction[]): number {
+  let count = 0;
+  let calls = false;
+  for (let at = 0; at < instructions.length; at++) {
+    const opcode = instructions[at]?.opcode;
+    if (opcode === OP.loop && !isGuard(instructions, at + 1)) count++;
+    if (opcode === OP.call || opcode === OP.callIndirect) calls = true;
+  }
+  return count + (calls && !isGuard(instructions, 0) ? 1 : 0);
+}
+
+function guardBytes(fuel: number, results: readonly ValueType[]): Uint8Array {
+  const out = new ByteWriter();
+  for (const [opcode, operand] of [
+    [OP.globalGet, fuel],
+    [OP.i32Const, 1],
+    [OP.i32Sub],
+    [OP.globalSet, fuel],
+    [OP.globalGet, fuel],
+    [OP.i32Const, 0],
+    [OP.i32LtS],
+  ] as const) {
+    out.u8(opcode);
+    if (operand !== undefined) out.u32(operand);
+  }
+  out.bytes([OP.if, 0x40]);
+  for (const result of results) writeZero(out, result);
+  out.bytes([OP.return, OP.end]);
+  return out.toBytes();
+}
+
+/** The module with fuel burnt in every loop; it must export its fuel. */
+function guardLoops(bytes: Uint8Array): Uint8Array {
+  const shape = inspectModule(bytes);
+  const fuel = shape.exports.find((part) => part.name === "fuel")?.index;
+  if (fuel === undefined) return bytes;
+  const bodies = shape.bodies.map((range, index) => {
+    const guard = guardBytes(fuel, functionTypeOf(shape, shape.importedFunctions + index).results);
+    const { locals, instructions } = decodeBody(bytes, range);
+    const out = new ByteWriter();
+    out.bytes(locals);
+    instructions.forEach((instruction, at) => {
+      out.bytes(instruction.bytes);
+      if (instruction.opcode === OP.loop && !isGuard(instructions, at + 1)) out.bytes(guard);
+    });
+    return out.toBytes();
+  });
+  return replaceBodies(bytes, shape, bodies);
+}
+
 /** A block's inside without its edges, or `undefined` if a branch needs the block. */
 function unwrapped(instructions: readonly Instruction[], at: number): Instruction[] | undefined {
   const out = instructions.slice(0, at);
@@ -170,14 +244,16 @@ class Shrinker {
     this.deadline = Date.now() + (options.milliseconds ?? 20_000);
   }
 
-  run(): Uint8Array {
+  async run(): Promise<Uint8Array> {
+    const guarded = guardLoops(this.best);
+    if (nodeNamespace.validate(guarded) && (await this.stillFails(guarded))) this.best = guarded;
     for (let before = Number.POSITIVE_INFINITY; this.best.length < before && !this.late(); ) {
       before = this.best.length;
-      this.dropExports();
-      this.emptyBodies();
+      await this.dropExports();
+      await this.emptyBodies();
       const count = inspectModule(this.best).bodies.length;
-      for (let index = 0; index < count; index++) this.shrinkBody(index);
-      this.dropSections();
+      for (let index = 0; index < count; index++) await this.shrinkBody(index);
+      await this.dropSections();
     }
     return this.best;
   }
@@ -186,14 +262,14 @@ class Shrinker {
     return Date.now() > this.deadline;
   }
 
-  private attempt(bytes: Uint8Array): boolean {
+  private async attempt(bytes: Uint8Array): Promise<boolean> {
     if (this.late() || bytes.length >= this.best.length || !nodeNamespace.validate(bytes)) return false;
-    if (!this.stillFails(bytes)) return false;
+    if (!(await this.stillFails(bytes))) return false;
     this.best = bytes;
     return true;
   }
 
-  private attemptBody(index: number, body: Body): boolean {
+  private async attemptBody(index: number, body: Body): Promise<boolean> {
     const shape = inspectModule(this.best);
     const bodies = shape.bodies.map((range, at) =>
       at === index ? encodeBody(body) : this.best.subarray(range.start, range.end),
@@ -201,7 +277,7 @@ class Shrinker {
     return this.attempt(replaceBodies(this.best, shape, bodies));
   }
 
-  private dropExports(): void {
+  private async dropExports(): Promise<void> {
     for (let index = inspectModule(this.best).exports.length - 1; index >= 0; index--) {
       const shape = inspectModule(this.best);
       const out = new ByteWriter();
@@ -221,33 +297,33 @@ class Shrinker {
           out.sized(payload.toBytes());
         }
       }
-      this.attempt(out.toBytes());
+      await this.attempt(out.toBytes());
     }
   }
 
-  private dropSections(): void {
+  private async dropSections(): Promise<void> {
     for (let index = inspectModule(this.best).sections.length - 1; index >= 0; index--) {
       const section = inspectModule(this.best).sections[index];
       if (section === undefined) continue;
       const out = new ByteWriter();
       out.bytes(this.best.subarray(0, section.start));
       out.bytes(this.best.subarray(section.end));
-      this.attempt(out.toBytes());
+      await this.attempt(out.toBytes());
     }
   }
 
-  private emptyBodies(): void {
+  private async emptyBodies(): Promise<void> {
     const shape = inspectModule(this.best);
     for (let index = 0; index < shape.bodies.length; index++) {
       const { results } = functionTypeOf(shape, shape.importedFunctions + index);
       const end: Instruction = { opcode: OP.end, immediates: [], bytes: new Uint8Array([OP.end]) };
-      this.attemptBody(index, { locals: new Uint8Array([0]), instructions: [...results.map(zero), end] });
+      await this.attemptBody(index, { locals: new Uint8Array([0]), instructions: [...results.map(zero), end] });
     }
   }
 
-  private shrinkBody(index: number): void {
+  private async shrinkBody(index: number): Promise<void> {
     for (let changed = true; changed && !this.late(); ) {
-      changed = this.replaceTrees(index) || this.unwrapBlocks(index);
+      changed = (await this.replaceTrees(index)) || (await this.unwrapBlocks(index));
     }
   }
 
@@ -257,10 +333,11 @@ class Shrinker {
   }
 
   /** One pass over all trees of a body, the largest first. */
-  private replaceTrees(index: number): boolean {
+  private async replaceTrees(index: number): Promise<boolean> {
     let { body, shape } = this.bodyOf(index);
     let trees = new TreeFinder(shape).find(body.instructions);
     let improved = false;
+    const loose = unguarded(body.instructions);
     for (let at = 0; at < trees.length && !this.late(); at++) {
       const tree = trees[at] as Tree;
       for (const choice of replacements(tree, body.instructions)) {
@@ -269,7 +346,8 @@ class Shrinker {
           ...choice,
           ...body.instructions.slice(tree.end + 1),
         ];
-        if (!this.attemptBody(index, { locals: body.locals, instructions })) continue;
+        if (unguarded(instructions) > loose) continue;
+        if (!(await this.attemptBody(index, { locals: body.locals, instructions }))) continue;
         improved = true;
         ({ body, shape } = this.bodyOf(index));
         trees = new TreeFinder(shape).find(body.instructions);
@@ -283,14 +361,15 @@ class Shrinker {
     return improved;
   }
 
-  private unwrapBlocks(index: number): boolean {
+  private async unwrapBlocks(index: number): Promise<boolean> {
     let improved = false;
     for (let at = 0; at < this.bodyOf(index).body.instructions.length && !this.late(); at++) {
       const { body } = this.bodyOf(index);
       const opcode = body.instructions[at]?.opcode;
       if (opcode !== OP.block && opcode !== OP.loop) continue;
       const instructions = unwrapped(body.instructions, at);
-      if (instructions !== undefined && this.attemptBody(index, { locals: body.locals, instructions })) improved = true;
+      if (instructions === undefined) continue;
+      if (await this.attemptBody(index, { locals: body.locals, instructions })) improved = true;
     }
     return improved;
   }
@@ -300,8 +379,12 @@ class Shrinker {
  * The smallest failing module found in the time given; `bytes` itself if nothing smaller fails.
  *
  * @example
- * const small = shrinkModule(bytes, (candidate) => compare(candidate).difference !== undefined);
+ * const small = await shrinkModule(bytes, (candidate) => compare(candidate).difference !== undefined);
  */
-export function shrinkModule(bytes: Uint8Array, stillFails: StillFails, options: ShrinkOptions = {}): Uint8Array {
+export async function shrinkModule(
+  bytes: Uint8Array,
+  stillFails: StillFails,
+  options: ShrinkOptions = {},
+): Promise<Uint8Array> {
   return new Shrinker(bytes, stillFails, options).run();
 }

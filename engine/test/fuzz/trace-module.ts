@@ -147,10 +147,11 @@ class Tracer {
   }
 
   private refuel(instance: WasmInstance): void {
-    const fuel = instance.exports.fuel as WasmGlobal | undefined;
-    if (fuel !== undefined) fuel.value = this.options.fuel ?? 200;
-    const initializer = instance.exports.hangLimitInitializer as (() => void) | undefined;
-    if (initializer !== undefined) initializer();
+    const fuel = this.shape.exports.find((part) => part.name === "fuel" && part.kind === KIND_GLOBAL);
+    const type = this.shape.globals[fuel?.index ?? -1];
+    if (type?.type === I32 && type.mutable) (instance.exports.fuel as WasmGlobal).value = this.options.fuel ?? 200;
+    const initializer = instance.exports.hangLimitInitializer;
+    if (typeof initializer === "function") initializer();
   }
 
   private call(name: string, type: FunctionType, args: readonly unknown[]): void {

@@ -14,6 +14,7 @@ const slotBytes = 1024;
 /** Bytes of the context record after the context itself, for the code under test. */
 export const spareOffset = (Context.size + 63) & ~63;
 const spareBytes = 1024;
+export const environmentIndex = 4321;
 
 export class NativeBench {
   readonly platform: Platform = createPlatform();
@@ -22,14 +23,18 @@ export class NativeBench {
   readonly stubs: FixedStubs;
   readonly stackTop: number;
   readonly contextAddress: number;
-  private readonly contextWord = new BigUint64Array(2);
+  private readonly contextWord = new BigUint64Array(new ArrayBuffer(16));
   private readonly code: ExecutableMapping;
   private used = 0;
   private readonly enterRoutine: () => void;
   readonly stubsAddress: number;
+  /** Stands for an instance or HostRecord: its first word is `environmentIndex`. */
+  private readonly record = new Uint32Array(new ArrayBuffer(64)).fill(environmentIndex, 0, 1);
+  readonly environment: number;
 
   constructor() {
     const { platform, context } = this;
+    this.environment = platform.addressOf(this.record.buffer);
     this.code = platform.mapCode(1 << 22, 1 << 16);
     this.contextAddress = platform.addressOf(context.buffer);
     this.contextWord[0] = BigInt(this.contextAddress);
@@ -83,7 +88,7 @@ export class NativeBench {
   }
 
   /** Enters an adapter on a fresh stack; returns the exit's status. */
-  start(adapter: number, entryCode: number, entryEnv = 0): number {
+  start(adapter: number, entryCode: number, entryEnv = this.environment): number {
     this.set(Context.wasmSp, this.stackTop);
     this.set(Context.resumePc, adapter);
     this.set(Context.entryCode, entryCode);

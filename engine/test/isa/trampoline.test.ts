@@ -19,7 +19,7 @@ import {
 import type { Signature } from "../../machine/target.js";
 import { builtinNumber, builtins, Context, ExitStatus } from "../../runtime/layout.js";
 import { Type } from "../../ssa/ops.js";
-import { isNativeHere, NativeBench, spareOffset } from "./native-bench.js";
+import { environmentIndex, isNativeHere, NativeBench, spareOffset } from "./native-bench.js";
 
 const native = isNativeHere ? test : test.skip;
 
@@ -108,8 +108,9 @@ native("a host call exits with its arguments and goes on with its results", (t) 
   const adapter = bench.add(entryAdapter(signature));
   const stub = bench.add(hostStub(signature));
   const words = fillSlots(bench, many, 0n);
-  t.is(bench.start(adapter, stub, 0xabcd), ExitStatus.hostCall);
-  t.is(bench.get(Context.env), 0xabcd);
+  t.is(bench.start(adapter, stub), ExitStatus.hostCall);
+  t.is(bench.get(Context.env), bench.environment);
+  t.is(bench.context.getUint32(Context.envIndex, true), environmentIndex);
   t.deepEqual(slotsNow(bench, words.length), words);
   const back = bench.stackWord(bench.get(Context.wasmSp));
   t.true(back > adapter && back < adapter + entryAdapter(signature).length, "[wasmSp] is the return address");
@@ -124,9 +125,10 @@ native("a function without code exits once to be compiled and keeps its argument
   const adapter = bench.add(entryAdapter(signature));
   const lazy = bench.add(lazyStub(1234567));
   const words = fillSlots(bench, many, 5n);
-  t.is(bench.start(adapter, lazy, 0x7777), ExitStatus.compile);
+  t.is(bench.start(adapter, lazy), ExitStatus.compile);
   t.is(bench.callIndex, 1234567);
-  t.is(bench.get(Context.env), 0x7777);
+  t.is(bench.get(Context.env), bench.environment);
+  t.is(bench.context.getUint32(Context.envIndex, true), environmentIndex);
   const back = bench.stackWord(bench.get(Context.wasmSp) + compileSaved);
   t.true(back > adapter && back < adapter + entryAdapter(signature).length);
   bench.set(Context.entryCode, bench.add(identity(signature)));
@@ -205,9 +207,9 @@ native("builtins exit with their number and arguments", (t) => {
     const signature = { params, results: b.result === null ? [] : [i32] };
     const adapter = bench.add(entryAdapter(signature));
     const words = fillSlots(bench, params, 9n);
-    t.is(bench.start(adapter, bench.get(Context.builtins + 8 * number), 0x55), ExitStatus.builtin);
+    t.is(bench.start(adapter, bench.get(Context.builtins + 8 * number)), ExitStatus.builtin);
     t.is(bench.callIndex, number);
-    t.is(bench.get(Context.env), 0x55);
+    t.is(bench.get(Context.env), bench.environment);
     t.deepEqual(slotsNow(bench, words.length), words);
     bench.setSlot(0, 0xffff_ffff_8765_4321n);
     t.is(bench.resume(), ExitStatus.done);

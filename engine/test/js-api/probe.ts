@@ -10,6 +10,13 @@ export interface Probe {
   readonly name: string;
   readonly run: (namespace: Loose) => unknown;
   readonly informational: boolean;
+  /** Where Node 20 departs from the specification: the specification's answer, made from Node's; either is right. */
+  readonly specified?: (answerOfNode: string) => string;
+}
+
+/** True if an answer is Node's own, or the specification's where Node departs from it. */
+export function agrees(probe: Probe, answerOfNode: string, answer: string): boolean {
+  return answer === answerOfNode || answer === probe.specified?.(answerOfNode);
 }
 
 /** An answer: `text` is compared; `message` is an error's wording. */
@@ -24,8 +31,8 @@ export class ProbeGroup {
 
   constructor(private readonly prefix: string) {}
 
-  add(name: string, run: (namespace: Loose) => unknown): void {
-    this.probes.push({ name: `${this.prefix}: ${name}`, run, informational: false });
+  add(name: string, run: (namespace: Loose) => unknown, specified?: (answerOfNode: string) => string): void {
+    this.probes.push({ name: `${this.prefix}: ${name}`, run, informational: false, specified });
   }
 
   /** A question whose answer may differ, with the reason in its name. */
@@ -57,12 +64,16 @@ function describeObject(namespace: Loose, value: Loose, depth: number): string {
   const prototype: unknown = Object.getPrototypeOf(value);
   for (const name of classNames) if (prototype === namespace[name].prototype) return name;
   if (value instanceof Error) return errorClass(namespace, value);
-  if (Array.isArray(value)) return `[${value.map((item) => describe(namespace, item, depth + 1)).join(", ")}]`;
+  if (Array.isArray(value))
+    return `[${value.map((item) => describe(namespace, item, depth + 1)).join(", ")}]`;
   if (value instanceof ArrayBuffer) return `ArrayBuffer(${value.byteLength})`;
   if (value instanceof SharedArrayBuffer) return `SharedArrayBuffer(${value.byteLength})`;
-  if (ArrayBuffer.isView(value)) return `${prototype === Uint8Array.prototype ? "Uint8Array" : "view"}(${value.byteLength})`;
+  if (ArrayBuffer.isView(value))
+    return `${prototype === Uint8Array.prototype ? "Uint8Array" : "view"}(${value.byteLength})`;
   if (depth > 4) return "...";
-  const keys = Reflect.ownKeys(value).map((key) => `${String(key)}: ${describe(namespace, value[key], depth + 1)}`);
+  const keys = Reflect.ownKeys(value).map(
+    (key) => `${String(key)}: ${describe(namespace, value[key], depth + 1)}`,
+  );
   const kind = prototype === null ? "null-prototype " : prototype === Object.prototype ? "" : "other ";
   return `${kind}{${keys.join(", ")}}`;
 }

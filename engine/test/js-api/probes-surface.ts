@@ -6,8 +6,20 @@ import { emptyBytes, echoOf, I32 } from "./probe-modules.js";
 const group = new ProbeGroup("surface");
 export const surfaceProbes = group.probes;
 
+/** What functions and error classes own on V8 besides what a specification says. */
+const accidents = ["arguments", "caller", "captureStackTrace", "stackTraceLimit"];
+
 /** Names of proposals past WebAssembly 2.0, which engines have or not. */
-const later = new Set(["Tag", "JSTag", "Exception", "Suspending", "promising", "SuspendError", "Suspender", "Function"]);
+const later = new Set([
+  "Tag",
+  "JSTag",
+  "Exception",
+  "Suspending",
+  "promising",
+  "SuspendError",
+  "Suspender",
+  "Function",
+]);
 const functions = ["compile", "validate", "instantiate", "compileStreaming", "instantiateStreaming"];
 const classes = ["Module", "Instance", "Memory", "Table", "Global"];
 const errors = ["CompileError", "LinkError", "RuntimeError"];
@@ -21,7 +33,11 @@ const members: Record<string, string[]> = {
 
 function flags(descriptor: PropertyDescriptor | undefined): string {
   if (descriptor === undefined) return "absent";
-  const marks = [descriptor.writable && "writable", descriptor.enumerable && "enumerable", descriptor.configurable && "configurable"];
+  const marks = [
+    descriptor.writable && "writable",
+    descriptor.enumerable && "enumerable",
+    descriptor.configurable && "configurable",
+  ];
   return marks.filter(Boolean).join(" ") || "nothing";
 }
 
@@ -54,7 +70,10 @@ group.add("namespace is extensible and not callable", (W) => [Object.isExtensibl
 group.add("enumerable keys of the namespace", (W) => Object.keys(W).filter((name) => !later.has(name)));
 for (const name of [...functions, ...classes, ...errors]) {
   group.add(`WebAssembly.${name}`, (W) => property(W, W, name));
-  group.add(`name and length of ${name}`, (W) => [property(W, W[name], "name"), property(W, W[name], "length")]);
+  group.add(`name and length of ${name}`, (W) => [
+    property(W, W[name], "name"),
+    property(W, W[name], "length"),
+  ]);
 }
 for (const name of functions) {
   group.add(`${name} is no constructor`, (W) => attempt(W, () => Reflect.construct(Object, [], W[name])));
@@ -62,17 +81,27 @@ for (const name of functions) {
 }
 for (const name of [...classes, ...errors]) {
   group.add(`prototype property of ${name}`, (W) => property(W, W[name], "prototype"));
-  group.add(`own keys of ${name}`, (W) => names(W[name]).filter((key) => key !== "captureStackTrace" && key !== "stackTraceLimit"));
-  group.add(`own keys of ${name}.prototype`, (W) => names(W[name].prototype).filter((key) => !["type", "fill"].includes(key)));
-  group.add(`${name}.prototype.constructor`, (W) => [property(W, W[name].prototype, "constructor"), W[name].prototype.constructor === W[name]]);
-  group.add(`tag of ${name}.prototype`, (W) => [property(W, W[name].prototype, Symbol.toStringTag), Object.prototype.toString.call(W[name].prototype)]);
-  group.add(`enumerable keys of ${name}.prototype`, (W) => Object.keys(W[name].prototype));
+  group.add(`own keys of ${name}`, (W) => names(W[name]).filter((key) => !accidents.includes(key)));
+  group.add(`own keys of ${name}.prototype`, (W) =>
+    names(W[name].prototype).filter((key) => !["type", "fill"].includes(key)),
+  );
+  group.add(`${name}.prototype.constructor`, (W) => [
+    property(W, W[name].prototype, "constructor"),
+    W[name].prototype.constructor === W[name],
+  ]);
+  group.add(`tag of ${name}.prototype`, (W) => [
+    property(W, W[name].prototype, Symbol.toStringTag),
+    Object.prototype.toString.call(W[name].prototype),
+  ]);
+  group.add(`enumerable keys of ${name}.prototype`, (W) => Object.keys(W[name].prototype).sort());
 }
 for (const name of classes) {
   group.add(`${name} without new`, (W) => attempt(W, () => W[name](emptyBytes)));
   group.add(`new ${name} without arguments`, (W) => attempt(W, () => new W[name]()));
   for (const bad of [undefined, null, 5, "text", 1n, true, Symbol.iterator, {}, [], () => {}]) {
-    group.add(`new ${name}(${String(typeof bad === "object" ? JSON.stringify(bad) : String(bad))})`, (W) => attempt(W, () => new W[name](bad)));
+    group.add(`new ${name}(${String(typeof bad === "object" ? JSON.stringify(bad) : String(bad))})`, (W) =>
+      attempt(W, () => new W[name](bad)),
+    );
   }
   group.add(`prototype chain of ${name}`, (W) => [
     Object.getPrototypeOf(W[name]) === Function.prototype,
@@ -81,11 +110,14 @@ for (const name of classes) {
   for (const member of members[name] as string[]) {
     group.add(`${name}.prototype.${member}`, (W) => property(W, W[name].prototype, member));
     for (const receiver of [undefined, null, {}, 5, emptyBytes]) {
-      group.add(`${name}.prototype.${member} on ${receiver === emptyBytes ? "bytes" : JSON.stringify(receiver)}`, (W) => {
-        const descriptor = Object.getOwnPropertyDescriptor(W[name].prototype, member) as PropertyDescriptor;
-        const method = descriptor.get ?? (descriptor.value as () => unknown);
-        return attempt(W, () => Reflect.apply(method, receiver, [0]));
-      });
+      group.add(
+        `${name}.prototype.${member} on ${receiver === emptyBytes ? "bytes" : JSON.stringify(receiver)}`,
+        (W) => {
+          const descriptor = Object.getOwnPropertyDescriptor(W[name].prototype, member) as PropertyDescriptor;
+          const method = descriptor.get ?? (descriptor.value as () => unknown);
+          return attempt(W, () => Reflect.apply(method, receiver, [0]));
+        },
+      );
     }
     group.add(`${name}.prototype.${member} is no constructor`, (W) => {
       const descriptor = Object.getOwnPropertyDescriptor(W[name].prototype, member) as PropertyDescriptor;
@@ -94,7 +126,11 @@ for (const name of classes) {
   }
 }
 for (const name of ["exports", "imports", "customSections"]) {
-  group.add(`Module.${name}`, (W) => [property(W, W.Module, name), property(W, W.Module[name], "name"), property(W, W.Module[name], "length")]);
+  group.add(`Module.${name}`, (W) => [
+    property(W, W.Module, name),
+    property(W, W.Module[name], "name"),
+    property(W, W.Module[name], "length"),
+  ]);
 }
 group.add("setter of Global.value", (W) => {
   const descriptor = Object.getOwnPropertyDescriptor(W.Global.prototype, "value") as PropertyDescriptor;
@@ -109,10 +145,19 @@ for (const name of errors) {
   group.add(`${name} without new`, (W) => [W[name]("text") instanceof W[name], W[name]("text").message]);
   group.add(`own properties of a ${name}`, (W) => {
     const error = new W[name]("text");
-    return ["message", "name", "stack", "cause"].map((key) => flags(Object.getOwnPropertyDescriptor(error, key)));
+    return ["message", "name", "stack", "cause"].map((key) =>
+      flags(Object.getOwnPropertyDescriptor(error, key)),
+    );
   });
-  group.add(`name and message of ${name}.prototype`, (W) => [property(W, W[name].prototype, "name"), property(W, W[name].prototype, "message")]);
-  group.add(`text of a ${name}`, (W) => [String(new W[name]("text")), String(new W[name]()), Object.prototype.toString.call(new W[name]())]);
+  group.add(`name and message of ${name}.prototype`, (W) => [
+    property(W, W[name].prototype, "name"),
+    property(W, W[name].prototype, "message"),
+  ]);
+  group.add(`text of a ${name}`, (W) => [
+    String(new W[name]("text")),
+    String(new W[name]()),
+    Object.prototype.toString.call(new W[name]()),
+  ]);
   group.add(`cause of a ${name}`, (W) => new W[name]("text", { cause: 7 }).cause);
   group.add(`subclass of ${name}`, (W) => {
     class Special extends (W[name] as Loose) {}
@@ -127,14 +172,24 @@ for (const [name, args] of [
 ] as [string, unknown[]][]) {
   group.add(`instance of ${name}`, (W) => {
     const object = new W[name](...args);
-    return [String(object), Object.getPrototypeOf(object) === W[name].prototype, names(object), Object.isExtensible(object)];
+    return [
+      String(object),
+      Object.getPrototypeOf(object) === W[name].prototype,
+      names(object),
+      Object.isExtensible(object),
+    ];
   });
   group.add(`subclass of ${name}`, (W) => {
     class Special extends (W[name] as Loose) {
       mark = 5;
     }
     const object: Loose = construct(Special, args);
-    return [object instanceof Special, object instanceof W[name], object.mark, Object.getPrototypeOf(object) === Special.prototype];
+    return [
+      object instanceof Special,
+      object instanceof W[name],
+      object.mark,
+      Object.getPrototypeOf(object) === Special.prototype,
+    ];
   });
   group.add(`${name} with a foreign new.target`, (W) => {
     const object = Reflect.construct(W[name], args, Date);
@@ -147,11 +202,19 @@ group.add("instance of Instance", (W) => {
 });
 group.add("exported function's properties", (W) => {
   const f = echoOf(W, I32);
-  return Reflect.ownKeys(f).map((key) => `${String(key)} ${property(W, f, key)}`);
+  return names(f)
+    .filter((key) => !accidents.includes(key))
+    .map((key) => `${key} ${property(W, f, key)}`);
 });
 group.add("exported function's nature", (W) => {
   const f = echoOf(W, I32);
-  return [typeof f, f instanceof Function, "prototype" in f, Object.isExtensible(f), Object.getPrototypeOf(f) === Function.prototype];
+  return [
+    typeof f,
+    f instanceof Function,
+    "prototype" in f,
+    Object.isExtensible(f),
+    Object.getPrototypeOf(f) === Function.prototype,
+  ];
 });
 group.add("exported function's source", (W) => String(echoOf(W, I32)));
 group.add("exported function is no constructor", (W) => attempt(W, () => new (echoOf(W, I32))(1)));
@@ -163,4 +226,6 @@ group.add("exported function takes properties", (W) => {
 for (const name of ["Tag", "JSTag", "Exception", "Suspending", "promising", "SuspendError"]) {
   group.addInformational(`WebAssembly.${name}, which is past 2.0`, (W) => typeof W[name]);
 }
-group.addInformational("members past 2.0", (W) => classes.map((name) => names(W[name].prototype).filter((key) => ["type", "fill"].includes(key))));
+group.addInformational("members past 2.0", (W) =>
+  classes.map((name) => names(W[name].prototype).filter((key) => ["type", "fill"].includes(key))),
+);

@@ -14,12 +14,17 @@ function quickSize(name: string, full: number): number {
 
 for (const bomb of bombs) {
   test.serial(`bomb: ${bomb.name}`, async (t) => {
+    t.timeout(60_000);
     const size = quickSize(bomb.name, bomb.full);
     const script = compiledPath("../limits/run-bomb.js");
     const result = await runNode([script, "backplane", bomb.name, String(size)], { timeout: 30_000 });
     t.is(result.signal, null, `${bomb.name} at ${size} took too long`);
     t.is(result.code, 0, result.stderr.slice(0, 2000));
-    const { compile, firstCall, memory } = JSON.parse(result.stdout) as { compile: number; firstCall: number; memory: number };
+    const { compile, firstCall, memory } = JSON.parse(result.stdout) as {
+      compile: number;
+      firstCall: number;
+      memory: number;
+    };
     t.log(`${size}: ${(compile + firstCall).toFixed(0)} ms, ${(memory / 1e6).toFixed(0)} MB`);
   });
 }

@@ -42,7 +42,13 @@ function straightLine(size: number): BuiltBomb {
   let x = 5;
   return single(5, 0, (code) => {
     for (let k = 1; code.length < size; k++) {
-      code.localGet(0).i32Const(k).op(0x6a).i32Const(k * 77).op(0x73).localSet(0);
+      code
+        .localGet(0)
+        .i32Const(k)
+        .op(0x6a)
+        .i32Const(k * 77)
+        .op(0x73)
+        .localSet(0);
       x = ((x + k) | 0) ^ (k * 77);
     }
     code.localGet(0).i32Const(x).op(0x6b);
@@ -55,16 +61,27 @@ function manyLive(size: number): BuiltBomb {
   const values = new Int32Array(count + 1);
   values[0] = 7;
   let sum = 0;
-  const built = single(7, 0, (code) => {
-    for (let k = 1; code.length < size; k++) {
-      const [a, b, c] = [k % (count + 1), (k * 7) % (count + 1), (k * 31 + 5) % (count + 1)];
-      code.localGet(b).localGet(c).op(k % 3 === 0 ? 0x6a : k % 3 === 1 ? 0x6b : 0x73).i32Const(k).op(0x6a).localSet(a);
-      const [left, right] = [values[b] as number, values[c] as number];
-      values[a] = (k % 3 === 0 ? left + right : k % 3 === 1 ? left - right : left ^ right) + k;
-    }
-    code.i32Const(0);
-    for (let i = 0; i <= count; i++) code.localGet(i).op(0x6a);
-  }, [[count, I32]]);
+  const built = single(
+    7,
+    0,
+    (code) => {
+      for (let k = 1; code.length < size; k++) {
+        const [a, b, c] = [k % (count + 1), (k * 7) % (count + 1), (k * 31 + 5) % (count + 1)];
+        code
+          .localGet(b)
+          .localGet(c)
+          .op(k % 3 === 0 ? 0x6a : k % 3 === 1 ? 0x6b : 0x73)
+          .i32Const(k)
+          .op(0x6a)
+          .localSet(a);
+        const [left, right] = [values[b] as number, values[c] as number];
+        values[a] = (k % 3 === 0 ? left + right : k % 3 === 1 ? left - right : left ^ right) + k;
+      }
+      code.i32Const(0);
+      for (let i = 0; i <= count; i++) code.localGet(i).op(0x6a);
+    },
+    [[count, I32]],
+  );
   for (const value of values) sum = (sum + value) | 0;
   return { ...built, expected: sum };
 }
@@ -72,31 +89,57 @@ function manyLive(size: number): BuiltBomb {
 /** The same over 64-bit values with multiplications and divisions, which want fixed registers. */
 function fixedRegisters(size: number): BuiltBomb {
   let x = 123456789n;
-  const built = single(1, 0, (code) => {
-    code.i64Const(x).localSet(1);
-    for (let k = 1; code.length < size; k++) {
-      code.localGet(1).i64Const(k | 1).op(0x80).i64Const(k).op(0x7c).localGet(1).i64Const(k & 63).op(0x89).op(0x85).localSet(1);
-      const divided = BigInt.asUintN(64, BigInt.asUintN(64, x) / BigInt(k | 1)) + BigInt(k);
-      const turn = BigInt(k & 63);
-      const bits = BigInt.asUintN(64, x);
-      const rotated = turn === 0n ? bits : BigInt.asUintN(64, (bits << turn) | (bits >> (64n - turn)));
-      x = BigInt.asUintN(64, divided ^ rotated);
-    }
-    code.localGet(1).op(0xa7);
-  }, [[1, I64]]);
+  const built = single(
+    1,
+    0,
+    (code) => {
+      code
+        .i64Const(x - 1n)
+        .localGet(0)
+        .op(0xad)
+        .op(0x7c)
+        .localSet(1);
+      for (let k = 1; code.length < size; k++) {
+        code
+          .localGet(1)
+          .i64Const(k | 1)
+          .op(0x80)
+          .i64Const(k)
+          .op(0x7c)
+          .localGet(1)
+          .i64Const(k & 63)
+          .op(0x89)
+          .op(0x85)
+          .localSet(1);
+        const divided = BigInt.asUintN(64, BigInt.asUintN(64, x) / BigInt(k | 1)) + BigInt(k);
+        const turn = BigInt(k & 63);
+        const bits = BigInt.asUintN(64, x);
+        const rotated = turn === 0n ? bits : BigInt.asUintN(64, (bits << turn) | (bits >> (64n - turn)));
+        x = BigInt.asUintN(64, divided ^ rotated);
+      }
+      code.localGet(1).op(0xa7);
+    },
+    [[1, I64]],
+  );
   return { ...built, expected: Number(BigInt.asIntN(32, x)) };
 }
 
 /** A million calls of a small function. */
 function manyCalls(size: number): BuiltBomb {
   let x = 3;
-  const built = single(3, 0, (code) => {
-    for (; code.length < size; ) {
-      code.localGet(0).call(0).localSet(0);
-      x = (Math.imul(x, 3) + 1) | 0;
-    }
-    code.localGet(0);
-  }, [], (m) => m.addFunction([I32], [I32], (code) => code.localGet(0).i32Const(3).op(0x6c).i32Const(1).op(0x6a)));
+  const built = single(
+    3,
+    0,
+    (code) => {
+      for (; code.length < size; ) {
+        code.localGet(0).call(0).localSet(0);
+        x = (Math.imul(x, 3) + 1) | 0;
+      }
+      code.localGet(0);
+    },
+    [],
+    (m) => m.addFunction([I32], [I32], (code) => code.localGet(0).i32Const(3).op(0x6c).i32Const(1).op(0x6a)),
+  );
   return { ...built, expected: x };
 }
 
@@ -105,8 +148,18 @@ function manyBlocks(size: number): BuiltBomb {
   let x = 9;
   const built = single(9, 0, (code) => {
     for (let k = 1; code.length < size; k++) {
-      code.block().localGet(0).i32Const(1 << k % 31).op(0x71).brIf(0).localGet(0).i32Const(k).op(0x6a).localSet(0).end();
-      if ((x & (1 << k % 31)) === 0) x = (x + k) | 0;
+      code
+        .block()
+        .localGet(0)
+        .i32Const(1 << (k % 31))
+        .op(0x71)
+        .brIf(0)
+        .localGet(0)
+        .i32Const(k)
+        .op(0x6a)
+        .localSet(0)
+        .end();
+      if ((x & (1 << (k % 31))) === 0) x = (x + k) | 0;
     }
     code.localGet(0);
   });
@@ -132,7 +185,17 @@ function manyLoops(size: number): BuiltBomb {
   let x = 1;
   const built = single(1, 0, (code) => {
     for (let k = 1; code.length < size; k++) {
-      code.block(0x03).localGet(0).i32Const(k).op(0x6a).localTee(0).i32Const(15).op(0x71).op(0x45).brIf(0).end();
+      code
+        .block(0x03)
+        .localGet(0)
+        .i32Const(k)
+        .op(0x6a)
+        .localTee(0)
+        .i32Const(15)
+        .op(0x71)
+        .op(0x45)
+        .brIf(0)
+        .end();
       do x = (x + k) | 0;
       while ((x & 15) === 0);
     }
@@ -146,15 +209,31 @@ function manyAccesses(size: number): BuiltBomb {
   const memory = new Uint8Array(65536);
   const view = new DataView(memory.buffer);
   let x = 77;
-  const built = single(77, 0, (code) => {
-    for (let k = 1; code.length < size; k++) {
-      const [from, to] = [(k * 13) % 65000, (k * 29) % 65000];
-      code.localGet(1).localGet(0).memory(0x36, to).localGet(1).memory(0x28, from).localGet(0).op(0x6a).i32Const(k).op(0x6a).localSet(0);
-      view.setInt32(to, x, true);
-      x = (view.getInt32(from, true) + x + k) | 0;
-    }
-    code.localGet(0);
-  }, [[1, I32]], (m) => m.addMemory({ minimum: 1, maximum: 1 }));
+  const built = single(
+    77,
+    0,
+    (code) => {
+      for (let k = 1; code.length < size; k++) {
+        const [from, to] = [(k * 13) % 65000, (k * 29) % 65000];
+        code
+          .localGet(1)
+          .localGet(0)
+          .memory(0x36, to)
+          .localGet(1)
+          .memory(0x28, from)
+          .localGet(0)
+          .op(0x6a)
+          .i32Const(k)
+          .op(0x6a)
+          .localSet(0);
+        view.setInt32(to, x, true);
+        x = (view.getInt32(from, true) + x + k) | 0;
+      }
+      code.localGet(0);
+    },
+    [[1, I32]],
+    (m) => m.addMemory({ minimum: 1, maximum: 1 }),
+  );
   return { ...built, expected: x };
 }
 
@@ -196,19 +275,28 @@ function sumAll(code: ByteWriter, locals: number): void {
 }
 
 function sumOf(locals: number, argument: number): number {
-  return Number(BigInt.asIntN(32, BigInt(locals) * BigInt(argument) + (BigInt(locals) * BigInt(locals + 1)) / 2n));
+  return Number(
+    BigInt.asIntN(32, BigInt(locals) * BigInt(argument) + (BigInt(locals) * BigInt(locals + 1)) / 2n),
+  );
 }
 
 /** `blocks` blocks and five times as many locals (50,000 and 10,000 in full), in the shape that `middle` writes. */
-function locals(middle: (code: ByteWriter, blocks: number, locals: number) => number): (blocks: number) => BuiltBomb {
+function locals(
+  middle: (code: ByteWriter, blocks: number, locals: number) => number,
+): (blocks: number) => BuiltBomb {
   return (blocks) => {
     const count = Math.min(localCount, blocks * 5);
     let change = 0;
-    const built = single(1, 0, (code) => {
-      setAll(code, count);
-      change = middle(code, blocks, count);
-      sumAll(code, count);
-    }, [[count, I32]]);
+    const built = single(
+      1,
+      0,
+      (code) => {
+        setAll(code, count);
+        change = middle(code, blocks, count);
+        sumAll(code, count);
+      },
+      [[count, I32]],
+    );
     return { ...built, expected: (sumOf(count, 1) + change) | 0 };
   };
 }
@@ -217,7 +305,12 @@ function locals(middle: (code: ByteWriter, blocks: number, locals: number) => nu
 const localsInRow = locals((code, blocks, count) => {
   for (let b = 0; b < blocks; b++) {
     code.block().localGet(0).op(0x45).brIf(0);
-    for (let i = 0; i < 5; i++) code.localGet(1 + ((b * 5 + i) % count)).i32Const(1).op(0x6a).localSet(1 + ((b * 5 + i) % count));
+    for (let i = 0; i < 5; i++)
+      code
+        .localGet(1 + ((b * 5 + i) % count))
+        .i32Const(1)
+        .op(0x6a)
+        .localSet(1 + ((b * 5 + i) % count));
     code.end();
   }
   return blocks * 5;
@@ -227,8 +320,16 @@ const localsInRow = locals((code, blocks, count) => {
 const localsNested = locals((code, blocks, count) => {
   for (let b = 0; b < blocks; b++) code.block();
   for (let b = 0; b < blocks; b++) {
-    code.localGet(0).op(0x45).brIf(blocks - 1 - b);
-    for (let i = 0; i < 5; i++) code.localGet(1 + ((b * 5 + i) % count)).i32Const(1).op(0x6a).localSet(1 + ((b * 5 + i) % count));
+    code
+      .localGet(0)
+      .op(0x45)
+      .brIf(blocks - 1 - b);
+    for (let i = 0; i < 5; i++)
+      code
+        .localGet(1 + ((b * 5 + i) % count))
+        .i32Const(1)
+        .op(0x6a)
+        .localSet(1 + ((b * 5 + i) % count));
     code.end();
   }
   return blocks * 5;
@@ -238,7 +339,12 @@ const localsNested = locals((code, blocks, count) => {
 const localsAroundLoops = locals((code, blocks, count) => {
   for (let b = 0; b < blocks; b++) {
     code.block(0x03);
-    for (let i = 0; i < 5; i++) code.localGet(1 + ((b * 5 + i) % count)).i32Const(1).op(0x6a).localSet(1 + ((b * 5 + i) % count));
+    for (let i = 0; i < 5; i++)
+      code
+        .localGet(1 + ((b * 5 + i) % count))
+        .i32Const(1)
+        .op(0x6a)
+        .localSet(1 + ((b * 5 + i) % count));
     code.localGet(0).op(0x45).brIf(0).end();
   }
   return blocks * 5;
@@ -256,7 +362,12 @@ const localsInNestedLoops = locals((code, blocks, count) => {
 const localsMerged = locals((code, blocks, count) => {
   for (let b = 0; b < blocks; b++) {
     code.localGet(0).block(0x04);
-    for (let i = 0; i < 5; i++) code.localGet(1 + ((b * 5 + i) % count)).i32Const(1).op(0x6a).localSet(1 + ((b * 5 + i) % count));
+    for (let i = 0; i < 5; i++)
+      code
+        .localGet(1 + ((b * 5 + i) % count))
+        .i32Const(1)
+        .op(0x6a)
+        .localSet(1 + ((b * 5 + i) % count));
     code.op(0x05);
     for (let i = 0; i < 5; i++) code.i32Const(b).localSet(1 + ((b * 7 + i * 11) % count));
     code.end();
@@ -268,11 +379,21 @@ const localsMerged = locals((code, blocks, count) => {
 const localsByTable = locals((code, blocks, count) => {
   const outer = Math.min(blocks, 10_000);
   for (let b = 0; b < outer; b++) code.block();
-  code.localGet(0).i32Const(1).op(0x6b).op(0x0e).u32(outer - 1);
+  code
+    .localGet(0)
+    .i32Const(1)
+    .op(0x6b)
+    .op(0x0e)
+    .u32(outer - 1);
   for (let b = 0; b < outer; b++) code.u32(b);
   code.end();
   for (let b = 1; b < outer; b++) {
-    for (let i = 0; i < 5; i++) code.localGet(1 + ((b * 5 + i) % count)).i32Const(1).op(0x6a).localSet(1 + ((b * 5 + i) % count));
+    for (let i = 0; i < 5; i++)
+      code
+        .localGet(1 + ((b * 5 + i) % count))
+        .i32Const(1)
+        .op(0x6a)
+        .localSet(1 + ((b * 5 + i) % count));
     code.end();
   }
   return (outer - 1) * 5;
@@ -284,14 +405,19 @@ function wideTable(ways: number): BuiltBomb {
   const chosen = Math.floor(ways * 0.7);
   const target = chosen % depth;
   let x = 0;
-  const built = single(chosen, 0, (code) => {
-    for (let b = 0; b < depth; b++) code.block();
-    code.localGet(0).op(0x0e).u32(ways);
-    for (let way = 0; way < ways; way++) code.u32(way % depth);
-    code.u32(depth - 1).end();
-    for (let b = 1; b < depth; b++) code.localGet(1).i32Const(b).op(0x6a).localSet(1).end();
-    code.localGet(1);
-  }, [[1, I32]]);
+  const built = single(
+    chosen,
+    0,
+    (code) => {
+      for (let b = 0; b < depth; b++) code.block();
+      code.localGet(0).op(0x0e).u32(ways);
+      for (let way = 0; way < ways; way++) code.u32(way % depth);
+      code.u32(depth - 1).end();
+      for (let b = 1; b < depth; b++) code.localGet(1).i32Const(b).op(0x6a).localSet(1).end();
+      code.localGet(1);
+    },
+    [[1, I32]],
+  );
   for (let b = target + 1; b < depth; b++) x += b;
   return { ...built, expected: x };
 }
@@ -322,7 +448,8 @@ function nested(opcode: number): (depth: number) => BuiltBomb {
 /** if within else, `depth` times, each with a value as its result. */
 function nestedElse(depth: number): BuiltBomb {
   return single(depth, depth, (code) => {
-    for (let i = 0; i < depth; i++) code.localGet(0).i32Const(i).op(0x46).op(0x04).op(I32).i32Const(i).op(0x05);
+    for (let i = 0; i < depth; i++)
+      code.localGet(0).i32Const(i).op(0x46).op(0x04).op(I32).i32Const(i).op(0x05);
     code.localGet(0);
     for (let i = 0; i < depth; i++) code.end();
   });
@@ -373,13 +500,24 @@ function manyParameters(count: number): BuiltBomb {
 function manyFunctions(count: number): BuiltBomb {
   const m = new ModuleBytes();
   const indices: number[] = [];
-  for (let i = 0; i < count; i++) indices.push(m.addFunction([I32], [I32], (code) => code.localGet(0).i32Const(i).op(0x6a)));
+  for (let i = 0; i < count; i++)
+    indices.push(m.addFunction([I32], [I32], (code) => code.localGet(0).i32Const(i).op(0x6a)));
   m.addTable(FUNCREF, { minimum: count });
   m.addElements(0, indices);
-  const run = m.addFunction([I32], [I32], (code) => {
-    code.block(0x03).localGet(1).localGet(0).callIndirect(m.type([I32], [I32])).localSet(1);
-    code.localGet(0).i32Const(1).op(0x6b).localTee(0).brIf(0).end().localGet(1);
-  }, [[1, I32]]);
+  const run = m.addFunction(
+    [I32],
+    [I32],
+    (code) => {
+      code
+        .block(0x03)
+        .localGet(1)
+        .localGet(0)
+        .callIndirect(m.type([I32], [I32]))
+        .localSet(1);
+      code.localGet(0).i32Const(1).op(0x6b).localTee(0).brIf(0).end().localGet(1);
+    },
+    [[1, I32]],
+  );
   m.exportFunction("run", run);
   let sum = 0;
   for (let i = 1; i < count; i++) sum = (sum + i) | 0;
@@ -392,7 +530,10 @@ function manyEntries(count: number): BuiltBomb {
   m.addMemory({ minimum: 1 });
   const run = m.addFunction([I32], [I32], (code) => code.localGet(0).memory(0x2d));
   for (let i = 0; i < count; i++) {
-    m.exportGlobal(`g${i}`, m.addGlobal(I32, i % 2 === 0, (code) => code.i32Const(i)));
+    m.exportGlobal(
+      `g${i}`,
+      m.addGlobal(I32, i % 2 === 0, (code) => code.i32Const(i)),
+    );
     m.addData(i % 65536, new Uint8Array([i % 251]));
   }
   m.exportFunction("run", run);

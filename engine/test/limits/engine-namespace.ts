@@ -3,7 +3,10 @@
 /** The parts of a namespace that the limit tests use. */
 export interface Namespace {
   readonly Module: new (bytes: Uint8Array) => object;
-  readonly Instance: new (module: object, imports?: object) => { readonly exports: Record<string, WasmExport> };
+  readonly Instance: new (
+    module: object,
+    imports?: object,
+  ) => { readonly exports: Record<string, WasmExport> };
   readonly Memory: new (descriptor: object) => { readonly buffer: ArrayBuffer; grow(pages: number): number };
   readonly Table: new (descriptor: object, value?: unknown) => WasmTable;
   readonly Global: new (descriptor: object, value?: unknown) => { value: unknown };
@@ -22,9 +25,30 @@ export interface WasmTable {
 // biome-ignore lint/suspicious/noExplicitAny: exports are functions, memories, tables or globals by their names
 export type WasmExport = any;
 
-/** The namespace of an engine by its name. */
+interface EngineModule {
+  readonly WebAssembly: Namespace;
+  createNamespace(options: object): Namespace;
+}
+
+const variants: Readonly<Record<string, object>> = {
+  explicit: { bounds: "explicit" },
+  interrupts: { interrupts: true },
+  quick: { effort: "quick" },
+  ahead: { compile: "ahead" },
+};
+
+/** The namespace of an engine by its name: `node`, `backplane`, or with options as in `backplane+explicit+ahead`. */
 export async function namespaceOf(engine: string): Promise<Namespace> {
   if (engine === "node") return (globalThis as unknown as { WebAssembly: Namespace }).WebAssembly;
+  const [, ...options] = engine.split("+");
   const path = "../../index.js";
-  return ((await import(path)) as { WebAssembly: Namespace }).WebAssembly;
+  const { WebAssembly, createNamespace } = (await import(path)) as EngineModule;
+  if (options.length === 0) return WebAssembly;
+  return createNamespace(
+    Object.assign({}, ...options.map((option) => variants[option] ?? unknownVariant(option))),
+  );
+}
+
+function unknownVariant(option: string): never {
+  throw new Error(`no engine option named ${option}`);
 }

@@ -226,12 +226,20 @@ export class ModuleBytes {
     if (known !== undefined) return known;
     const index = this.types.size;
     this.types.set(key, index);
-    const body = this.entry(1).op(0x60).u32(parameters.length).raw(...parameters);
+    const body = this.entry(1)
+      .op(0x60)
+      .u32(parameters.length)
+      .raw(...parameters);
     body.u32(results.length).raw(...results);
     return index;
   }
 
-  importFunction(module: string, name: string, parameters: readonly number[], results: readonly number[]): number {
+  importFunction(
+    module: string,
+    name: string,
+    parameters: readonly number[],
+    results: readonly number[],
+  ): number {
     const type = this.type(parameters, results);
     this.entry(2).name(module).name(name).op(0).u32(type);
     return this.functions++;
@@ -248,7 +256,12 @@ export class ModuleBytes {
   }
 
   importGlobal(module: string, name: string, type: number, mutable: boolean): number {
-    this.entry(2).name(module).name(name).op(3).op(type).op(mutable ? 1 : 0);
+    this.entry(2)
+      .name(module)
+      .name(name)
+      .op(3)
+      .op(type)
+      .op(mutable ? 1 : 0);
     return this.globals++;
   }
 
@@ -281,7 +294,9 @@ export class ModuleBytes {
 
   /** A global; `write` emits its constant expression without the closing `end`. */
   addGlobal(type: number, mutable: boolean, write: (code: ByteWriter) => unknown): number {
-    const body = this.entry(6).op(type).op(mutable ? 1 : 0);
+    const body = this.entry(6)
+      .op(type)
+      .op(mutable ? 1 : 0);
     write(body);
     body.end();
     return this.globals++;
@@ -372,14 +387,22 @@ export class ModuleBytes {
     const section = this.sections.get(id);
     if (section === undefined) return;
     const count = new ByteWriter().u32(section.count);
-    out.op(id).u32(count.length + section.body.length).append(count.toBytes()).append(section.body.toBytes());
+    out
+      .op(id)
+      .u32(count.length + section.body.length)
+      .append(count.toBytes())
+      .append(section.body.toBytes());
   }
 
   private writeCustoms(out: ByteWriter, after: number): void {
     for (const custom of this.customs) {
       if (custom.after !== after) continue;
       const name = new ByteWriter().name(custom.name);
-      out.op(0).u32(name.length + custom.bytes.length).append(name.toBytes()).append(custom.bytes);
+      out
+        .op(0)
+        .u32(name.length + custom.bytes.length)
+        .append(name.toBytes())
+        .append(custom.bytes);
     }
   }
 }

@@ -25,8 +25,16 @@ function firstOfPair(): Uint8Array {
   m.addTable(EXTERNREF, { minimum: 2 });
   m.addGlobal(EXTERNREF, true, (code) => code.refNull(EXTERNREF));
   m.exportTable("functions", 0).exportTable("objects", 1).exportGlobal("object", 0);
-  m.exportFunction("call", m.addFunction([], [], (code) => code.call(host)));
-  m.exportFunction("keep", m.addFunction([EXTERNREF], [], (code) => code.localGet(0).globalSet(0).i32Const(0).localGet(0).raw(0x26, 1)));
+  m.exportFunction(
+    "call",
+    m.addFunction([], [], (code) => code.call(host)),
+  );
+  m.exportFunction(
+    "keep",
+    m.addFunction([EXTERNREF], [], (code) =>
+      code.localGet(0).globalSet(0).i32Const(0).localGet(0).raw(0x26, 1),
+    ),
+  );
   return m.toBytes();
 }
 
@@ -38,7 +46,10 @@ function secondOfPair(): Uint8Array {
   const again = m.addFunction([], [], (code) => code.call(call));
   m.addElements(0, [call, again]);
   m.exportFunction("again", again);
-  m.exportFunction("keep", m.addFunction([EXTERNREF], [], (code) => code.localGet(0).globalSet(0)));
+  m.exportFunction(
+    "keep",
+    m.addFunction([EXTERNREF], [], (code) => code.localGet(0).globalSet(0)),
+  );
   return m.toBytes();
 }
 
@@ -49,7 +60,14 @@ async function pairs(namespace: Namespace, count: number): Promise<string | unde
   const registry = new FinalizationRegistry<number>(() => collected++);
   const make = (): void => {
     let calls = 0;
-    const a = new namespace.Instance(first, { env: { host: () => { calls++; void b; } } });
+    const a = new namespace.Instance(first, {
+      env: {
+        host: () => {
+          calls++;
+          void b;
+        },
+      },
+    });
     const b: { exports: Record<string, WasmExport> } = new namespace.Instance(second, { first: a.exports });
     const knot = { a, b };
     a.exports.keep(knot);
@@ -69,7 +87,9 @@ async function pairs(namespace: Namespace, count: number): Promise<string | unde
   for (let i = 0; i < 20 && collected < 3 * count; i++) await settle();
   process.stdout.write(JSON.stringify({ pairs: count, collected, rss: process.memoryUsage.rss() }));
   // The last one made may be held by a register or a stale stack slot of the machine.
-  return collected >= 3 * (count - 2) ? undefined : `only ${collected} of ${3 * count} objects were collected`;
+  return collected >= 3 * (count - 2)
+    ? undefined
+    : `only ${collected} of ${3 * count} objects were collected`;
 }
 
 function streamModule(): Uint8Array {
@@ -78,13 +98,24 @@ function streamModule(): Uint8Array {
   const use = m.importFunction("env", "use", [I32, EXTERNREF], []);
   m.addTable(EXTERNREF, { minimum: 1024 });
   // for (; n != 0; n--) { o = make(n); table[n & 1023] = o; use(n, table[(n * 7) & 1023]) }
-  m.exportFunction("run", m.addFunction([I32], [], (code) => {
-    code.block(0x03).localGet(0).call(make).localSet(1);
-    code.localGet(0).i32Const(1023).op(0x71).localGet(1).raw(0x26, 0);
-    code.localGet(0).localGet(0).i32Const(7).op(0x6c).i32Const(1023).op(0x71).raw(0x25, 0).call(use);
-    code.localGet(0).i32Const(1).op(0x6b).localTee(0).brIf(0).end();
-  }, [[1, EXTERNREF]]));
-  m.exportFunction("pass", m.addFunction([EXTERNREF], [EXTERNREF], (code) => code.localGet(0)));
+  m.exportFunction(
+    "run",
+    m.addFunction(
+      [I32],
+      [],
+      (code) => {
+        code.block(0x03).localGet(0).call(make).localSet(1);
+        code.localGet(0).i32Const(1023).op(0x71).localGet(1).raw(0x26, 0);
+        code.localGet(0).localGet(0).i32Const(7).op(0x6c).i32Const(1023).op(0x71).raw(0x25, 0).call(use);
+        code.localGet(0).i32Const(1).op(0x6b).localTee(0).brIf(0).end();
+      },
+      [[1, EXTERNREF]],
+    ),
+  );
+  m.exportFunction(
+    "pass",
+    m.addFunction([EXTERNREF], [EXTERNREF], (code) => code.localGet(0)),
+  );
   m.exportTable("table");
   return m.toBytes();
 }
@@ -122,23 +153,30 @@ async function stream(namespace: Namespace, count: number): Promise<string | und
   const [low, high] = [Math.min(...levels.slice(1)), Math.max(...levels.slice(1))];
   process.stdout.write(JSON.stringify({ count, inside, low, high, after, rss: process.memoryUsage.rss() }));
   if (wrong > 0) return `${wrong} objects came back wrong`;
-  return high - low < 16e6 && after - low < 16e6 ? undefined : `memory is not level: ${levels.join(", ")}, after ${after}`;
+  return high - low < 16e6 && after - low < 16e6
+    ? undefined
+    : `memory is not level: ${levels.join(", ")}, after ${after}`;
 }
 
 async function kept(namespace: Namespace, count: number): Promise<string | undefined> {
-  const { exports } = new namespace.Instance(new namespace.Module(streamModule()), { env: { make: () => null, use: () => {} } });
+  const { exports } = new namespace.Instance(new namespace.Module(streamModule()), {
+    env: { make: () => null, use: () => {} },
+  });
   const table = exports.table as WasmTable;
   const before = level();
   table.grow(count);
   for (let i = 0; i < count; i++) table.set(1024 + i, { i, payload: [i, i, i, i] });
   const full = level();
-  for (let i = 0; i < count; i += 997) if ((table.get(1024 + i) as { i: number }).i !== i) return `object ${i} is another`;
+  for (let i = 0; i < count; i += 997)
+    if ((table.get(1024 + i) as { i: number }).i !== i) return `object ${i} is another`;
   for (let i = 0; i < count; i++) table.set(1024 + i, null);
   await settle();
   const after = level();
   process.stdout.write(JSON.stringify({ count, before, full, after }));
   // What stays is the table itself, and whatever the engine's own list of handles has grown to.
-  return after - before < (full - before) / 3 + 8e6 ? undefined : `${full - before} bytes held, ${after - before} still after letting go`;
+  return after - before < (full - before) / 3 + 8e6
+    ? undefined
+    : `${full - before} bytes held, ${after - before} still after letting go`;
 }
 
 const scenes = { pairs, stream, kept };

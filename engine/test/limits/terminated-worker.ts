@@ -16,13 +16,45 @@ function moduleBytes(): Uint8Array {
   const m = new ModuleBytes();
   const host = m.importFunction("env", "host", [], []);
   m.addMemory({ minimum: 1 });
-  m.exportFunction("endless", m.addFunction([], [], (code) => code.block(0x03).call(host).br(0).end()));
-  m.exportFunction("once", m.addFunction([], [], (code) => code.call(host)));
-  m.exportFunction("sum", m.addFunction([I32], [I32], (code) => {
-    code.block(0x03).localGet(1).localGet(0).op(0x6a).localSet(1).localGet(0).i32Const(1).op(0x6b).localTee(0).brIf(0).end().localGet(1);
-  }, [[1, I32]]));
-  m.exportFunction("load", m.addFunction([I32], [I32], (code) => code.localGet(0).memory(0x28)));
-  m.exportFunction("deep", m.addFunction([], [], (code) => code.call(5)));
+  m.exportFunction(
+    "endless",
+    m.addFunction([], [], (code) => code.block(0x03).call(host).br(0).end()),
+  );
+  m.exportFunction(
+    "once",
+    m.addFunction([], [], (code) => code.call(host)),
+  );
+  m.exportFunction(
+    "sum",
+    m.addFunction(
+      [I32],
+      [I32],
+      (code) => {
+        code
+          .block(0x03)
+          .localGet(1)
+          .localGet(0)
+          .op(0x6a)
+          .localSet(1)
+          .localGet(0)
+          .i32Const(1)
+          .op(0x6b)
+          .localTee(0)
+          .brIf(0)
+          .end()
+          .localGet(1);
+      },
+      [[1, I32]],
+    ),
+  );
+  m.exportFunction(
+    "load",
+    m.addFunction([I32], [I32], (code) => code.localGet(0).memory(0x28)),
+  );
+  m.exportFunction(
+    "deep",
+    m.addFunction([], [], (code) => code.call(5)),
+  );
   return m.toBytes();
 }
 
@@ -30,7 +62,10 @@ function moduleBytes(): Uint8Array {
 function steady(exports: Record<string, WasmExport>, rounds: number): void {
   for (let i = 0; i < rounds; i++) {
     if (exports.sum(1000) !== 500500) throw new Error("a sum is wrong");
-    for (const [action, kind] of [[() => exports.load(-1), "memory bounds"], [() => exports.deep(), "stack overflow"]] as const) {
+    for (const [action, kind] of [
+      [() => exports.load(-1), "memory bounds"],
+      [() => exports.deep(), "stack overflow"],
+    ] as const) {
       try {
         action();
       } catch (error) {
@@ -65,11 +100,9 @@ async function work(task: Task): Promise<void> {
 
 function start(task: Task): { worker: Worker; started: Promise<unknown>; finished: Promise<unknown> } {
   const worker = new Worker(new URL(import.meta.url), { workerData: task });
-  const waiting = (Atomics as unknown as { waitAsync(cell: Int32Array, at: number, value: number): { value: unknown } }).waitAsync(
-    new Int32Array(task.signal),
-    0,
-    0,
-  );
+  const waiting = (
+    Atomics as unknown as { waitAsync(cell: Int32Array, at: number, value: number): { value: unknown } }
+  ).waitAsync(new Int32Array(task.signal), 0, 0);
   const finished = new Promise((resolve, reject) => {
     worker.once("message", resolve);
     worker.once("error", reject);
@@ -80,7 +113,9 @@ function start(task: Task): { worker: Worker; started: Promise<unknown>; finishe
 
 async function main(engine: string, rounds: number): Promise<void> {
   const namespace = await namespaceOf(engine);
-  const { exports } = new namespace.Instance(new namespace.Module(moduleBytes()), { env: { host: () => {} } });
+  const { exports } = new namespace.Instance(new namespace.Module(moduleBytes()), {
+    env: { host: () => {} },
+  });
   for (let round = 0; round < rounds; round++) {
     const task = (role: Task["role"]): Task => ({ engine, role, signal: new SharedArrayBuffer(8) });
     const doomed = start(task(round % 2 === 0 ? "endless" : "waiting"));

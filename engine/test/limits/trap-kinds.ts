@@ -16,8 +16,14 @@ const patterns: [TrapKind, RegExp][] = [
   ["stack overflow", /call stack size exceeded|stack overflow/i],
   ["unreachable", /^unreachable/i],
   ["memory bounds", /memory access out of bounds|out of bounds memory access/i],
-  ["bad indirect call", /null function or function signature|signature mismatch|indirect call type mismatch|uninitialized element|undefined element/i],
-  ["table bounds", /table index is out of bounds|out of bounds table access|table access out of bounds|table element out of bounds/i],
+  [
+    "bad indirect call",
+    /null function or function signature|signature mismatch|indirect call type mismatch|uninitialized element|undefined element/i,
+  ],
+  [
+    "table bounds",
+    /table index is out of bounds|out of bounds table access|table access out of bounds|table element out of bounds/i,
+  ],
   ["divide by zero", /(divide|division|remainder) by zero/i],
   ["integer overflow", /divide result unrepresentable|integer overflow/i],
   ["invalid conversion", /float unrepresentable|invalid conversion to integer/i],

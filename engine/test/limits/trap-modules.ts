@@ -38,7 +38,20 @@ const samples = new Map<number, unknown>([
 /** The addresses at which an access of `width` at a static offset is interesting, in a memory of `size` bytes. */
 function addressesFor(width: number, offset: number, size: number): number[] {
   const last = size - width - offset;
-  const all = [0, 1, last - 1, last, last + 1, last + width, size - 1, size, 0x7fffffff, 0x80000000, 0xffffffff, 2 ** 32 - offset];
+  const all = [
+    0,
+    1,
+    last - 1,
+    last,
+    last + 1,
+    last + width,
+    size - 1,
+    size,
+    0x7fffffff,
+    0x80000000,
+    0xffffffff,
+    2 ** 32 - offset,
+  ];
   return [...new Set(all.filter((address) => address >= 0 && address <= 0xffffffff))];
 }
 
@@ -53,18 +66,30 @@ export function accessModule(pages: number, shared: boolean): { bytes: Uint8Arra
   const add = (name: string, access: Access, offset: number, isStore: boolean): void => {
     for (const address of addressesFor(access.width, offset, pages * page)) {
       const trap = address + offset + access.width > pages * page ? "memory bounds" : "none";
-      checks.push({ export: name, args: isStore ? [address | 0, samples.get(access.type)] : [address | 0], trap });
+      checks.push({
+        export: name,
+        args: isStore ? [address | 0, samples.get(access.type)] : [address | 0],
+        trap,
+      });
     }
   };
   for (const offset of offsets) {
     for (const load of loads) {
       const name = `load ${load.opcode.toString(16)} ${offset}`;
-      m.exportFunction(name, m.addFunction([I32], [load.type], (code) => code.localGet(0).memory(load.opcode, offset)));
+      m.exportFunction(
+        name,
+        m.addFunction([I32], [load.type], (code) => code.localGet(0).memory(load.opcode, offset)),
+      );
       add(name, load, offset, false);
     }
     for (const store of stores) {
       const name = `store ${store.opcode.toString(16)} ${offset}`;
-      m.exportFunction(name, m.addFunction([I32, store.type], [], (code) => code.localGet(0).localGet(1).memory(store.opcode, offset)));
+      m.exportFunction(
+        name,
+        m.addFunction([I32, store.type], [], (code) =>
+          code.localGet(0).localGet(1).memory(store.opcode, offset),
+        ),
+      );
       add(name, store, offset, true);
     }
   }
@@ -77,9 +102,15 @@ function addConstantAccesses(m: ModuleBytes, checks: TrapCheck[], pages: number)
   for (const address of [0, 65532, 65533, 65536, 131068, 131069, 0x7fffffff, -1, -4]) {
     for (const offset of [0, 4, 0xffffffff]) {
       const load = `constant load ${address} ${offset}`;
-      m.exportFunction(load, m.addFunction([], [I32], (code) => code.i32Const(address).memory(0x28, offset)));
+      m.exportFunction(
+        load,
+        m.addFunction([], [I32], (code) => code.i32Const(address).memory(0x28, offset)),
+      );
       const store = `constant store ${address} ${offset}`;
-      m.exportFunction(store, m.addFunction([], [], (code) => code.i32Const(address).i32Const(1).memory(0x36, offset)));
+      m.exportFunction(
+        store,
+        m.addFunction([], [], (code) => code.i32Const(address).i32Const(1).memory(0x36, offset)),
+      );
       const trap = (address >>> 0) + offset + 4 > pages * page ? "memory bounds" : "none";
       checks.push({ export: load, args: [], trap }, { export: store, args: [], trap });
     }
@@ -87,10 +118,28 @@ function addConstantAccesses(m: ModuleBytes, checks: TrapCheck[], pages: number)
 }
 
 /** A load whose result is dropped still traps, and a store before a trap has happened. */
-function addOrderedEffects(m: ModuleBytes, add: (name: string, args: unknown[], trap: TrapCheck["trap"], index: number) => void): void {
-  add("dropped load", [-1], "memory bounds", m.addFunction([I32], [], (code) => code.localGet(0).memory(0x28).op(0x1a)));
-  add("dropped division", [0], "divide by zero", m.addFunction([I32], [], (code) => code.i32Const(1).localGet(0).op(0x6d).op(0x1a)));
-  add("dropped conversion", [Number.NaN], "invalid conversion", m.addFunction([F64], [], (code) => code.localGet(0).op(0xaa).op(0x1a)));
+function addOrderedEffects(
+  m: ModuleBytes,
+  add: (name: string, args: unknown[], trap: TrapCheck["trap"], index: number) => void,
+): void {
+  add(
+    "dropped load",
+    [-1],
+    "memory bounds",
+    m.addFunction([I32], [], (code) => code.localGet(0).memory(0x28).op(0x1a)),
+  );
+  add(
+    "dropped division",
+    [0],
+    "divide by zero",
+    m.addFunction([I32], [], (code) => code.i32Const(1).localGet(0).op(0x6d).op(0x1a)),
+  );
+  add(
+    "dropped conversion",
+    [Number.NaN],
+    "invalid conversion",
+    m.addFunction([F64], [], (code) => code.localGet(0).op(0xaa).op(0x1a)),
+  );
 }
 
 /** One module with every other kind of trap. */
@@ -110,7 +159,12 @@ export function trapModule(): { bytes: Uint8Array; checks: TrapCheck[] } {
   m.addTable(EXTERNREF, { minimum: 2 });
   m.addElements(0, [seven, other]);
 
-  add("unreachable", [], "unreachable", m.addFunction([], [], (code) => code.op(0)));
+  add(
+    "unreachable",
+    [],
+    "unreachable",
+    m.addFunction([], [], (code) => code.op(0)),
+  );
   [0x6d, 0x6e, 0x6f, 0x70].forEach((op, i) => {
     const name = `i32 division ${op.toString(16)}`;
     const index = m.addFunction([I32, I32], [I32], (code) => code.localGet(0).localGet(1).op(op));
@@ -141,15 +195,27 @@ export function trapModule(): { bytes: Uint8Array; checks: TrapCheck[] } {
   const set = m.addFunction([I32, EXTERNREF], [], (code) => code.localGet(0).localGet(1).raw(0x26, 1));
   add("table.set", [1, "text"], "none", set);
   add("table.set", [2, "text"], "table bounds", set);
-  const three = (bytes: number[]): number => m.addFunction([I32, I32, I32], [], (code) => code.localGet(0).localGet(1).localGet(2).raw(...bytes));
-  for (const [name, bytes] of [["memory.fill", [0xfc, 11, 0]], ["memory.copy", [0xfc, 10, 0, 0]]] as [string, number[]][]) {
+  const three = (bytes: number[]): number =>
+    m.addFunction([I32, I32, I32], [], (code) =>
+      code
+        .localGet(0)
+        .localGet(1)
+        .localGet(2)
+        .raw(...bytes),
+    );
+  for (const [name, bytes] of [
+    ["memory.fill", [0xfc, 11, 0]],
+    ["memory.copy", [0xfc, 10, 0, 0]],
+  ] as [string, number[]][]) {
     const index = three(bytes);
     add(name, [65536, 0, 0], "none", index);
     add(name, [65536, 0, 1], "memory bounds", index);
     add(name, [65530, 0, 7], "memory bounds", index);
     add(name, [-1, 0, -1], "memory bounds", index);
   }
-  const fill = m.addFunction([I32, EXTERNREF, I32], [], (code) => code.localGet(0).localGet(1).localGet(2).raw(0xfc, 17, 1));
+  const fill = m.addFunction([I32, EXTERNREF, I32], [], (code) =>
+    code.localGet(0).localGet(1).localGet(2).raw(0xfc, 17, 1),
+  );
   add("table.fill", [1, null, 1], "none", fill);
   add("table.fill", [1, null, 2], "table bounds", fill);
   const copy = three([0xfc, 14, 1, 1]);
@@ -165,7 +231,12 @@ type Add = (name: string, args: unknown[], trap: TrapCheck["trap"], index: numbe
 function recursion(m: ModuleBytes): number {
   const helper: number = m.addFunction([], [I32], (code) => code.i32Const(1));
   // A function's own index is the one after the helper's.
-  return m.addFunction([], [I32], (code) => code.call(helper + 1).i32Const(1).op(0x6a));
+  return m.addFunction([], [I32], (code) =>
+    code
+      .call(helper + 1)
+      .i32Const(1)
+      .op(0x6a),
+  );
 }
 
 /** Divisions by constants, which compilers rewrite. */
@@ -173,7 +244,8 @@ function addConstantDivisions(m: ModuleBytes, add: Add): void {
   const minimum = -(2 ** 31);
   for (const op of [0x6d, 0x6e, 0x6f, 0x70]) {
     for (const divisor of [0, -1, 1, 7]) {
-      const trap = divisor === 0 ? "divide by zero" : divisor === -1 && op === 0x6d ? "integer overflow" : "none";
+      const trap =
+        divisor === 0 ? "divide by zero" : divisor === -1 && op === 0x6d ? "integer overflow" : "none";
       const index = m.addFunction([I32], [I32], (code) => code.localGet(0).i32Const(divisor).op(op));
       add(`i32 ${op.toString(16)} by ${divisor}`, [minimum], trap, index);
     }
@@ -195,7 +267,8 @@ function addConversions(m: ModuleBytes, add: Add): void {
   for (const [op, source, target, low, high] of conversions) {
     const name = `convert ${op.toString(16)}`;
     const index = m.addFunction([source], [target], (code) => code.localGet(0).op(op));
-    for (const value of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) add(name, [value], "invalid conversion", index);
+    for (const value of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])
+      add(name, [value], "invalid conversion", index);
     add(name, [high], "invalid conversion", index);
     add(name, [low === 0 ? -1 : low * 1.5], "invalid conversion", index);
     add(name, [low === 0 ? -0.99 : low], "none", index);

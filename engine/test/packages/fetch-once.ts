@@ -23,9 +23,17 @@ for (let i = 0; i < 3; i++) {
   const init = i === 2 ? { method: "POST", body: "posted ✓".repeat(1000) } : {};
   const reply = await fetch(`${origin}/page?n=${i}`, init);
   const text = await reply.text();
-  replies.push([reply.status, reply.headers.get("x-method"), reply.headers.get("content-type"), text.length, text.slice(-20)]);
+  replies.push([
+    reply.status,
+    reply.headers.get("x-method"),
+    reply.headers.get("content-type"),
+    text.length,
+    text.slice(-20),
+  ]);
 }
-const many = await Promise.all(Array.from({ length: 20 }, async (_, i) => (await (await fetch(`${origin}/many/${i}`)).text()).length));
+const many = await Promise.all(
+  Array.from({ length: 20 }, async (_, i) => (await (await fetch(`${origin}/many/${i}`)).text()).length),
+);
 replies.push(many);
 process.stdout.write(JSON.stringify(replies));
 server.closeAllConnections();

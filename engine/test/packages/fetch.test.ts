@@ -10,6 +10,7 @@ import { projectRoot } from "./real-files.js";
 import { compiledPath, registerOptions, runNode } from "./run-scenario.js";
 
 test("fetch of a local server", async (t) => {
+  t.timeout(120_000);
   const plain = await runNode([compiledPath("./fetch-once.js")]);
   t.is(plain.code, 0, plain.stderr);
   const ours = await runNode([...registerOptions(), compiledPath("./fetch-once.js")]);
@@ -27,6 +28,7 @@ function laterNode(): string | undefined {
 }
 
 test("a .ts file through type stripping", async (t) => {
+  t.timeout(120_000);
   const node = laterNode();
   if (node === undefined) {
     t.log("SKIPPED: no Node 24 here; set BACKPLANE_NODE24 to one");
@@ -44,7 +46,9 @@ const point: Point = { x: 20 } satisfies Point;
 console.log(JSON.stringify(swap<number>([point.x as number, 22])));\n`,
   );
   try {
-    const result = await runNode([...registerOptions(), "--disable-warning=ExperimentalWarning", file], { node });
+    const result = await runNode([...registerOptions(), "--disable-warning=ExperimentalWarning", file], {
+      node,
+    });
     t.is(result.code, 0, result.stderr);
     t.is(result.stdout.trim(), "[22,20]");
   } finally {

@@ -1,5 +1,9 @@
 // Packages from npm, unchanged, on Node's own engine and on this one under the register module: transcripts of real
 // work must be equal. Each scenario runs in a child process of its own.
+//
+// What they use of the JS API: sql.js `instantiate` of bytes, falling back to Module and Instance; libsodium, quickjs
+// (with a Memory of its own as import) and hash-wasm `compile` and `instantiate`; brotli-wasm and @dprint/formatter
+// `new Module`, `new Instance`, `Module.imports`, `Module.exports`; es-module-lexer `compile` and `instantiate`.
 
 import test, { type ExecutionContext } from "ava";
 import { runScenario } from "./run-scenario.js";
@@ -15,7 +19,13 @@ function compare(t: ExecutionContext, expected: Line[], actual: Line[]): void {
   t.deepEqual(different.slice(0, 10), []);
 }
 
-async function scenario(t: ExecutionContext, script: string, minimum: number, args: string[] = []): Promise<void> {
+async function scenario(
+  t: ExecutionContext,
+  script: string,
+  minimum: number,
+  args: string[] = [],
+): Promise<void> {
+  t.timeout(300_000);
   const expected = (await runScenario(script, "node", args)) as Line[];
   t.true(expected.length >= minimum, `the scenario reports ${expected.length} lines`);
   compare(t, expected, (await runScenario(script, "backplane", args)) as Line[]);

@@ -42,7 +42,11 @@ export function findFiles(
   options: { minimum?: number; maximum?: number; perPackage?: number; packages?: readonly string[] } = {},
 ): RealFile[] {
   const root = join(projectRoot(), "node_modules");
-  const packages = options.packages ?? readdirSync(root).filter((name) => !name.startsWith(".")).sort();
+  const packages =
+    options.packages ??
+    readdirSync(root)
+      .filter((name) => !name.startsWith("."))
+      .sort();
   const chosen: string[] = [];
   for (const name of packages) {
     const folder = join(root, name);
@@ -56,5 +60,7 @@ export function findFiles(
     chosen.push(...sized.slice(0, options.perPackage ?? 1));
     if (chosen.length >= count) break;
   }
-  return chosen.slice(0, count).map((path) => ({ path: relative(root, path), text: readFileSync(path, "utf8") }));
+  return chosen
+    .slice(0, count)
+    .map((path) => ({ path: relative(root, path), text: readFileSync(path, "utf8") }));
 }

@@ -21,6 +21,8 @@ function watch<T extends object>(target: T, path: string): T {
 
 scope.WebAssembly = watch(scope.WebAssembly, "WebAssembly");
 process.on("exit", () => {
-  const names = [...used].map((name) => name.replaceAll("WebAssembly.", "")).filter((name) => !/prototype|Symbol/.test(name));
+  const names = [...used]
+    .map((name) => name.replaceAll("WebAssembly.", ""))
+    .filter((name) => !/prototype|Symbol/.test(name));
   process.stderr.write(`${names.sort().join(", ")}\n`);
 });

@@ -53,7 +53,11 @@ export function runNode(
 }
 
 /** Runs a scenario and returns its transcript's lines; throws with the child's stderr if it fails. */
-export async function runScenario(script: string, engine: EngineName, args: readonly string[] = []): Promise<unknown[]> {
+export async function runScenario(
+  script: string,
+  engine: EngineName,
+  args: readonly string[] = [],
+): Promise<unknown[]> {
   const options = engine === "backplane" ? registerOptions() : [];
   const result = await runNode([...options, compiledPath(script), ...args], { timeout: 240_000 });
   if (result.code !== 0) {

@@ -56,7 +56,10 @@ day = 1979-05-2${i % 10}
 
 function toolManifest(i: number): string {
   const tables = Array.from({ length: 3 + (i % 4) }, (_, n) => {
-    const lines = Array.from({ length: 2 + ((i + n) % 5) }, (_, k) => `key_${k}=${k % 2 ? `'literal \\ ${k}'` : `"text\\t${k}"`}  # ${n}`);
+    const lines = Array.from(
+      { length: 2 + ((i + n) % 5) },
+      (_, k) => `key_${k}=${k % 2 ? `'literal \\ ${k}'` : `"text\\t${k}"`}  # ${n}`,
+    );
     return `[tool.${pick(names, i + n)}${n}]\n${lines.join("\n")}\nnested = {a={b={c=${n}}},list=[{x=1,y=2},{x=3,y=4}]}\n`;
   });
   return `[build-system]\nrequires=["setuptools>=61",\n"wheel"]\nbuild-backend='setuptools.build_meta'\n\n\n\n${tables.join("\n\n")}`;

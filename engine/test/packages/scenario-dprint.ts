@@ -22,7 +22,10 @@ function filesFor(name: string): RealFile[] {
     case "typescript": {
       const written = findFiles(/(?<!\.d)\.tsx?$/, 8, { minimum: 500, maximum: 30_000, perPackage: 8 });
       const declared = findFiles(/\.d\.ts$/, 6, { minimum: 1000, maximum: 25_000 });
-      return [...written, ...declared, ...findFiles(/\.js$/, 20, { minimum: 1500, maximum: 25_000 })].slice(0, 20);
+      return [...written, ...declared, ...findFiles(/\.js$/, 20, { minimum: 1500, maximum: 25_000 })].slice(
+        0,
+        20,
+      );
     }
     case "toml":
       return tomlSamples();
@@ -56,10 +59,26 @@ for (const { path, text } of files) {
 transcript.note("changed", changed);
 formatter.setConfig({ lineWidth: 40, useTabs: true }, {});
 for (const { path, text } of files.slice(0, 4)) {
-  transcript.noteThrown(`${path} narrow`, () => digest(formatter.formatText({ filePath: path, fileText: text })));
+  transcript.noteThrown(`${path} narrow`, () =>
+    digest(formatter.formatText({ filePath: path, fileText: text })),
+  );
 }
-const broken = { json: '{"a": [1, }', markdown: "# a\n\n- b\n  1. c\n```", typescript: "let = ;(", toml: "a = [1,\n", dockerfile: "FROM\n" };
-const extension = { json: "x.json", markdown: "x.md", typescript: "x.ts", toml: "x.toml", dockerfile: "Dockerfile" };
+const broken = {
+  json: '{"a": [1, }',
+  markdown: "# a\n\n- b\n  1. c\n```",
+  typescript: "let = ;(",
+  toml: "a = [1,\n",
+  dockerfile: "FROM\n",
+};
+const extension = {
+  json: "x.json",
+  markdown: "x.md",
+  typescript: "x.ts",
+  toml: "x.toml",
+  dockerfile: "Dockerfile",
+};
 const kind = plugin as keyof typeof broken;
-transcript.noteThrown("broken", () => formatter.formatText({ filePath: extension[kind], fileText: broken[kind] }));
+transcript.noteThrown("broken", () =>
+  formatter.formatText({ filePath: extension[kind], fileText: broken[kind] }),
+);
 transcript.finish();

@@ -21,7 +21,10 @@ for (const { path, text } of sources) {
 }
 
 const written: [string, string][] = [
-  ["static", "import a, {b as c} from 'x'; import * as d from \"y\"; export * from 'z'; export {c as default};"],
+  [
+    "static",
+    "import a, {b as c} from 'x'; import * as d from \"y\"; export * from 'z'; export {c as default};",
+  ],
   ["dynamic", "const m = await import('./m.js'); import(`t${m}`); import.meta.url"],
   ["attributes", "import data from './d.json' with { type: 'json' };"],
   ["strange names", "import { 'a b' as x } from '\\u{1F600}'; export { x as 'c d' }"],
@@ -32,6 +35,10 @@ const written: [string, string][] = [
   ["emoji", `${"// 😀 中文\n".repeat(2000)}import 'after';`],
 ];
 for (const [name, text] of written) {
-  transcript.noteThrown(name, () => parse(text).slice(0, 2).map((list) => JSON.stringify(list)));
+  transcript.noteThrown(name, () =>
+    parse(text)
+      .slice(0, 2)
+      .map((list) => JSON.stringify(list)),
+  );
 }
 transcript.finish();

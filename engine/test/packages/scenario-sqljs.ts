@@ -21,14 +21,22 @@ function createSchema(db: Loose): void {
 function fill(db: Loose): void {
   const countries = ["Chile", "Norway", "Kenya", "Japan", "Ελλάδα", "中国"];
   const insertCity = db.prepare("INSERT INTO city VALUES (?, ?, ?, ?)");
-  for (let i = 1; i <= 100; i++) insertCity.run([i, `city ${i} ü`, countries[i % countries.length], (i * 7919) / 13]);
+  for (let i = 1; i <= 100; i++)
+    insertCity.run([i, `city ${i} ü`, countries[i % countries.length], (i * 7919) / 13]);
   insertCity.free();
   db.run("BEGIN");
-  const insertVisit = db.prepare("INSERT INTO visit(city, day, cost, note) VALUES ($city, $day, $cost, $note)");
+  const insertVisit = db.prepare(
+    "INSERT INTO visit(city, day, cost, note) VALUES ($city, $day, $cost, $note)",
+  );
   const noise = pseudoRandomBytes(70_000, 5);
   for (let i = 0; i < 10_000; i++) {
     const note = i % 10 === 0 ? noise.subarray(i, i + (i % 97)) : null;
-    insertVisit.run({ $city: 1 + ((i * 31) % 100), $day: i % 365, $cost: ((i * 2654435761) % 100_000) / 100, $note: note });
+    insertVisit.run({
+      $city: 1 + ((i * 31) % 100),
+      $day: i % 365,
+      $cost: ((i * 2654435761) % 100_000) / 100,
+      $note: note,
+    });
   }
   insertVisit.free();
   db.run("COMMIT");
@@ -45,24 +53,42 @@ function query(db: Loose): void {
   );
   transcript.note(
     "recursive",
-    db.exec("WITH RECURSIVE f(a, b, n) AS (SELECT 0, 1, 0 UNION ALL SELECT b, a + b, n + 1 FROM f WHERE n < 80) SELECT a FROM f"),
+    db.exec(
+      "WITH RECURSIVE f(a, b, n) AS (SELECT 0, 1, 0 UNION ALL SELECT b, a + b, n + 1 FROM f WHERE n < 80) SELECT a FROM f",
+    ),
   );
   transcript.note(
     "functions",
-    db.exec("SELECT printf('%08.3f|%x|%q', 3.14159, 48879, 'it''s'), json_extract('{\"a\":[1,2,{\"b\":7}]}', '$.a[2].b'), upper('straße')"),
+    db.exec(
+      "SELECT printf('%08.3f|%x|%q', 3.14159, 48879, 'it''s'), json_extract('{\"a\":[1,2,{\"b\":7}]}', '$.a[2].b'), upper('straße')",
+    ),
   );
-  transcript.note("dates", db.exec("SELECT date('2024-02-28', '+2 days'), julianday('2000-01-01'), strftime('%W', '2023-12-31')"));
-  transcript.note("plan", db.exec("EXPLAIN QUERY PLAN SELECT * FROM visit WHERE city = 3 AND day > 5")[0].values.map((row: Loose) => row[3]));
-  const blobs = db.prepare("SELECT id, length(note), note FROM visit WHERE note IS NOT NULL AND id % 7 = :r ORDER BY id");
+  transcript.note(
+    "dates",
+    db.exec("SELECT date('2024-02-28', '+2 days'), julianday('2000-01-01'), strftime('%W', '2023-12-31')"),
+  );
+  transcript.note(
+    "plan",
+    db
+      .exec("EXPLAIN QUERY PLAN SELECT * FROM visit WHERE city = 3 AND day > 5")[0]
+      .values.map((row: Loose) => row[3]),
+  );
+  const blobs = db.prepare(
+    "SELECT id, length(note), note FROM visit WHERE note IS NOT NULL AND id % 7 = :r ORDER BY id",
+  );
   blobs.bind({ ":r": 3 });
   while (blobs.step()) transcript.note("blob", blobs.getAsObject());
   blobs.free();
   let rows = 0;
   let sum = 0;
-  db.each("SELECT cost FROM visit", (row: Loose) => {
-    rows++;
-    sum += row.cost;
-  }, () => transcript.note("each", { rows, sum }));
+  db.each(
+    "SELECT cost FROM visit",
+    (row: Loose) => {
+      rows++;
+      sum += row.cost;
+    },
+    () => transcript.note("each", { rows, sum }),
+  );
 }
 
 function change(db: Loose): void {
@@ -70,9 +96,14 @@ function change(db: Loose): void {
   transcript.noteThrown("syntax", () => db.exec("SELEC 1"));
   db.run("BEGIN; DELETE FROM visit WHERE city < 50; ROLLBACK;");
   transcript.note("after rollback", db.exec("SELECT count(*) FROM visit"));
-  db.run("UPDATE visit SET cost = cost * 1.1 WHERE day BETWEEN 100 AND 200; DELETE FROM visit WHERE id % 9 = 0");
+  db.run(
+    "UPDATE visit SET cost = cost * 1.1 WHERE day BETWEEN 100 AND 200; DELETE FROM visit WHERE id % 9 = 0",
+  );
   transcript.note("modified", db.getRowsModified());
-  transcript.note("sums", db.exec("SELECT count(*), sum(cost), total(day), group_concat(city) FROM visit WHERE day = 150"));
+  transcript.note(
+    "sums",
+    db.exec("SELECT count(*), sum(cost), total(day), group_concat(city) FROM visit WHERE day = 150"),
+  );
 }
 
 function userFunctions(db: Loose): void {
@@ -81,8 +112,15 @@ function userFunctions(db: Loose): void {
   db.create_function("refuses", () => {
     throw new Error("refused by the host");
   });
-  db.create_aggregate("product", { init: () => 1, step: (state: number, value: number) => state * value, finalize: (state: number) => state });
-  transcript.note("host functions", db.exec("SELECT hypotenuse(3, 4), reversed(name) FROM city WHERE id < 5"));
+  db.create_aggregate("product", {
+    init: () => 1,
+    step: (state: number, value: number) => state * value,
+    finalize: (state: number) => state,
+  });
+  transcript.note(
+    "host functions",
+    db.exec("SELECT hypotenuse(3, 4), reversed(name) FROM city WHERE id < 5"),
+  );
   transcript.note("aggregate", db.exec("SELECT product(id) FROM city WHERE id < 15"));
   transcript.noteThrown("host error", () => db.exec("SELECT refuses()"));
 }
@@ -102,5 +140,7 @@ transcript.note("integrity", reopened.exec("PRAGMA integrity_check; SELECT count
 reopened.run("VACUUM");
 transcript.note("vacuumed", reopened.export());
 reopened.close();
-transcript.noteThrown("not a database", () => new SQL.Database(pseudoRandomBytes(5000, 3)).exec("SELECT * FROM sqlite_master"));
+transcript.noteThrown("not a database", () =>
+  new SQL.Database(pseudoRandomBytes(5000, 3)).exec("SELECT * FROM sqlite_master"),
+);
 transcript.finish();

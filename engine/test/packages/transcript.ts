@@ -39,7 +39,10 @@ export class Transcript {
 
   /** Notes one observation. Byte arrays become their length and digest. */
   note(name: string, value: unknown): void {
-    this.lines.push([name, JSON.parse(JSON.stringify(value, (_key, inner) => plain(inner)) ?? '"undefined"')]);
+    this.lines.push([
+      name,
+      JSON.parse(JSON.stringify(value, (_key, inner) => plain(inner)) ?? '"undefined"'),
+    ]);
   }
 
   /** Notes what `action` throws: the error's class and text. Not throwing is an observation too. */

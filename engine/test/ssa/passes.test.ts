@@ -6,7 +6,7 @@ import { checkOrder, passes } from "../../ssa/passes/index.js";
 import { printFunction } from "../../ssa/print.js";
 import { verifyFunction } from "../../ssa/verify.js";
 import { interpret } from "./interpret.js";
-import { Random } from "./random.js";
+import { Random } from "../support/random.js";
 import { randomProgram } from "./random-program.js";
 
 function outcomes(func: SsaFunction, seed: number): string {
@@ -15,8 +15,8 @@ function outcomes(func: SsaFunction, seed: number): string {
   for (let i = 0; i < 4; i++) {
     const args: bigint[] = [];
     for (let k = 0; k < 8; k++) {
-      const x = BigInt(random.bits());
-      args.push(random.chance(50) ? x & 0xffn : (x << 32n) | BigInt(random.bits()));
+      const x = BigInt(random.next() >>> 0);
+      args.push(random.chance(50) ? x & 0xffn : (x << 32n) | BigInt(random.next() >>> 0));
     }
     all.push(interpret(func, args));
   }

@@ -4,7 +4,7 @@
  */
 import { type Block, entryBlock, SsaFunction, type Value } from "../../ssa/function.js";
 import { AliasClass, Op, TrapKind, Type } from "../../ssa/ops.js";
-import type { Random } from "./random.js";
+import type { Random } from "../support/random.js";
 
 const { i32, i64, f32, f64, ptr } = Type;
 /** Types of the locals; the first is the loop counter. */
@@ -38,9 +38,12 @@ class Generator {
   private readonly instance: Value;
   private budget = 0;
   private recent: Value[] = [];
+  /** Some programs mostly read and write the same few words. */
+  private readonly isAboutMemory: boolean;
 
   constructor(private readonly random: Random) {
     const { func } = this;
+    this.isAboutMemory = random.chance(30);
     this.current = func.newBlock();
     this.instance = func.addParam(entryBlock, ptr);
     for (const type of localTypes) this.locals.push(func.addParam(entryBlock, type));
@@ -73,7 +76,7 @@ class Generator {
       else view.setFloat64(0, x, true);
       return this.row(Op.const, type, 0, 0, 0, view.getInt32(0, true), view.getInt32(4, true));
     }
-    const x = random.chance(80) ? random.pick(edgeConstants) : random.bits() | 0;
+    const x = random.chance(80) ? random.pick(edgeConstants) : random.next() | 0;
     if (type === i32) return this.row(Op.const, i32, 0, 0, 0, x, 0);
     return this.row(Op.const, i64, 0, 0, 0, x, random.chance(70) ? x >> 31 : random.pick(edgeConstants));
   }
@@ -144,7 +147,7 @@ class Generator {
 
   /** An index; often one that this block has used before, so that accesses meet. */
   private index(): Value {
-    if (this.recent.length > 0 && this.random.chance(50)) return this.random.pick(this.recent);
+    if (this.recent.length > 0 && this.random.chance(this.isAboutMemory ? 85 : 50)) return this.random.pick(this.recent);
     const index = this.newIndex();
     this.recent.push(index);
     return index;
@@ -168,14 +171,16 @@ class Generator {
     const roll = random.below(100);
     if (roll < 40) {
       const op = random.pick(["peek", "peek32"] as const);
-      const field = random.pick([64, 72, 192, 196]);
+      const field = random.pick(this.isAboutMemory ? [64, 192] : [64, 72, 192, 196]);
       if (op === "peek32" && (type === i32 || type === i64)) return this.row(Op.peek32, type, this.instance, 0, 0, field, AliasClass.global);
-      return this.row(Op.peek, type, random.chance(50) ? this.instance : this.row(Op.offset, ptr, this.instance, 0, 0, 8), 0, 0, field - 8, AliasClass.global);
+      if (random.chance(70)) return this.row(Op.peek, type, this.instance, 0, 0, field, AliasClass.global);
+      const before = this.row(Op.offset, ptr, this.instance, 0, 0, 8);
+      return this.row(Op.peek, type, before, 0, 0, field - 8, AliasClass.global);
     }
     if (roll < 50 && (type === i32 || type === i64)) return this.row(Op.slotload, type, 0, 0, 0, type === i32 ? 0 : 1);
     const index = this.index();
-    const offset = random.chance(60) ? 0 : random.pick([4, 8, 12, 1, 4000]);
-    if (random.chance(50)) this.checked(index, offset + 8);
+    const offset = random.chance(60) ? 0 : random.pick(this.isAboutMemory ? [4, 2] : [4, 8, 12, 1, 4000]);
+    if (random.chance(50)) this.checked(index, offset + (this.isAboutMemory ? random.pick([4, 8, 4080]) : 8));
     const narrow = ["load8u", "load8s", "load16u", "load16s"] as const;
     const op = (type === i32 || type === i64) && random.chance(40) ? Op[random.pick(narrow)] : Op.load;
     return this.row(op, type, this.base(), index, 0, offset);
@@ -186,7 +191,7 @@ class Generator {
     const type = random.pick([i32, i64, f32, f64]);
     const value = this.value(type, 2);
     const roll = random.below(100);
-    if (roll < 30) this.append(Op.poke, Type.none, this.instance, value, 0, random.pick([64, 72, 68, 192]), AliasClass.global);
+    if (roll < 30) this.append(Op.poke, Type.none, this.instance, value, 0, random.pick(this.isAboutMemory ? [64, 192] : [64, 72, 68, 192]), AliasClass.global);
     else if (roll < 45 && (type === i32 || type === i64)) this.append(Op.slotstore, Type.none, value, 0, 0, type === i32 ? 0 : 1);
     else if (roll < 55) {
       const args = [this.value(i32, 1), this.value(i64, 1)];
@@ -194,7 +199,7 @@ class Generator {
     } else {
       const narrow = ["store8", "store16"] as const;
       const op = (type === i32 || type === i64) && random.chance(50) ? Op[random.pick(narrow)] : Op.store;
-      this.append(op, Type.none, this.base(), this.index(), value, random.pick([0, 4, 8, 12]));
+      this.append(op, Type.none, this.base(), this.index(), value, random.pick(this.isAboutMemory ? [0, 4] : [0, 4, 8, 12]));
     }
   }
 
@@ -206,7 +211,8 @@ class Generator {
     for (let i = 0; i < count; i++) {
       if (this.budget-- < 0) return true;
       const roll = random.below(100);
-      if (roll < 45) this.assign();
+      if (this.isAboutMemory && random.chance(40)) this.write();
+      else if (roll < 45) this.assign();
       else if (roll < 58) this.write();
       else if (roll < 61) this.append(Op.trapif, Type.none, this.row(Op.eq, i32, this.value(i32, 2), this.constant(i32)), 0, 0, TrapKind.unreachable);
       else if (depth >= 5) this.assign();
@@ -222,7 +228,7 @@ class Generator {
   private assign(): void {
     const i = 1 + this.random.below(localTypes.length - 1);
     const type = localTypes[i]!;
-    this.locals[i] = this.random.chance(35) ? this.read(type) : this.value(type, 3);
+    this.locals[i] = this.random.chance(this.isAboutMemory ? 75 : 35) ? this.read(type) : this.value(type, 3);
   }
 
   /** A new block with a parameter for each local. */

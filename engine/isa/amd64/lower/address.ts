@@ -152,14 +152,11 @@ export const isDisplacement = (n: number): boolean => n === (n | 0);
  * bytes (a 64-bit value may be read in part). On success the address is set and `v` must be consumed.
  */
 export function takeLoad(c: Lowering, v: number, bytes: 4 | 8 | 16): boolean {
-  if (c.shared !== 0) return false;
-  for (;;) {
-    if (c.uses[v] !== 1 || c.vregOf[v] !== -1 || c.blockOf[v] !== c.block) return false;
-    const op = c.op[v]!;
-    if (op === Op.wrap && bytes === 4) v = c.a0[v]!;
-    else if (op === Op.bitcast && bytes === 8) v = c.a0[v]!;
-    else if (op === Op.bitcast && bytes === 4) v = c.a0[v]!;
-    else break;
+  if (c.shared !== 0 || !mayTakeIn(c, v)) return false;
+  // At most one conversion in between, so that long chains of them aren't walked again and again.
+  if ((c.op[v] === Op.wrap && bytes === 4) || c.op[v] === Op.bitcast) {
+    v = c.a0[v]!;
+    if (!mayTakeIn(c, v)) return false;
   }
   return takeAccess(c, v, bytes);
 }

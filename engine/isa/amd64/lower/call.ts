@@ -81,33 +81,37 @@ function addArguments(c: Lowering): void {
   for (let k = 0; k < args.count; k++) c.arg(args.vregs[k]!, args.words[k]!);
 }
 
-/** Result `n` of a call: the row itself, or one of the `proj` rows after it; -1 if nobody wants it. */
-function resultRow(c: Lowering, v: number, n: number): number {
-  if (n === 0) return c.vregOf[v] === -1 ? -1 : v;
+/** Rows of a call's results that somebody wants, by number; -1 the others. */
+const resultRows: number[] = [];
+
+/** Finds the rows of the results of call `v`: the row itself and the `proj` rows after it. */
+function findResults(c: Lowering, v: number, signature: Signature): void {
+  resultRows.length = 0;
+  for (let n = 0; n < signature.results.length; n++) resultRows.push(-1);
+  if (c.vregOf[v] !== -1) resultRows[0] = v;
   for (let row = c.func.next[v]!; row !== -1 && c.op[row] === Op.proj; row = c.func.next[row]!) {
-    if (c.lo[row] === n && c.a0[row] === v) return c.vregOf[row] === -1 ? -1 : row;
+    if (c.vregOf[row] !== -1) resultRows[c.lo[row]!] = row;
   }
-  return -1;
 }
 
 /** Results in registers, as definitions; must come before the uses. */
-function addResults(c: Lowering, v: number, signature: Signature): void {
+function addResults(c: Lowering, signature: Signature): void {
   const { results } = signatureLayout(signature);
   for (let n = 0; n < results.length; n++) {
     const place = results[n]!;
     if (isStackPlace(place)) continue;
-    const row = resultRow(c, v, n);
+    const row = resultRows[n]!;
     if (row !== -1) c.arg(c.defined(row), fixedDef(place));
   }
 }
 
 /** Results on the stack are loaded right after the call, before the next one overwrites them. */
-function loadStackResults(c: Lowering, v: number, signature: Signature): void {
+function loadStackResults(c: Lowering, signature: Signature): void {
   const { results } = signatureLayout(signature);
   for (let n = 0; n < results.length; n++) {
     const place = results[n]!;
     if (!isStackPlace(place)) continue;
-    const row = resultRow(c, v, n);
+    const row = resultRows[n]!;
     if (row === -1) continue;
     stackAddress(c, AddressBase.outgoing, stackOffset(place));
     c.load1(loadRow(signature.results[n]!), c.defined(row));
@@ -116,9 +120,10 @@ function loadStackResults(c: Lowering, v: number, signature: Signature): void {
 
 function emitCall(c: Lowering, v: number, opcode: number, imm0: number, signature: Signature): void {
   c.emit(opcode, imm0, 0, 0, InstructionFlag.safepoint);
-  addResults(c, v, signature);
+  findResults(c, v, signature);
+  addResults(c, signature);
   addArguments(c);
-  loadStackResults(c, v, signature);
+  loadStackResults(c, signature);
 }
 
 export function lowerCall(c: Lowering, v: number): void {
@@ -140,10 +145,11 @@ export function lowerCallPointer(c: Lowering, v: number): void {
   prepareArguments(c, v, signature, first + 1);
   if (takeCode(c, code)) {
     c.emit(i.call_mem, c.displacement, c.addressWord(), 0, InstructionFlag.safepoint);
-    addResults(c, v, signature);
+    findResults(c, v, signature);
+    addResults(c, signature);
     addArguments(c);
     if (c.base !== noRegister) c.arg(c.base, fixedUse(calleeRegister));
-    loadStackResults(c, v, signature);
+    loadStackResults(c, signature);
     return;
   }
   args.add(c.reg(code), fixedUse(calleeRegister));
@@ -162,8 +168,9 @@ function takeCode(c: Lowering, code: number): boolean {
 // ---------------------------------------------------------------- this function's own
 
 /**
- * The function's parameters: those in registers are defined by one instruction, those on the stack are loads that
- * may be done again at any time, since nothing else is ever stored there.
+ * The function's parameters: those in registers are defined by one instruction, those on the stack are loads. Floats
+ * may be loaded again at any time, since nothing else is ever stored there; integers not, as the encoder has no
+ * integer register to carry them to a spill slot.
  */
 export function lowerParameters(c: Lowering): void {
   const params = c.func.params[0]!;
@@ -181,7 +188,7 @@ export function lowerParameters(c: Lowering): void {
     if (!isStackPlace(place) || c.vregOf[param] === -1) continue;
     stackAddress(c, AddressBase.incoming, stackOffset(place));
     const register = c.defined(param);
-    if (c.type[param] !== Type.ref) c.code.vregRematerializable[register] = 1;
+    if (classOf(c.type[param]! as Type) !== RegisterClass.int) c.code.vregRematerializable[register] = 1;
     c.load1(loadRow(c.type[param]! as Type), register);
   }
 }

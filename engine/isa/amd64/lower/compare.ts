@@ -75,7 +75,7 @@ export function emitCondition(c: Lowering, v: number): void {
   let inverted = false;
   let shared = 0;
   c.conditionIsPair = false;
-  while (c.op[v] === Op.eqz && isFusible(c, v) && isComparison(c.op[c.a0[v]!]!) && isFusible(c, c.a0[v]!)) {
+  for (let n = 0; n < negationReach && isNegation(c, v); n++) {
     if (c.uses[v] !== 1) shared = 1;
     inverted = !inverted;
     v = c.a0[v]!;
@@ -89,6 +89,14 @@ export function emitCondition(c: Lowering, v: number): void {
   } else compareWithZero(c, v, cc.ne);
   c.shared -= shared;
   if (inverted) invert(c);
+}
+
+/** How many negations in a row are seen through. */
+const negationReach = 4;
+
+/** Whether `v` is the opposite of a comparison that can be made here. */
+function isNegation(c: Lowering, v: number): boolean {
+  return c.op[v] === Op.eqz && isFusible(c, v) && isComparison(c.op[c.a0[v]!]!) && isFusible(c, c.a0[v]!);
 }
 
 /** Whether a comparison is better made where it is read: it is cheap, and in this block its operands are there. */

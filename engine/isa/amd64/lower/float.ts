@@ -3,6 +3,7 @@ import type { VReg } from "../../../machine/vcode.js";
 import { Op, Type } from "../../../ssa/ops.js";
 import { Amd64 } from "../instructions.js";
 import { takeFloatOperand } from "./address.js";
+import { prefersRight } from "./integer.js";
 import type { Lowering } from "./lowering.js";
 
 interface FloatRows {
@@ -62,7 +63,7 @@ export function lowerFloatBinary(c: Lowering, v: number): void {
     floatOperationMemory(c, rows, c.defined(v), c.reg(y));
     return;
   }
-  if (commutes && c.livesOn(x) && !c.livesOn(y)) [x, y] = [y, x];
+  if (commutes && prefersRight(c, v, x, y)) [x, y] = [y, x];
   const left = c.reg(x);
   floatOperation(c, rows, c.defined(v), left, c.reg(y));
 }

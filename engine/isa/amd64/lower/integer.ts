@@ -47,6 +47,15 @@ export function binaryRows(op: Op, is64: boolean): BinaryRows | null {
   }
 }
 
+/**
+ * Whether the right operand should be overwritten: the left one is still wanted, or the result is the next value
+ * of the right one in a loop, so that both may stay in one register.
+ */
+export function prefersRight(c: Lowering, v: number, x: number, y: number): boolean {
+  if (c.livesOn(x) !== c.livesOn(y)) return c.livesOn(x);
+  return c.nextOf[v] === y && c.nextOf[v] !== x;
+}
+
 /** Defines v = x op y by the two-operand instruction; the flags are the result's. */
 export function twoOperand(c: Lowering, v: number, rows: BinaryRows, x: number, y: number): void {
   const is64 = c.is64(v);
@@ -60,7 +69,7 @@ export function twoOperand(c: Lowering, v: number, rows: BinaryRows, x: number, 
   } else if (x !== y && commutes && takeLoad(c, x, bytes)) {
     c.load2(rows.rm, c.defined(v), c.operand(y, is64));
   } else {
-    if (commutes && c.livesOn(x) && !c.livesOn(y)) [x, y] = [y, x];
+    if (commutes && prefersRight(c, v, x, y)) [x, y] = [y, x];
     const left = c.operand(x, is64);
     c.row3(rows.rr, c.defined(v), left, c.operand(y, is64));
   }
@@ -243,7 +252,7 @@ export function lowerMul(c: Lowering, v: number): void {
   if (x !== y && takeLoad(c, y, bytes)) c.load2(rm, c.defined(v), c.operand(x, is64));
   else if (x !== y && takeLoad(c, x, bytes)) c.load2(rm, c.defined(v), c.operand(y, is64));
   else {
-    if (c.livesOn(x) && !c.livesOn(y)) [x, y] = [y, x];
+    if (prefersRight(c, v, x, y)) [x, y] = [y, x];
     const left = c.operand(x, is64);
     c.row3(is64 ? Amd64.imul64_rr : Amd64.imul32_rr, c.defined(v), left, c.operand(y, is64));
   }

@@ -85,6 +85,7 @@ export function lower(func: SsaFunction, blockOrder: Int32Array, options: LowerO
   const plan = planBlocks(func, blockOrder);
   const c = new Lowering(func, options, plan.loops.loopOf);
   c.slots = memory.assignSlots(c);
+  findNextValues(c, plan);
   const count = plan.order.length;
   const successors = new Successors(count);
   // First and end of each block's roots.
@@ -110,6 +111,21 @@ export function lower(func: SsaFunction, blockOrder: Int32Array, options: LowerO
   }
   c.rootStart.push(c.opcode.count);
   return assemble(c, plan, successors, rootsFrom, rootsTo);
+}
+
+/** Notes what goes back to loop headers, for `Lowering.nextOf`. */
+function findNextValues(c: Lowering, plan: BlockPlan): void {
+  const { func } = c;
+  const { headers } = plan.loops;
+  const isHeader = new Uint8Array(func.blockCount);
+  for (let k = 0; k < headers.length; k++) isHeader[headers[k]!] = 1;
+  for (let e = 0; e < func.edgeCount; e++) {
+    const target = func.edgeTarget[e]!;
+    if (isHeader[target] === 0 || plan.placeOf[target]! > plan.placeOf[func.edgeSource[e]!]!) continue;
+    const params = func.params[target]!;
+    const start = func.edgeArgsStart[e]!;
+    for (let k = 0; k < params.length; k++) c.nextOf[func.pool[start + k]!] = params[k]!;
+  }
 }
 
 // ---------------------------------------------------------------- blocks

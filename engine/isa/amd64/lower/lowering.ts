@@ -26,6 +26,8 @@ export const noRegister = -1 as VReg;
 const addressUse = use();
 /** A constant that was last wanted more than this many roots further down gets a register of its own again. */
 const constantReach = 40;
+/** How many conversions in a row are seen through: more than compilers write, few enough to stay linear. */
+const chainReach = 8;
 
 export class Lowering {
   readonly code = new Amd64VCode();
@@ -45,6 +47,8 @@ export class Lowering {
   readonly hi: Int32Array;
   readonly blockOf: Int32Array;
   readonly uses: Int32Array;
+  /** Value -> the parameter of a loop that it is the next value of, or 0. */
+  readonly nextOf: Int32Array;
 
   // -- per value
   readonly vregOf: Int32Array;
@@ -125,6 +129,7 @@ export class Lowering {
     this.blockOf = func.blockOf;
     this.uses = countUses(func);
     const rows = func.rowCount;
+    this.nextOf = new Int32Array(rows);
     this.vregOf = new Int32Array(rows).fill(-1);
     this.folded = new Uint8Array(rows);
     this.barriers = new Int32Array(rows);
@@ -197,12 +202,13 @@ export class Lowering {
 
   /** Past conversions that change no bit of the register: zero extension, address or reference to integer. */
   resolve(v: number): number {
-    for (;;) {
+    for (let n = 0; n < chainReach; n++) {
       const op = this.op[v]!;
       if (op === Op.zext) v = this.a0[v]!;
       else if (op === Op.bitcast && this.isPlainCopy(v)) v = this.a0[v]!;
       else return v;
     }
+    return v;
   }
 
   /** A bitcast between integer registers that neither makes nor hides a traced reference. */
@@ -229,11 +235,9 @@ export class Lowering {
 
   /** A value with the same low 32 bits. */
   low32(v: number): number {
-    for (;;) {
-      v = this.resolve(v);
-      if (this.op[v] !== Op.wrap) return v;
-      v = this.a0[v]!;
-    }
+    v = this.resolve(v);
+    for (let n = 0; n < chainReach && this.op[v] === Op.wrap; n++) v = this.resolve(this.a0[v]!);
+    return v;
   }
 
   /** `reg32` or `reg` by width. */
