@@ -21,7 +21,12 @@ export interface DebugOptions {
 }
 
 function names(text: string | undefined): Set<string> {
-  return new Set((text ?? "").split(",").map((s) => s.trim()).filter((s) => s !== ""));
+  return new Set(
+    (text ?? "")
+      .split(",")
+      .map((s) => s.trim())
+      .filter((s) => s !== ""),
+  );
 }
 
 const isSet = (text: string | undefined): boolean => text !== undefined && text !== "" && text !== "0";

@@ -1,10 +1,10 @@
 /**
- * Linux through koffi: pages, the code mapping (one memfd, mapped executable for good and never mapped writable:
- * bytes get in by write(2), which shares the page cache with the mapping), and the fault handler's installation.
+ * Linux through koffi: pages, the code mapping (one memfd, mapped executable for good, and at another address
+ * inaccessible but for the pages that are being written, for that moment), and the fault handler's installation.
  *
- * Sources: mmap(2), memfd_create(2), fallocate(2), madvise(2), sigaction(2), getauxval(3).
+ * Sources: mmap(2), memfd_create(2), mprotect(2), madvise(2), sigaction(2), getauxval(3).
  */
-import { readFileSync, writeSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import type { IKoffi } from "./koffi.js";
 import { UnsupportedPlatformError } from "./errors.js";
 import type { ExecutableMapping, Platform } from "./platform.js";
@@ -19,10 +19,9 @@ const MAP_FIXED = 0x10;
 const MAP_ANONYMOUS = 0x20;
 const MAP_NORESERVE = 0x4000;
 const MADV_DONTNEED = 4;
+const MADV_REMOVE = 9;
 const MADV_NOHUGEPAGE = 15;
 const MFD_CLOEXEC = 1;
-const FALLOC_FL_KEEP_SIZE = 1;
-const FALLOC_FL_PUNCH_HOLE = 2;
 const AT_MINSIGSTKSZ = 51;
 const SIGSEGV = 11;
 const SA_SIGINFO = 4;
@@ -48,7 +47,6 @@ export function linuxPlatform(koffi: IKoffi): Platform {
   const madvise = c.func("int madvise(uintptr_t, size_t, int)");
   const memfdCreate = c.func("int memfd_create(const char *, unsigned int)");
   const ftruncate = c.func("int ftruncate(int, int64_t)");
-  const fallocate = c.func("int fallocate(int, int, int64_t, int64_t)");
   const closeFile = c.func("int close(int)");
   const getauxval = c.func("unsigned long getauxval(unsigned long)");
   const sysconf = c.func("long sysconf(int)");
@@ -113,20 +111,29 @@ export function linuxPlatform(koffi: IKoffi): Platform {
         PROT_READ | PROT_WRITE,
         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED,
       );
-      const finalizer = new FinalizationRegistry<number>((file) => void closeFile(file));
-      const mapping: ExecutableMapping = {
+      const window = map(0, codeSize, PROT_NONE, MAP_SHARED, fd, 0);
+      const windowBytes = new Uint8Array(koffi.view(BigInt(window), codeSize));
+      // The mappings keep the memory. A descriptor would be lost with each worker that ends.
+      closeFile(fd);
+      /** Runs an action while the pages that hold a range are writable in the window. */
+      function opened(offset: number, size: number, action: () => void): void {
+        const first = offset - (offset % pageSize);
+        const length = Math.ceil((offset + size - first) / pageSize) * pageSize;
+        if (mprotect(window + first, length, PROT_READ | PROT_WRITE) !== 0) {
+          throw new RangeError(`out of memory: ${size} bytes of code memory can't be made writable`);
+        }
+        try {
+          action();
+        } finally {
+          mprotect(window + first, length, PROT_NONE);
+        }
+      }
+      return {
         address,
         size: codeSize,
-        write(offset, bytes) {
-          let done = 0;
-          while (done < bytes.length) done += writeSync(fd, bytes, done, bytes.length - done, offset + done);
-        },
-        discard(offset, size) {
-          fallocate(fd, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, offset, size);
-        },
+        write: (offset, bytes) => opened(offset, bytes.length, () => windowBytes.set(bytes, offset)),
+        discard: (offset, size) => opened(offset, size, () => void madvise(window + offset, size, MADV_REMOVE)),
       };
-      finalizer.register(mapping, fd);
-      return mapping;
     },
     view: (address, size) => koffi.view(BigInt(address), size),
     // Of a shared buffer, koffi on Node 20 only finds the address through a view.

@@ -6,7 +6,7 @@ export interface ExecutableMapping {
   /** Where code runs: mapped readable and executable for good. */
   readonly address: number;
   readonly size: number;
-  /** Writes bytes. The memory is never mapped writable (W^X). */
+  /** Writes bytes, through another mapping: no page is ever writable and executable at one address (W^X). */
   write(offset: number, bytes: Uint8Array): void;
   /** Gives the pages within a range back; their contents are lost. Page-aligned. */
   discard(offset: number, size: number): void;

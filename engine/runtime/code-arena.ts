@@ -99,6 +99,11 @@ export class CodeArena {
     return segment;
   }
 
+  /** How many segments are in use, the engine's own among them. */
+  get segmentCount(): number {
+    return this.segments.length;
+  }
+
   freeSegment(segment: Segment): void {
     const at = this.segments.indexOf(segment);
     if (at < 0) return;

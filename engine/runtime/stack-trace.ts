@@ -115,6 +115,7 @@ const messages: Record<keyof typeof TrapKind, string> = {
   signatureMismatch: "null function or function signature mismatch",
   integerDivideByZero: "divide by zero",
   integerOverflow: "divide result unrepresentable",
+  conversionOverflow: "float unrepresentable in integer range",
   invalidConversion: "float unrepresentable in integer range",
   undefinedElement: "table index is out of bounds",
   stackOverflow: "Maximum call stack size exceeded",

@@ -1,6 +1,6 @@
 /** Which rows with the `trap` flag can really trap, seen from their operands. */
 import type { SsaFunction, Value } from "./function.js";
-import { Op, opFlags, OpFlag, Type } from "./ops.js";
+import { Op, OpFlag, opFlags, Type } from "./ops.js";
 
 /** Whether executing a row may trap. Divisions by a constant that is neither 0 nor (if signed) -1 can't. */
 export function canTrap(func: SsaFunction, v: Value): boolean {

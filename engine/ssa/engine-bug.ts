@@ -23,7 +23,8 @@ export class EngineBug extends Error {
     detail: string,
     options?: ErrorOptions,
   ) {
-    const where = functionIndex < 0 ? "" : ` in function ${functionIndex}${functionName ? ` "${functionName}"` : ""}`;
+    const where =
+      functionIndex < 0 ? "" : ` in function ${functionIndex}${functionName ? ` "${functionName}"` : ""}`;
     super(`engine bug after ${stage}${where}: ${detail}`, options);
   }
 }

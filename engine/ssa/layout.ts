@@ -40,7 +40,8 @@ function findCold(func: SsaFunction, order: Int32Array): Uint8Array {
     if (b === entryBlock) continue;
     const count = func.successorCount(b);
     let isCold = count > 0 || func.op[func.terminator(b)] === Op.trap;
-    for (let k = 0; k < count && isCold; k++) isCold = cold[func.edgeTarget[func.successorEdge(b, k)]!]! !== 0;
+    for (let k = 0; k < count && isCold; k++)
+      isCold = cold[func.edgeTarget[func.successorEdge(b, k)]!]! !== 0;
     if (isCold) cold[b] = 1;
   }
   return cold;

@@ -267,6 +267,8 @@ export const TrapKind = {
   interrupt: 10,
   /** The out-of-bounds trap of bulk table operations and segments. */
   elementSegmentOutOfBounds: 11,
+  /** A float beyond the integer type's range; NaN is invalidConversion. */
+  conversionOverflow: 12,
 } as const;
 export type TrapKind = (typeof TrapKind)[keyof typeof TrapKind];
 export const trapNames = Object.keys(TrapKind) as readonly (keyof typeof TrapKind)[];

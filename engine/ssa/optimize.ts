@@ -19,7 +19,8 @@ const quickPasses = passes.filter((p) => p.required);
 const fullPasses = passes.filter((p) => p.required || !debugOptions.off.has(p.name));
 
 for (const pass of quickPasses) {
-  if (debugOptions.off.has(pass.name)) writeError(`BACKPLANE_OFF: pass "${pass.name}" is required, it stays on\n`);
+  if (debugOptions.off.has(pass.name))
+    writeError(`BACKPLANE_OFF: pass "${pass.name}" is required, it stays on\n`);
 }
 
 /**

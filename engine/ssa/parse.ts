@@ -5,7 +5,7 @@
  */
 import { builtins } from "../runtime/layout.js";
 import { type Block, SsaFunction, type Value } from "./function.js";
-import { Op, opArity, opIsList, opNames, opRows, trapNames, Type, typeNames } from "./ops.js";
+import { Op, opArity, opIsList, opNames, opRows, Type, trapNames, typeNames } from "./ops.js";
 import { aliasNames } from "./print.js";
 
 /** The text isn't SSA; `line` counts from 1. */
@@ -25,7 +25,8 @@ interface PendingTarget {
 }
 
 const opByName = new Map(opNames.map((name, i) => [name, i]));
-const tokenPattern = /\s+|;.*|"(?:[^"\\]|\\.)*"|->|<<|[+-]?\d[\w.+-]*|-inf\b|nan:0x[0-9a-f]+|@0x[0-9a-f]+|[a-zA-Z_]\w*|[$#]\d+|[(){}:,=]/y;
+const tokenPattern =
+  /\s+|;.*|"(?:[^"\\]|\\.)*"|->|<<|[+-]?\d[\w.+-]*|-inf\b|nan:0x[0-9a-f]+|@0x[0-9a-f]+|[a-zA-Z_]\w*|[$#]\d+|[(){}:,=]/y;
 
 class Parser {
   private tokens: string[] = [];
@@ -59,7 +60,8 @@ class Parser {
     const pattern = new RegExp(`\\b${letter}(\\d+)\\b`, "g");
     let highest = 0;
     for (const line of this.lines) {
-      for (const match of line.replace(/;.*/, "").matchAll(pattern)) highest = Math.max(highest, Number(match[1]));
+      for (const match of line.replace(/;.*/, "").matchAll(pattern))
+        highest = Math.max(highest, Number(match[1]));
     }
     yield highest;
   }

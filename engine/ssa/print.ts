@@ -13,8 +13,8 @@
  * decides (see `immediateText`); `@0x1e` at the end is the Wasm byte offset. Removed blocks aren't shown.
  */
 import { builtins } from "../runtime/layout.js";
-import { type Block, type SsaFunction, type Value } from "./function.js";
-import { AliasClass, Op, opArity, opIsList, opNames, opRows, trapNames, Type, typeNames } from "./ops.js";
+import type { Block, SsaFunction, Value } from "./function.js";
+import { AliasClass, Op, opArity, opIsList, opNames, opRows, Type, trapNames, typeNames } from "./ops.js";
 
 export const aliasNames = Object.keys(AliasClass) as readonly (keyof typeof AliasClass)[];
 
@@ -129,7 +129,8 @@ export function printFunction(func: SsaFunction): string {
     if (func.isRemoved(b as Block)) continue;
     const params = func.params[b]!.map((p) => `v${p}:${typeNames[func.type[p]!]}`).join(", ");
     lines.push(`b${b}${params === "" ? "" : `(${params})`}:`);
-    for (let v = func.firstRow[b]!; v !== -1; v = func.next[v]!) lines.push(`  ${printRow(func, v as Value)}`);
+    for (let v = func.firstRow[b]!; v !== -1; v = func.next[v]!)
+      lines.push(`  ${printRow(func, v as Value)}`);
   }
   lines.push("}");
   return `${lines.join("\n")}\n`;

@@ -5,11 +5,11 @@
  * Uses in blocks that can't be reached are only checked for type: nothing dominates them, and the first pass
  * removes them.
  */
-import { DominatorTree, findDominators } from "./analysis/dominators.js";
+import { type DominatorTree, findDominators } from "./analysis/dominators.js";
 import { findPredecessors } from "./analysis/predecessors.js";
 import { EngineBug } from "./engine-bug.js";
 import { type Block, entryBlock, type SsaFunction, type Value } from "./function.js";
-import { Op, opFlags, OpFlag, opIsList, opNames, opRows, Type, typeNames } from "./ops.js";
+import { Op, OpFlag, opFlags, opIsList, opNames, opRows, Type, typeNames } from "./ops.js";
 import { printRow } from "./print.js";
 import { anyValue, isBitcast, typeOfLetter, typingRules } from "./typing.js";
 
@@ -71,7 +71,8 @@ class Verifier {
     for (let i = 0; i < params.length; i++) {
       const p = params[i]!;
       this.ownRow(p, b, ++place);
-      if (func.op[p] !== Op.param || func.lo[p] !== i) this.fail(`v${p} is listed as parameter ${i} of b${b}`, p);
+      if (func.op[p] !== Op.param || func.lo[p] !== i)
+        this.fail(`v${p} is listed as parameter ${i} of b${b}`, p);
       if (((1 << func.type[p]!) & anyValue) === 0) this.fail(`parameter v${p} has no value type`, p);
     }
     if (func.isRemoved(b)) {
@@ -130,10 +131,12 @@ class Verifier {
     if (count !== params.length) this.fail(`b${target} takes ${params.length} arguments, gets ${count}`, t);
     for (let i = 0; i < count; i++) {
       const arg = func.edgeArg(e as never, i);
-      if (arg <= 0 || arg >= func.rowCount || this.place[arg] === 0) this.fail(`argument v${arg} isn't defined`, t);
+      if (arg <= 0 || arg >= func.rowCount || this.place[arg] === 0)
+        this.fail(`argument v${arg} isn't defined`, t);
       const want = func.type[params[i]!]!;
       const got = func.type[arg]!;
-      if (want !== got) this.fail(`argument v${arg} is ${typeNames[got]}, b${target} takes ${typeNames[want]}`, t);
+      if (want !== got)
+        this.fail(`argument v${arg} is ${typeNames[got]}, b${target} takes ${typeNames[want]}`, t);
     }
   }
 
@@ -160,7 +163,8 @@ class Verifier {
 
   private use(value: Value, v: Value, b: Block): void {
     const { func, dominators } = this;
-    if (value <= 0 || value >= func.rowCount || this.place[value] === 0) this.fail(`v${value} isn't defined`, v);
+    if (value <= 0 || value >= func.rowCount || this.place[value] === 0)
+      this.fail(`v${value} isn't defined`, v);
     if (func.type[value] === Type.none) this.fail(`v${value} has no value`, v);
     if (!dominators.isReachable(b)) return;
     const home = func.blockOf[value]!;
@@ -214,9 +218,13 @@ class Verifier {
     const follows =
       func.lo[v] === 1
         ? before === func.a0[v]
-        : before !== -1 && func.op[before] === Op.proj && func.a0[before] === func.a0[v] && func.lo[before] === func.lo[v]! - 1;
+        : before !== -1 &&
+          func.op[before] === Op.proj &&
+          func.a0[before] === func.a0[v] &&
+          func.lo[before] === func.lo[v]! - 1;
     if (!follows) this.fail("a projection doesn't follow its call in order", v);
-    if ((opFlags[func.op[func.a0[v]!]!]! & OpFlag.call) === 0) this.fail("a projection of something else than a call", v);
+    if ((opFlags[func.op[func.a0[v]!]!]! & OpFlag.call) === 0)
+      this.fail("a projection of something else than a call", v);
   }
 
   private returned(v: Value): void {
@@ -224,7 +232,8 @@ class Verifier {
     const count = func.operandCount(v);
     if (count !== func.results.length) this.fail(`returns ${count} values of ${func.results.length}`, v);
     for (let i = 0; i < count; i++) {
-      if (func.type[func.operand(v, i)] !== func.results[i]) this.fail(`result ${i} isn't ${typeNames[func.results[i]!]}`, v);
+      if (func.type[func.operand(v, i)] !== func.results[i])
+        this.fail(`result ${i} isn't ${typeNames[func.results[i]!]}`, v);
     }
   }
 }

@@ -35,6 +35,9 @@ export class LabelledEncoder extends Encoder {
   /** Bytes of the items before item i; filled by `layOut`. */
   private extra = new Int32Array(1);
 
+  /** Rounds that the last `layOut` took. */
+  rounds = 0;
+
   // -- rip-relative references to data: (raw, items) of the displacement, trailing bytes, datum
   private readonly ripRaw: number[] = [];
   private readonly ripItems: number[] = [];
@@ -113,9 +116,10 @@ export class LabelledEncoder extends Encoder {
     const { itemRaw, itemCondition, itemTarget, labelRaw, labelItems } = this;
     const length = new Uint8Array(n);
     for (let i = 0; i < n; i++) length[i] = itemCondition[i] === alignment ? 0 : 2;
-    let extra = new Int32Array(n + 1);
+    const extra = new Int32Array(n + 1);
     let reach = 127;
     for (let round = 0; ; round++) {
+      this.rounds = round + 1;
       let total = 0;
       for (let i = 0; i < n; i++) {
         extra[i] = total;

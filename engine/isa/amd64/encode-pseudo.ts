@@ -4,8 +4,8 @@
 import { RelocationKind } from "../../machine/machine-code.js";
 import { firstSlot, type Location } from "../../machine/vcode.js";
 import { EngineBug } from "../../ssa/engine-bug.js";
-import { inMemory } from "./encode.js";
 import type { Emitter } from "./emit.js";
+import { inMemory } from "./encode.js";
 import { Amd64, Condition, instructionRows } from "./instructions.js";
 import { rsp } from "./registers.js";
 
@@ -141,13 +141,20 @@ function setPair(e: Emitter, pair: number, d: Location, scratch: Location): void
 }
 
 /** A short jump over a move: what compilers do, since no instruction moves a float register on condition. */
-function conditionalFloatMove(e: Emitter, row: number, condition: number, d: Location, source: Location): void {
+function conditionalFloatMove(
+  e: Emitter,
+  row: number,
+  condition: number,
+  d: Location,
+  source: Location,
+): void {
   if (d === source) return;
   const over = e.newLabel();
   e.jumpIf(condition ^ 1, over);
   if (source >= firstSlot) {
     e.setAddress(rsp, e.slotOffset(source));
-    const load = row === Amd64.fcmov32 ? Amd64.movss_rm : row === Amd64.fcmov64 ? Amd64.movsd_rm : Amd64.movups_rm;
+    const load =
+      row === Amd64.fcmov32 ? Amd64.movss_rm : row === Amd64.fcmov64 ? Amd64.movsd_rm : Amd64.movups_rm;
     e.emit(load, d, inMemory);
   } else e.emit(Amd64.movaps_rr, d, source);
   e.bind(over);

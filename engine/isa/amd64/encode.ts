@@ -51,9 +51,11 @@ function parseEncoding(row: number, text: string): void {
       hasModRM[row] = 1;
       digitOf[row] = Number(token.slice(1));
     } else if (token in immediateBytes) immediateOf[row] = immediateBytes[token]!;
-    else if (!vexOf[row] && !seenOpcode && !mapOf[row] && /^(66|F2|F3)$/.test(token)) prefixOf[row] = parseInt(token, 16);
+    else if (!vexOf[row] && !seenOpcode && !mapOf[row] && /^(66|F2|F3)$/.test(token))
+      prefixOf[row] = parseInt(token, 16);
     else if (!vexOf[row] && token === "0F") mapOf[row] = 1;
-    else if (!vexOf[row] && mapOf[row] === 1 && (token === "38" || token === "3A")) mapOf[row] = token === "38" ? 2 : 3;
+    else if (!vexOf[row] && mapOf[row] === 1 && (token === "38" || token === "3A"))
+      mapOf[row] = token === "38" ? 2 : 3;
     else {
       seenOpcode = true;
       opcodeOf[row] = parseInt(token, 16);
@@ -175,7 +177,7 @@ export class Encoder {
     }
 
     const regField = digit >= 0 ? digit : reg & 15;
-    const b = rm >= 0 ? rm & 15 : this.base >= 0 ? this.base : 0;
+    const b = rm >= 0 ? rm & 15 : Math.max(this.base, 0);
     const x = rm >= 0 || this.index < 0 ? 0 : this.index;
     if (vexOf[row]) this.vexPrefix(row, regField, x, b, vvvv & 15);
     else this.legacyPrefix(row, regField, x, b, reg, rm);

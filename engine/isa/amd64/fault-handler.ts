@@ -95,7 +95,11 @@ class HandlerEncoder extends Encoder {
     this.emit(Amd64.mov64_mr, from, inMemory);
   }
   address(register: number, address: bigint): void {
-    this.moveImmediate64(register, Number(BigInt.asIntN(32, address)), Number(BigInt.asIntN(32, address >> 32n)));
+    this.moveImmediate64(
+      register,
+      Number(BigInt.asIntN(32, address)),
+      Number(BigInt.asIntN(32, address >> 32n)),
+    );
   }
   systemCall(number: number): void {
     this.moveImmediate32(rax, number);
@@ -105,7 +109,8 @@ class HandlerEncoder extends Encoder {
   resolve(): void {
     for (const { at, to } of this.branches) {
       const distance = this.places.get(to)! - (at + 1);
-      if (distance < -128 || distance > 127) throw new EngineBug("fault handler", -1, "", `${to} is out of reach`);
+      if (distance < -128 || distance > 127)
+        throw new EngineBug("fault handler", -1, "", `${to} is out of reach`);
       this.bytes[at] = distance;
     }
   }

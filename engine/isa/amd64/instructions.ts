@@ -97,8 +97,18 @@ export const addressSpecialShift = 4;
  * @param scale log2 of what the index is multiplied with
  * @example address(true, true, 2) // [base + index*4 + displacement]
  */
-export function address(hasBase: boolean, hasIndex = false, scale = 0, special: AddressBase = AddressBase.none): number {
-  return scale | (hasBase ? addressHasBase : 0) | (hasIndex ? addressHasIndex : 0) | (special << addressSpecialShift);
+export function address(
+  hasBase: boolean,
+  hasIndex = false,
+  scale = 0,
+  special: AddressBase = AddressBase.none,
+): number {
+  return (
+    scale |
+    (hasBase ? addressHasBase : 0) |
+    (hasIndex ? addressHasIndex : 0) |
+    (special << addressSpecialShift)
+  );
 }
 /** The address word of a special base without registers. */
 export const specialAddress = (special: AddressBase): number => special << addressSpecialShift;
@@ -171,14 +181,12 @@ const forms = {
   defVvvv: form([def(), any], none, 1, 0, ["vvvv", "rm"]),
   defVvvvM: form([def()], none, memory, 0, ["vvvv", "rm"]),
   /** defs rax = quotient, rdx = remainder; uses rax = low, rdx = high half, divisor. */
-  divide: form(
-    [def(Constraint.fixed, rax), def(Constraint.fixed, rdx), inRax, inRdx, any],
-    none,
-    4,
-    none,
-    ["rm"],
-  ),
-  divideM: form([def(Constraint.fixed, rax), def(Constraint.fixed, rdx), inRax, inRdx], none, memory, none, ["rm"]),
+  divide: form([def(Constraint.fixed, rax), def(Constraint.fixed, rdx), inRax, inRdx, any], none, 4, none, [
+    "rm",
+  ]),
+  divideM: form([def(Constraint.fixed, rax), def(Constraint.fixed, rdx), inRax, inRdx], none, memory, none, [
+    "rm",
+  ]),
   /** defs rax = low, rdx = high half; uses rax, factor. */
   multiply: form([def(Constraint.fixed, rax), def(Constraint.fixed, rdx), inRax, any], none, 3, none, ["rm"]),
   /** defs high, low; uses rdx, factor. */
@@ -247,7 +255,14 @@ function row(name: string, encoding: string, f: Form, width: number, extra: Extr
   return rows.length - 1;
 }
 /** A row whose mnemonic isn't the start of its name. */
-function rowAs(mnemonic: string, name: string, encoding: string, f: Form, width: number, extra: Extra = {}): number {
+function rowAs(
+  mnemonic: string,
+  name: string,
+  encoding: string,
+  f: Form,
+  width: number,
+  extra: Extra = {},
+): number {
   const n = row(name, encoding, f, width, extra);
   rows[n] = { ...rows[n]!, mnemonic };
   return n;
@@ -294,7 +309,13 @@ function shiftX<N extends string, W extends 32 | 64>(name: N, prefix: string, wi
 }
 
 /** Unary with both sources: popcnt, lzcnt, tzcnt, bsf, bsr. */
-function bitUnary<N extends string, W extends 32 | 64>(name: N, prefix: string, code: string, width: W, feature: Feature) {
+function bitUnary<N extends string, W extends 32 | 64>(
+  name: N,
+  prefix: string,
+  code: string,
+  width: W,
+  feature: Feature,
+) {
   const w = width === 64 ? "REX.W " : "";
   const base = `${name}${width}`;
   const extra: Extra = { feature, flags: writesFlags };
@@ -608,10 +629,22 @@ export const Amd64 = {
   ...bitUnary("bsf", "", "BC", 32, ""),
   ...bitUnary("bsf", "", "BC", 64, ""),
   /** d = ~a & b: def; use a; use b (any). */
-  andn32_rrr: row("andn32_rrr", "VEX.LZ.0F38.W0 F2 /r", forms.rrr, 32, { feature: "bmi1", flags: writesFlags }),
-  andn64_rrr: row("andn64_rrr", "VEX.LZ.0F38.W1 F2 /r", forms.rrr, 64, { feature: "bmi1", flags: writesFlags }),
-  andn32_rrm: row("andn32_rrm", "VEX.LZ.0F38.W0 F2 /r", forms.rrm, 32, { feature: "bmi1", flags: writesFlags }),
-  andn64_rrm: row("andn64_rrm", "VEX.LZ.0F38.W1 F2 /r", forms.rrm, 64, { feature: "bmi1", flags: writesFlags }),
+  andn32_rrr: row("andn32_rrr", "VEX.LZ.0F38.W0 F2 /r", forms.rrr, 32, {
+    feature: "bmi1",
+    flags: writesFlags,
+  }),
+  andn64_rrr: row("andn64_rrr", "VEX.LZ.0F38.W1 F2 /r", forms.rrr, 64, {
+    feature: "bmi1",
+    flags: writesFlags,
+  }),
+  andn32_rrm: row("andn32_rrm", "VEX.LZ.0F38.W0 F2 /r", forms.rrm, 32, {
+    feature: "bmi1",
+    flags: writesFlags,
+  }),
+  andn64_rrm: row("andn64_rrm", "VEX.LZ.0F38.W1 F2 /r", forms.rrm, 64, {
+    feature: "bmi1",
+    flags: writesFlags,
+  }),
   ...bls("blsr", 1, 32),
   ...bls("blsr", 1, 64),
   ...bls("blsmsk", 2, 32),
@@ -619,8 +652,14 @@ export const Amd64 = {
   ...bls("blsi", 3, 32),
   ...bls("blsi", 3, 64),
   /** d = value with the bits from `count` (low 8 bits) up cleared: def; use value (any); use count. */
-  bzhi32_xl: row("bzhi32_xl", "VEX.LZ.0F38.W0 F5 /r", forms.countLast, 32, { feature: "bmi2", flags: writesFlags }),
-  bzhi64_xl: row("bzhi64_xl", "VEX.LZ.0F38.W1 F5 /r", forms.countLast, 64, { feature: "bmi2", flags: writesFlags }),
+  bzhi32_xl: row("bzhi32_xl", "VEX.LZ.0F38.W0 F5 /r", forms.countLast, 32, {
+    feature: "bmi2",
+    flags: writesFlags,
+  }),
+  bzhi64_xl: row("bzhi64_xl", "VEX.LZ.0F38.W1 F5 /r", forms.countLast, 64, {
+    feature: "bmi2",
+    flags: writesFlags,
+  }),
   /** Carry = bit (modulo the width): use value; use bit number, or imm2. Registers only: memory forms are slow. */
   bt32_rr: row("bt32_rr", "0F A3 /r", form([reg, reg], 1, 0, none, ["rm", "reg"]), 32, writes),
   bt64_rr: row("bt64_rr", "REX.W 0F A3 /r", form([reg, reg], 1, 0, none, ["rm", "reg"]), 64, writes),

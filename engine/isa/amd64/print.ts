@@ -21,10 +21,10 @@ import { trapNames } from "../../ssa/ops.js";
 import { Emitter } from "./emit.js";
 import {
   AddressBase,
+  Amd64,
   addressHasBase,
   addressHasIndex,
   addressSpecialShift,
-  Amd64,
   conditionNames,
   instructionRows,
   mayFault,
@@ -106,7 +106,9 @@ function printRest(code: VCode, i: number, row: number, allocation: Allocation |
       rest.push(String(code.imm2[i]));
       break;
     case Amd64.mov64_abs:
-      rest.push(`0x${(code.imm0[i]! >>> 0).toString(16)}_${(code.imm2[i]! >>> 0).toString(16).padStart(8, "0")}`);
+      rest.push(
+        `0x${(code.imm0[i]! >>> 0).toString(16)}_${(code.imm2[i]! >>> 0).toString(16).padStart(8, "0")}`,
+      );
       break;
     case Amd64.mov32_signature:
     case Amd64.call_slot:
@@ -149,7 +151,9 @@ function printEdit(allocation: Allocation, e: number): string {
 function printSuccessors(code: VCode, b: number): string {
   return code.successors[b]!.map((s, k) => {
     const args = code.successorArgs[b]![k] ?? [];
-    return args.length > 0 ? `block${s}(${args.map((v) => `${classLetters[code.vregClass[v]!]}${v}`).join(", ")})` : `block${s}`;
+    return args.length > 0
+      ? `block${s}(${args.map((v) => `${classLetters[code.vregClass[v]!]}${v}`).join(", ")})`
+      : `block${s}`;
   }).join(", ");
 }
 
@@ -162,11 +166,17 @@ export function printVCode(code: VCode, allocation?: Allocation): string {
     const depth = code.blockLoopDepth[b] ? ` loop ${code.blockLoopDepth[b]}` : "";
     lines.push(`block${b}(${params}):${depth}${code.blockIsCold[b] ? " cold" : ""}`);
     for (let i = code.blockStart[b]!; i < code.blockStart[b + 1]!; i++) {
-      for (; allocation !== undefined && edit < allocation.editCount && allocation.editBefore[edit] === i; edit++) {
+      for (
+        ;
+        allocation !== undefined && edit < allocation.editCount && allocation.editBefore[edit] === i;
+        edit++
+      ) {
         lines.push(`          ${printEdit(allocation, edit)}`);
       }
       const targets = code.flags[i]! & InstructionFlag.terminator ? printSuccessors(code, b) : "";
-      lines.push(`  ${String(i).padStart(5)}  ${printInstruction(code, i, allocation)}${targets && ` -> ${targets}`}`);
+      lines.push(
+        `  ${String(i).padStart(5)}  ${printInstruction(code, i, allocation)}${targets && ` -> ${targets}`}`,
+      );
     }
   }
   return `${lines.join("\n")}\n`;
@@ -180,16 +190,25 @@ const siteNames = Object.keys(SiteKind);
 
 /** Bytes, 16 a line, with the sites. */
 export function printMachineCode(code: MachineCode, base = 0): string {
-  const lines: string[] = [`${code.codeSize} bytes of code, ${code.bytes.length} in all, frame ${code.frameSize}`];
+  const lines: string[] = [
+    `${code.codeSize} bytes of code, ${code.bytes.length} in all, frame ${code.frameSize}`,
+  ];
   for (let at = 0; at < code.bytes.length; at += 16) {
-    lines.push(`${(base + at).toString(16).padStart(8, "0")}  ${hex(code.bytes, at, Math.min(at + 16, code.bytes.length))}`);
+    lines.push(
+      `${(base + at).toString(16).padStart(8, "0")}  ${hex(code.bytes, at, Math.min(at + 16, code.bytes.length))}`,
+    );
   }
   for (let s = 0; s < code.siteOffset.length; s++) {
     const kind = siteNames[code.siteKind[s]!]!;
     const trap = kind === "access" || kind === "trap" ? ` ${trapNames[code.siteTrap[s]!]}` : "";
     const map = code.siteMap[s]!;
-    const words = map < 0 ? "" : ` live ${Array.from(code.mapWord.subarray(code.mapStart[map]!, code.mapStart[map + 1]!)).join(" ")}`;
-    lines.push(`site ${(base + code.siteOffset[s]!).toString(16)} ${kind}${trap} source ${code.siteSource[s]}${words}`);
+    const words =
+      map < 0
+        ? ""
+        : ` live ${Array.from(code.mapWord.subarray(code.mapStart[map]!, code.mapStart[map + 1]!)).join(" ")}`;
+    lines.push(
+      `site ${(base + code.siteOffset[s]!).toString(16)} ${kind}${trap} source ${code.siteSource[s]}${words}`,
+    );
   }
   return `${lines.join("\n")}\n`;
 }
@@ -206,12 +225,16 @@ export function printListing(code: VCode, allocation: Allocation, base = 0): str
     if (raw >= 0) starts.push([emitter.finalOffset(raw, emitter.listingItems[i]!), i]);
   }
   starts.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
-  const lines = [`${base.toString(16).padStart(8, "0")}  ${hex(machine.bytes, 0, starts[0]?.[0] ?? 0)}  ; prologue`];
+  const lines = [
+    `${base.toString(16).padStart(8, "0")}  ${hex(machine.bytes, 0, starts[0]?.[0] ?? 0)}  ; prologue`,
+  ];
   for (let k = 0; k < starts.length; k++) {
     const [offset, i] = starts[k]!;
     const end = k + 1 < starts.length ? starts[k + 1]![0] : machine.codeSize;
     const text = printInstruction(code, i, allocation);
-    lines.push(`${(base + offset).toString(16).padStart(8, "0")}  ${hex(machine.bytes, offset, end)}  ; ${i} ${text}`);
+    lines.push(
+      `${(base + offset).toString(16).padStart(8, "0")}  ${hex(machine.bytes, offset, end)}  ; ${i} ${text}`,
+    );
   }
   return `${lines.join("\n")}\n`;
 }

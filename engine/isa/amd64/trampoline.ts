@@ -58,7 +58,8 @@ export const compileSaved = 8 * compileInts.length + 16 * floatArguments.length;
 /** Bytes between wasmSp and the return address after ExitStatus.interrupt. */
 export const interruptSaved = 8 * 16 + 16 * 16;
 /** Where a register (0..15 integer, 32..47 float) lies then, from wasmSp: for stack maps that name registers. */
-export const interruptSlot = (register: number): number => (register < 16 ? 8 * register : 128 + 16 * (register - 32));
+export const interruptSlot = (register: number): number =>
+  register < 16 ? 8 * register : 128 + 16 * (register - 32);
 
 class StubEncoder extends Encoder {
   raw(...bytes: number[]): void {
@@ -149,7 +150,13 @@ const storeRow = (type: Type): number =>
   type === Type.v128 ? Amd64.movups_mr : type === Type.f32 ? Amd64.movss_mr : Amd64.movsd_mr;
 
 /** Slots (at `slots`) -> places; stack places are relative to rsp + `area`. Stack ones first: they need a scratch. */
-function slotsToPlaces(e: StubEncoder, types: readonly Type[], places: readonly Place[], slots: number, area: number): void {
+function slotsToPlaces(
+  e: StubEncoder,
+  types: readonly Type[],
+  places: readonly Place[],
+  slots: number,
+  area: number,
+): void {
   for (const onStack of [true, false]) {
     let slot = 0;
     for (let i = 0; i < types.length; i++) {
@@ -169,7 +176,13 @@ function slotsToPlaces(e: StubEncoder, types: readonly Type[], places: readonly 
 }
 
 /** Places -> slots. An i32 fills its slot with zeros above; so does an f32 from the stack, not one from a register. */
-function placesToSlots(e: StubEncoder, types: readonly Type[], places: readonly Place[], slots: number, area: number): void {
+function placesToSlots(
+  e: StubEncoder,
+  types: readonly Type[],
+  places: readonly Place[],
+  slots: number,
+  area: number,
+): void {
   let slot = 0;
   for (let i = 0; i < types.length; i++) {
     const type = types[i]!;
@@ -284,7 +297,11 @@ function nativeBuiltin(e: StubEncoder, pointer: number): void {
 
 function enterRoutine(e: StubEncoder, contextWord: bigint): void {
   for (const r of hostSaved) e.push(r);
-  e.moveImmediate64(rax, Number(BigInt.asIntN(32, contextWord)), Number(BigInt.asIntN(32, contextWord >> 32n)));
+  e.moveImmediate64(
+    rax,
+    Number(BigInt.asIntN(32, contextWord)),
+    Number(BigInt.asIntN(32, contextWord >> 32n)),
+  );
   e.load(Amd64.mov64_rm, contextRegister, rax, 0);
   e.store(Amd64.mov64_mr, rsp, contextRegister, Context.hostSp);
   e.load(Amd64.mov64_rm, rsp, contextRegister, Context.wasmSp);
@@ -360,5 +377,13 @@ export function fixedStubs(contextWord: bigint): FixedStubs {
     builtinStub(e, number);
     return offset;
   });
-  return { bytes: e.finished(), enter, trapStub, interruptStub, compileStub, faultExit, builtins: builtinOffsets };
+  return {
+    bytes: e.finished(),
+    enter,
+    trapStub,
+    interruptStub,
+    compileStub,
+    faultExit,
+    builtins: builtinOffsets,
+  };
 }

@@ -12,6 +12,7 @@
 import { Constraint, constraintShift, InstructionFlag, operandDef, payloadShift, type VCode } from "../vcode.js";
 import type { LiveRanges } from "./live-ranges.js";
 import type { Loops } from "./loops.js";
+import { instructionAt } from "./points.js";
 
 /** Where a bundle is. */
 export const BundleState = { waiting: 0, assigned: 1, spilled: 2, gone: 3 } as const;
@@ -139,6 +140,10 @@ export class Merger {
     const pairs = this.collectPairs();
     const order = pairs.a.map((_, k) => k);
     const { frequency } = pairs;
+    // Constants come last among equals, since they can also be made where they are wanted.
+    for (let k = 0; k < order.length; k++) {
+      if (code.vregRematerializable[pairs.a[k]] || code.vregRematerializable[pairs.b[k]]) frequency[k] *= 0.5;
+    }
     order.sort((x, y) => frequency[y] - frequency[x] || x - y);
     for (let k = 0; k < order.length; k++) this.merge(pairs.a[order[k]], pairs.b[order[k]]);
     const unitOf = new Int32Array(code.vregCount);
@@ -203,8 +208,8 @@ export class Merger {
   private merge(v: number, w: number): void {
     const { code, bundles } = this;
     if (code.vregClass[v] !== code.vregClass[w]) return;
-    // A constant is cheaper made where it is needed than kept in a register from where it stands.
-    if (code.vregRematerializable[v] || code.vregRematerializable[w]) return;
+    // A constant is cheaper made where it is needed than kept in a register from far away.
+    if ((code.vregRematerializable[v] && !this.isLocal(v)) || (code.vregRematerializable[w] && !this.isLocal(w))) return;
     // A slot that is written in mid-instruction can't be shared with what is read there.
     if ((this.ranges.slotOperand[v] | this.ranges.slotOperand[w]) & 1) return;
     const a = this.find(v);
@@ -224,6 +229,14 @@ export class Merger {
     this.parent[b] = a;
     this.first[a] = first;
     this.pieces[a] = bundles.pieceCount - first;
+  }
+
+  /** Whether the register is live in one block only. */
+  private isLocal(v: number): boolean {
+    const { ranges, loops } = this;
+    const p = ranges.pieceStart[v];
+    if (ranges.pieceStart[v + 1] - p !== 1) return false;
+    return loops.blockOf[instructionAt(ranges.pieceFrom[p])] === loops.blockOf[instructionAt(ranges.pieceTo[p] - 1)];
   }
 
   private overlap(a: number, b: number): boolean {

@@ -102,10 +102,7 @@ export class LiveRanges {
     this.reusedBy = new Int32Array(code.operandCount);
     this.fixedDefinition = new Int8Array(n).fill(-1);
     this.slotOperand = new Uint8Array(n);
-    this.destroyers = [
-      this.findDestroyers(code.clobbersInt, registers.allocatableInt),
-      this.findDestroyers(code.clobbersFloat, registers.allocatableFloat),
-    ];
+    this.destroyers = [this.findDestroyers(0), this.findDestroyers(1)];
     for (let i = 0; i < code.instructionCount; i++) this.placeOperands(i);
     for (let b = code.blockCount - 1; b >= 0; b--) this.block(b);
     this.flattenPieces();
@@ -113,10 +110,24 @@ export class LiveRanges {
     this.reservations = this.lists.map(sortedTriples);
   }
 
-  private findDestroyers(clobbers: Uint32Array, all: number): Int32Array {
+  private findDestroyers(file: number): Int32Array {
     const found: number[] = [];
-    for (let i = 0; i < this.code.instructionCount; i++) if ((clobbers[i] & all) === all) found.push(i);
+    for (let i = 0; i < this.code.instructionCount; i++) if (this.destroysAll(i, file)) found.push(i);
     return Int32Array.from(found);
+  }
+
+  /** Whether nothing in the file's registers survives: what isn't clobbered is defined. */
+  private destroysAll(i: number, file: number): boolean {
+    const { code, registers } = this;
+    const all = file === 0 ? registers.allocatableInt : registers.allocatableFloat;
+    let mask = file === 0 ? code.clobbersInt[i] : code.clobbersFloat[i];
+    if (mask === 0) return false;
+    for (let o = code.operandStart[i]; o < code.operandStart[i + 1]; o++) {
+      const word = code.operandWord[o];
+      if ((word & operandDef) === 0 || ((word >> constraintShift) & 7) !== Constraint.fixed) continue;
+      if (word >> (payloadShift + 5) === file) mask |= 1 << ((word >> payloadShift) & 31);
+    }
+    return (mask & all) === all;
   }
 
   // -- operands
@@ -144,11 +155,9 @@ export class LiveRanges {
 
   /** A constant has no slot to be read from, so one that can't be in a register is written to a slot first. */
   private needsSlot(i: number, word: number, v: number): boolean {
-    const { code, registers } = this;
+    const { code } = this;
     if (!code.vregRematerializable[v] || word & operandDef || (word & operandUnusualPosition) === 0) return false;
-    const isInt = code.vregClass[v] === 0;
-    const all = isInt ? registers.allocatableInt : registers.allocatableFloat;
-    return ((isInt ? code.clobbersInt[i] : code.clobbersFloat[i]) & all) === all;
+    return this.destroysAll(i, code.vregClass[v] === 0 ? 0 : 1);
   }
 
   private reserveClobbers(i: number): void {
@@ -156,7 +165,7 @@ export class LiveRanges {
     for (let file = 0; file < 2; file++) {
       const all = file === 0 ? registers.allocatableInt : registers.allocatableFloat;
       let mask = (file === 0 ? code.clobbersInt[i] : code.clobbersFloat[i]) & all;
-      if (mask === all) continue;
+      if (mask === 0 || this.destroysAll(i, file)) continue;
       while (mask !== 0) {
         const bit = 31 - Math.clz32(mask);
         mask &= ~(1 << bit);

@@ -4,7 +4,7 @@
  * backward from the back edges; a loop found inside is skipped over as one vertex, by union-find, which keeps it
  * near-linear however deep loops nest (Tarjan 1974, Havlak 1997).
  */
-import { type SsaFunction } from "../function.js";
+import type { SsaFunction } from "../function.js";
 import type { BlockOrder } from "./block-order.js";
 import type { Predecessors } from "./predecessors.js";
 
@@ -66,7 +66,11 @@ export class LoopNest {
   }
 }
 
-function findHeaders(func: SsaFunction, predecessors: Predecessors, { order, position }: BlockOrder): Int32Array {
+function findHeaders(
+  func: SsaFunction,
+  predecessors: Predecessors,
+  { order, position }: BlockOrder,
+): Int32Array {
   const headers: number[] = [];
   const { start, edges } = predecessors;
   for (let i = 0; i < order.length; i++) {

@@ -9,8 +9,8 @@
  * One walk in reverse postorder. At a loop header the back edges aren't known yet, so what the loop's body
  * writes is summed up beforehand: a class that it doesn't write keeps its version throughout the loop.
  */
-import { type Block, type SsaFunction } from "../function.js";
-import { AliasClass, Op, opFlags, OpFlag } from "../ops.js";
+import type { Block, SsaFunction } from "../function.js";
+import { AliasClass, Op, OpFlag, opFlags } from "../ops.js";
 import type { BlockOrder } from "./block-order.js";
 import type { LoopNest } from "./loops.js";
 import type { Predecessors } from "./predecessors.js";

@@ -1,5 +1,5 @@
 /** Which edges lead into each block, as compressed rows: near-linear to find, two array reads to walk. */
-import { type Block, type SsaFunction } from "../function.js";
+import type { Block, SsaFunction } from "../function.js";
 
 /** The edges into block b are `edges[start[b]] .. edges[start[b + 1] - 1]`, in order of their sources. */
 export interface Predecessors {

@@ -1,5 +1,5 @@
 /** How often each value is used, as operand or as argument of an edge. */
-import { type Block, type SsaFunction, type Value } from "../function.js";
+import type { Block, SsaFunction, Value } from "../function.js";
 
 export function countUses(func: SsaFunction): Int32Array {
   const counts = new Int32Array(func.rowCount);

@@ -1,6 +1,6 @@
 /** Simplification of integer arithmetic, bit operations and shifts. See `folder.ts` for what a rule answers. */
 import type { Value } from "../function.js";
-import { Op, opFlags, OpFlag, Type } from "../ops.js";
+import { Op, OpFlag, opFlags, Type } from "../ops.js";
 import { evaluate32, result } from "./evaluate-integer.js";
 import { type Folder, keep } from "./folder.js";
 
@@ -186,7 +186,8 @@ function simplifyDivision(f: Folder, v: Value): number {
   return f.become(v, Op.and, a, ones(f, v, type, k));
 }
 
-const extensionBits = (op: Op): number => (op === Op.sext8 ? 8 : op === Op.sext16 ? 16 : op === Op.sext32 ? 32 : 0);
+const extensionBits = (op: Op): number =>
+  op === Op.sext8 ? 8 : op === Op.sext16 ? 16 : op === Op.sext32 ? 32 : 0;
 
 function simplifyExtension(f: Folder, v: Value): number {
   const { func } = f;

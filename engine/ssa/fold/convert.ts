@@ -1,6 +1,6 @@
 /** Simplification of conversions, floating-point ops, and stores of converted values. */
 import type { Value } from "../function.js";
-import { Op, opFlags, OpFlag, Type } from "../ops.js";
+import { Op, OpFlag, opFlags, Type } from "../ops.js";
 import { constantToTheRight } from "./compare.js";
 import { floatFromBits } from "./evaluate-float.js";
 import { again, type Folder, keep } from "./folder.js";
@@ -16,7 +16,8 @@ export function simplifyConversion(f: Folder, v: Value): number {
     case Op.wrap:
       if (inner === Op.zext || inner === Op.sext) return x;
       if (inner === Op.sext32) return f.become(v, Op.wrap, x);
-      if (inner === Op.and && f.isConst(func.a1[a]!) && func.lo[func.a1[a]!] === -1) return f.become(v, Op.wrap, x);
+      if (inner === Op.and && f.isConst(func.a1[a]!) && func.lo[func.a1[a]!] === -1)
+        return f.become(v, Op.wrap, x);
       return keep;
     case Op.zext:
       return inner === Op.wrap && func.type[v] === Type.i64 && f.bound(x) <= 0xffffffff ? x : keep;

@@ -40,8 +40,16 @@ function setInt(value: number): boolean {
 }
 
 /** An arithmetic op of f32 or f64. */
-export function evaluateFloat(op: Op, type: Type, aLo: number, aHi: number, bLo: number, bHi: number): boolean {
-  if (op === Op.fneg || op === Op.fabs || op === Op.fcopysign) return evaluateSign(op, type, aLo, aHi, bLo, bHi);
+export function evaluateFloat(
+  op: Op,
+  type: Type,
+  aLo: number,
+  aHi: number,
+  bLo: number,
+  bHi: number,
+): boolean {
+  if (op === Op.fneg || op === Op.fabs || op === Op.fcopysign)
+    return evaluateSign(op, type, aLo, aHi, bLo, bHi);
   const a = floatFromBits(type, aLo, aHi);
   const b = floatFromBits(type, bLo, bHi);
   switch (op) {
@@ -95,7 +103,14 @@ export function nearest(x: number): number {
 }
 
 /** A comparison of two f32 or f64; the result is 0 or 1. */
-export function evaluateFloatCompare(op: Op, type: Type, aLo: number, aHi: number, bLo: number, bHi: number): boolean {
+export function evaluateFloatCompare(
+  op: Op,
+  type: Type,
+  aLo: number,
+  aHi: number,
+  bLo: number,
+  bHi: number,
+): boolean {
   const a = floatFromBits(type, aLo, aHi);
   const b = floatFromBits(type, bLo, bHi);
   switch (op) {

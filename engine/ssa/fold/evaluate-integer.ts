@@ -177,7 +177,8 @@ function multiply64(aLo: number, aHi: number, bLo: number, bHi: number): true {
 function shift64(op: Op, lo: number, hi: number, count: number): true {
   if (count === 0) return set(lo, hi);
   const few = count < 32;
-  if (op === Op.shl) return few ? set(lo << count, (hi << count) | (lo >>> (32 - count))) : set(0, lo << count);
+  if (op === Op.shl)
+    return few ? set(lo << count, (hi << count) | (lo >>> (32 - count))) : set(0, lo << count);
   const fill = op === Op.sshr ? hi >> 31 : 0;
   if (!few) return set(op === Op.sshr ? hi >> count : hi >>> count, fill);
   return set((lo >>> count) | (hi << (32 - count)), op === Op.sshr ? hi >> count : hi >>> count);

@@ -190,7 +190,10 @@ export class Folder {
 
   /** Records v's bound, from its final op and operands. */
   noteBound(v: Value): void {
-    if (v < this.limit) this.bounds[v] = this.computeBound(v);
+    const type = this.func.type[v]!;
+    if (v < this.limit && (type === Type.i32 || type === Type.i64 || type === Type.ptr)) {
+      this.bounds[v] = this.computeBound(v);
+    }
   }
 
   private computeBound(v: Value): number {
@@ -199,7 +202,6 @@ export class Folder {
     const a = func.a0[v]!;
     const b = func.a1[v]!;
     const top = func.type[v] === Type.i32 ? 2 ** 32 : 2 ** 64;
-    const below = (n: number): number => (n < top ? n : 2 ** 64);
     switch (op) {
       case Op.const:
         return this.unsignedOf(v);
@@ -209,11 +211,11 @@ export class Folder {
       case Op.xor:
         return allOnes(Math.max(this.bound(a), this.bound(b)));
       case Op.add:
-        return below(this.bound(a) + this.bound(b));
+        return below(this.bound(a) + this.bound(b), top);
       case Op.mul:
-        return below(this.bound(a) * this.bound(b));
+        return below(this.bound(a) * this.bound(b), top);
       case Op.shl:
-        return this.isConst(b) ? below(this.bound(a) * 2 ** this.shiftCount(v, b)) : 2 ** 64;
+        return this.isConst(b) ? below(this.bound(a) * 2 ** this.shiftCount(v, b), top) : 2 ** 64;
       case Op.ushr:
         return this.isConst(b) ? Math.floor(this.bound(a) / 2 ** this.shiftCount(v, b)) : this.bound(a);
       case Op.sshr:
@@ -249,6 +251,11 @@ export class Folder {
   private shiftCount(v: Value, count: number): number {
     return this.func.lo[count]! & (this.func.type[v] === Type.i32 ? 31 : 63);
   }
+}
+
+/** A result's bound if the exact result is at most `n`: none if it may have wrapped at `top`. */
+function below(n: number, top: number): number {
+  return n < top ? n : 2 ** 64;
 }
 
 export function isComparison(op: Op): boolean {

@@ -7,14 +7,16 @@
  * bounds of values tell (`fold/folder.ts`).
  */
 import { reversePostorder } from "../analysis/block-order.js";
-import { countUses } from "../analysis/use-counts.js";
 import { Folder } from "../fold/folder.js";
-import { type SsaFunction, type Value } from "../function.js";
+import type { SsaFunction, Value } from "../function.js";
 import { Op, Type } from "../ops.js";
+
+/** Nothing here asks how often a value is used. */
+const noUses = new Int32Array(0);
 
 export function combineAddresses(func: SsaFunction): void {
   const { order } = reversePostorder(func);
-  const f = new Folder(func, countUses(func));
+  const f = new Folder(func, noUses);
   for (let i = 0; i < order.length; i++) {
     for (let v = func.firstRow[order[i]!]!; v !== -1; v = func.next[v]!) {
       f.noteBound(v as Value);

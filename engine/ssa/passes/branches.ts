@@ -12,7 +12,7 @@ import { reversePostorder } from "../analysis/block-order.js";
 import { findPredecessors } from "../analysis/predecessors.js";
 import { countUses } from "../analysis/use-counts.js";
 import { type Block, entryBlock, noValue, type SsaFunction, type Value } from "../function.js";
-import { Op, opFlags, OpFlag } from "../ops.js";
+import { Op, OpFlag, opFlags } from "../ops.js";
 import { removeUnreachable } from "./unreachable.js";
 
 export function foldBranches(func: SsaFunction): void {

@@ -6,11 +6,13 @@
 import { findPredecessors, type Predecessors } from "../analysis/predecessors.js";
 import { canTrap } from "../can-trap.js";
 import { type Block, entryBlock, type SsaFunction, type Value } from "../function.js";
-import { Op, opFlags, OpFlag } from "../ops.js";
+import { Op, OpFlag, opFlags } from "../ops.js";
 
 function mustStay(func: SsaFunction, v: Value): boolean {
   const flags = opFlags[func.op[v]!]!;
-  return (flags & (OpFlag.effect | OpFlag.terminator)) !== 0 || ((flags & OpFlag.trap) !== 0 && canTrap(func, v));
+  return (
+    (flags & (OpFlag.effect | OpFlag.terminator)) !== 0 || ((flags & OpFlag.trap) !== 0 && canTrap(func, v))
+  );
 }
 
 class Marker {

@@ -13,7 +13,7 @@ import { simplifyCompare, simplifyCondition, simplifySelect } from "../fold/comp
 import { simplifyConversion, simplifyFloat, simplifyFloatCompare, simplifyStore } from "../fold/convert.js";
 import { again, Folder } from "../fold/folder.js";
 import type { Block, SsaFunction, Value } from "../function.js";
-import { Op, opFlags, OpFlag } from "../ops.js";
+import { Op, OpFlag, opFlags } from "../ops.js";
 
 /** Rewrites of one row in place before the walk goes on; each is towards a simpler op, so few are ever needed. */
 const maxRounds = 8;

@@ -15,10 +15,16 @@
 import { reversePostorder } from "../analysis/block-order.js";
 import { type DominatorTree, findDominators } from "../analysis/dominators.js";
 import { findLoops } from "../analysis/loops.js";
-import { classCount, findMemoryVersions, linearMemory, readClass, writtenClasses } from "../analysis/memory-versions.js";
+import {
+  classCount,
+  findMemoryVersions,
+  linearMemory,
+  readClass,
+  writtenClasses,
+} from "../analysis/memory-versions.js";
 import { findPredecessors } from "../analysis/predecessors.js";
-import { type Block, type SsaFunction, type Value } from "../function.js";
-import { Op, opFlags, OpFlag, Type } from "../ops.js";
+import type { Block, SsaFunction, Value } from "../function.js";
+import { Op, OpFlag, opFlags, Type } from "../ops.js";
 
 export function numberValues(func: SsaFunction): void {
   const predecessors = findPredecessors(func);
@@ -99,7 +105,15 @@ class Numbering {
     }
   }
 
-  private setKey(op: number, a0: number, a1: number, a2: number, lo: number, hi: number, version: number): void {
+  private setKey(
+    op: number,
+    a0: number,
+    a1: number,
+    a2: number,
+    lo: number,
+    hi: number,
+    version: number,
+  ): void {
     const { key } = this;
     key[0] = op;
     key[1] = a0;

@@ -1,6 +1,7 @@
 /** The passes in the order in which they run. Their ordering constraints are checked when this module loads. */
-import { foldBranches } from "./branches.js";
+
 import { combineAddresses } from "./addresses.js";
+import { foldBranches } from "./branches.js";
 import { eliminateDeadCode } from "./dce.js";
 import { fold } from "./fold.js";
 import { numberValues } from "./gvn.js";
@@ -121,7 +122,8 @@ export function checkOrder(list: readonly Pass[]): void {
     ] as const) {
       for (const name of names ?? []) {
         const other = place.get(name);
-        if (other === undefined) throw new Error(`pass "${pass.name}" must run ${word} "${name}", which isn't listed`);
+        if (other === undefined)
+          throw new Error(`pass "${pass.name}" must run ${word} "${name}", which isn't listed`);
         if (!isRight(other)) throw new Error(`pass "${pass.name}" must run ${word} "${name}"`);
       }
     }

@@ -15,9 +15,9 @@ import { findLoops, type LoopNest } from "../analysis/loops.js";
 import { findMemoryVersions, readClass } from "../analysis/memory-versions.js";
 import { findPredecessors, type Predecessors } from "../analysis/predecessors.js";
 import { isPure } from "../can-trap.js";
-import { type Block, type SsaFunction, type Value } from "../function.js";
 import { isComparison } from "../fold/folder.js";
-import { Op, opFlags, OpFlag, Type } from "../ops.js";
+import type { Block, SsaFunction, Value } from "../function.js";
+import { Op, OpFlag, opFlags, Type } from "../ops.js";
 
 const maxMoved = 12;
 /** How many loops outward one row may move. */
@@ -81,7 +81,8 @@ class Hoister {
   private isWorthMoving(v: Value): boolean {
     const { func } = this;
     const op = func.op[v]!;
-    if ((opFlags[op]! & OpFlag.read) !== 0) return (op === Op.peek || op === Op.peek32) && readClass(func, v) >= 0;
+    if ((opFlags[op]! & OpFlag.read) !== 0)
+      return (op === Op.peek || op === Op.peek32) && readClass(func, v) >= 0;
     if (!isPure(func, v) || isComparison(op)) return false;
     switch (op) {
       case Op.const:
@@ -130,7 +131,16 @@ class Hoister {
     for (let i = 0; i < n; i++) {
       const c = func.operand(v, i);
       if (func.op[c] !== Op.const || !this.isInLoop(c, loop)) continue;
-      const copy = func.newRow(Op.const, func.type[c] as Type, 0, 0, 0, func.lo[c]!, func.hi[c]!, func.source[c]!);
+      const copy = func.newRow(
+        Op.const,
+        func.type[c] as Type,
+        0,
+        0,
+        0,
+        func.lo[c]!,
+        func.hi[c]!,
+        func.source[c]!,
+      );
       func.insertBefore(copy, before);
       func.setOperand(v, i, copy);
     }
@@ -151,7 +161,8 @@ class Hoister {
       if (position[func.edgeSource[e]!]! < position[header]!) entering.push(e);
     }
     let block = func.edgeSource[entering[0]!]! as Block;
-    if (entering.length !== 1 || func.successorCount(block) !== 1) block = this.newPreheader(header, loop, entering);
+    if (entering.length !== 1 || func.successorCount(block) !== 1)
+      block = this.newPreheader(header, loop, entering);
     this.preheaders[loop] = block;
     return block;
   }

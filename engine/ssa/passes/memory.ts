@@ -6,8 +6,8 @@
  * Known words are a small ring: blocks with more of them are rare, and the cost stays linear.
  */
 import { readClass, writtenClasses } from "../analysis/memory-versions.js";
-import { type Block, type SsaFunction, type Value } from "../function.js";
-import { Op, opFlags, OpFlag, Type } from "../ops.js";
+import type { Block, SsaFunction, Value } from "../function.js";
+import { Op, OpFlag, opFlags, Type } from "../ops.js";
 
 export function forwardMemory(func: SsaFunction): void {
   if (!hasReads(func)) return;
@@ -22,7 +22,8 @@ function hasReads(func: SsaFunction): boolean {
   for (let b = 0; b < func.blockCount; b++) {
     for (let v = func.firstRow[b]!; v !== -1; v = func.next[v]!) {
       if ((opFlags[func.op[v]!]! & OpFlag.read) !== 0 && ++count === 2) return true;
-      if (func.op[v] === Op.slotstore || func.op[v] === Op.poke || func.op[v] === Op.store) count = Math.max(count, 1);
+      if (func.op[v] === Op.slotstore || func.op[v] === Op.poke || func.op[v] === Op.store)
+        count = Math.max(count, 1);
     }
   }
   return false;

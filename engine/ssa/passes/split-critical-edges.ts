@@ -10,7 +10,7 @@
  * from the same terminator and all without arguments.
  */
 import { findPredecessors } from "../analysis/predecessors.js";
-import { type Block, type SsaFunction } from "../function.js";
+import type { Block, SsaFunction } from "../function.js";
 import { Op, Type } from "../ops.js";
 import { isSameEdge } from "./branches.js";
 
@@ -45,7 +45,13 @@ function tableSize(count: number): number {
   return 2 << (32 - Math.clz32(count));
 }
 
-function splitEdgesOf(func: SsaFunction, b: Block, count: number, needsSplit: Uint8Array, table: Int32Array): void {
+function splitEdgesOf(
+  func: SsaFunction,
+  b: Block,
+  count: number,
+  needsSplit: Uint8Array,
+  table: Int32Array,
+): void {
   const mask = tableSize(count) - 1;
   const t = func.terminator(b);
   const first = func.lo[t]!;
@@ -77,6 +83,7 @@ function findOrAdd(func: SsaFunction, e: number, table: Int32Array, mask: number
 function hashEdge(func: SsaFunction, e: number): number {
   let h = Math.imul(func.edgeTarget[e]!, 0x9e3779b1);
   const start = func.edgeArgsStart[e]!;
-  for (let i = 0; i < func.edgeArgsCount[e]!; i++) h = Math.imul(h ^ func.pool[start + i]!, 0x85ebca6b) ^ (h >>> 13);
+  for (let i = 0; i < func.edgeArgsCount[e]!; i++)
+    h = Math.imul(h ^ func.pool[start + i]!, 0x85ebca6b) ^ (h >>> 13);
   return h ^ (h >>> 16);
 }

@@ -8,6 +8,7 @@ import type { Block, SsaFunction } from "../function.js";
 export function removeUnreachable(func: SsaFunction): void {
   const { position } = reversePostorder(func);
   for (let b = 0; b < func.blockCount; b++) {
-    if (position[b] === -1 && !(func.isRemoved(b as Block) && func.params[b]!.length === 0)) func.removeBlock(b as Block);
+    if (position[b] === -1 && !(func.isRemoved(b as Block) && func.params[b]!.length === 0))
+      func.removeBlock(b as Block);
   }
 }

@@ -21,7 +21,7 @@ export interface Outcome {
 
 const trapTexts: readonly (readonly [text: string, kinds: readonly number[]])[] = [
   ["integer divide by zero", [TrapKind.integerDivideByZero]],
-  ["integer overflow", [TrapKind.integerOverflow]],
+  ["integer overflow", [TrapKind.integerOverflow, TrapKind.conversionOverflow]],
   ["invalid conversion to integer", [TrapKind.invalidConversion]],
   ["out of bounds memory access", [TrapKind.memoryOutOfBounds]],
   ["out of bounds table access", [TrapKind.tableOutOfBounds]],

@@ -76,7 +76,7 @@ function dumps(module: WasmModule, features: ReadonlySet<string>): Map<string, s
   const virtual = amd64.lower(func, layoutBlocks(func).order, lowering);
   const lowered = amd64.printVCode(virtual);
   const allocation = allocate(virtual, amd64.registers, "full");
-  checkAllocation(virtual, amd64.registers, allocation);
+  checkAllocation(virtual, allocation, amd64.registers);
   const listing = printListing(virtual, allocation);
   const code = compileFunction(unit, 0, {
     target: amd64,

@@ -37,7 +37,13 @@ interface Wabt {
 export async function openOracle(): Promise<Oracle> {
   const require = createRequire(import.meta.url);
   const wabt = await (require("wabt") as () => Promise<Wabt>)();
-  const features = { simd: false, tail_call: false, extended_const: false, threads: false, exceptions: false };
+  const features = {
+    simd: false,
+    tail_call: false,
+    extended_const: false,
+    threads: false,
+    exceptions: false,
+  };
   return (bytes) => {
     try {
       const module = wabt.readWasm(bytes, { readDebugNames: false, ...features });
@@ -54,7 +60,10 @@ export async function openOracle(): Promise<Oracle> {
 }
 
 /** `undefined` if the bytes were taken, else the error's class and text. */
-function refusal(namespace: Namespace, bytes: Uint8Array): { readonly compileError: boolean; readonly text: string } | undefined {
+function refusal(
+  namespace: Namespace,
+  bytes: Uint8Array,
+): { readonly compileError: boolean; readonly text: string } | undefined {
   try {
     new namespace.Module(bytes);
     return undefined;
@@ -103,12 +112,16 @@ function burnsFuel(instructions: readonly Instruction[], fuel: number): boolean 
 function callsEnd(bytes: Uint8Array, shape: ModuleShape): boolean {
   const fuel = shape.exports.find((part) => part.name === "fuel" && part.kind === KIND_GLOBAL);
   if (fuel === undefined) return false;
-  const bounded = [...shape.memories, ...shape.tables].every((limits) => (limits.maximum ?? 1e9) <= MOST_ELEMENTS);
+  const bounded = [...shape.memories, ...shape.tables].every(
+    (limits) => (limits.maximum ?? 1e9) <= MOST_ELEMENTS,
+  );
   if (!bounded) return false;
   try {
     return shape.bodies.every((range) => {
       const { instructions } = decodeBody(bytes, range);
-      const writes = instructions.filter(({ opcode, immediates }) => opcode === OP.globalSet && immediates[0] === fuel.index);
+      const writes = instructions.filter(
+        ({ opcode, immediates }) => opcode === OP.globalSet && immediates[0] === fuel.index,
+      );
       const loops = instructions.some(({ opcode }) => opcode === OP.loop);
       return burnsFuel(instructions, fuel.index) && writes.length === 1 && !loops;
     });
@@ -120,7 +133,11 @@ function callsEnd(bytes: Uint8Array, shape: ModuleShape): boolean {
 
 /** Tables and memories that come from outside would need imports of the right size; all others can be made up. */
 function canInstantiate(shape: ModuleShape): boolean {
-  return shape.start === undefined && isSmall(shape) && shape.imports.every((part) => isImportable(part.kind, shape));
+  return (
+    shape.start === undefined &&
+    isSmall(shape) &&
+    shape.imports.every((part) => isImportable(part.kind, shape))
+  );
 }
 
 function isImportable(kind: number, shape: ModuleShape): boolean {
@@ -138,15 +155,20 @@ export function compareDamaged(
 ): DamagedOutcome {
   const expected = refusal(reference, bytes);
   const actual = refusal(candidate, bytes);
-  if (actual !== undefined && !actual.compileError) return { kind: "wrong", what: `no CompileError: ${actual.text}` };
+  if (actual !== undefined && !actual.compileError)
+    return { kind: "wrong", what: `no CompileError: ${actual.text}` };
   if (candidate.validate(bytes) !== (actual === undefined)) {
     return { kind: "wrong", what: `validate and Module disagree: ${actual?.text ?? "Module takes it"}` };
   }
   if (expected !== undefined) {
-    return actual !== undefined ? { kind: "refused" } : { kind: "wrong", what: `taken, but: ${expected.text}` };
+    return actual !== undefined
+      ? { kind: "refused" }
+      : { kind: "wrong", what: `taken, but: ${expected.text}` };
   }
   if (actual !== undefined) {
-    return oracle(bytes) ? { kind: "wrong", what: `a valid module is refused: ${actual.text}` } : { kind: "newer" };
+    return oracle(bytes)
+      ? { kind: "wrong", what: `a valid module is refused: ${actual.text}` }
+      : { kind: "newer" };
   }
   const shape = inspectModule(bytes);
   if (!canInstantiate(shape)) return { kind: "taken" };

@@ -40,7 +40,9 @@ function traceOrFailure(namespace: Namespace, bytes: Uint8Array, options: TraceO
   try {
     return traceModule(namespace, bytes, options);
   } catch (error) {
-    return [`failed: ${error instanceof Error ? `${error.constructor.name}: ${error.message}` : String(error)}`];
+    return [
+      `failed: ${error instanceof Error ? `${error.constructor.name}: ${error.message}` : String(error)}`,
+    ];
   }
 }
 

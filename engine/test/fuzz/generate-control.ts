@@ -9,7 +9,14 @@
 
 import { OP } from "../support/opcodes.js";
 import { F32, F64, type FunctionType, I32, type ValueType } from "../support/wasm-bytes.js";
-import { bulkMemory, isReference, recordAccess, setPointer, store, tableStatement } from "./generate-memory.js";
+import {
+  bulkMemory,
+  isReference,
+  recordAccess,
+  setPointer,
+  store,
+  tableStatement,
+} from "./generate-memory.js";
 import type { ModulePlan } from "./generate-plan.js";
 import type { FunctionState, Label } from "./generate-state.js";
 import { combine, condition, convert, expression, leaf, smallIndex } from "./generate-values.js";
@@ -64,7 +71,12 @@ export function expressions(s: FunctionState, types: readonly ValueType[], depth
 }
 
 /** Turns the values on the stack from `from` into `to`; what they share at the bottom may stay. */
-export function reshape(s: FunctionState, from: readonly ValueType[], to: readonly ValueType[], depth: number): void {
+export function reshape(
+  s: FunctionState,
+  from: readonly ValueType[],
+  to: readonly ValueType[],
+  depth: number,
+): void {
   const random = s.random;
   const stack = [...from];
   let keep = 0;
@@ -95,7 +107,12 @@ function popOne(s: FunctionState, type: ValueType): void {
 }
 
 /** The inside of a construct: from its parameters to its results. */
-function body(s: FunctionState, params: readonly ValueType[], results: readonly ValueType[], depth: number): void {
+function body(
+  s: FunctionState,
+  params: readonly ValueType[],
+  results: readonly ValueType[],
+  depth: number,
+): void {
   for (let count = s.random.below(4); count > 0; count--) statement(s, depth - 1);
   if (s.plan.features.dead && s.random.chance(5)) {
     diverge(s, depth - 1);
@@ -138,7 +155,12 @@ function deadCode(s: FunctionState, depth: number): void {
   }
 }
 
-function open(s: FunctionState, opcode: number, params: readonly ValueType[], results: readonly ValueType[]): void {
+function open(
+  s: FunctionState,
+  opcode: number,
+  params: readonly ValueType[],
+  results: readonly ValueType[],
+): void {
   s.op(opcode);
   s.blockType(params, results);
 }
@@ -267,21 +289,30 @@ function randomResults(s: FunctionState): ValueType[] {
 }
 
 function blockStatement(s: FunctionState, depth: number): void {
-  if (tooDeep(s)) return localSet(s, depth);
+  if (tooDeep(s)) {
+    localSet(s, depth);
+    return;
+  }
   const results = randomResults(s);
   block(s, results, depth - 1);
   reshape(s, results, [], depth - 1);
 }
 
 function ifStatement(s: FunctionState, depth: number): void {
-  if (tooDeep(s)) return localSet(s, depth);
+  if (tooDeep(s)) {
+    localSet(s, depth);
+    return;
+  }
   const results = randomResults(s);
   ifElse(s, results, depth - 1);
   reshape(s, results, [], depth - 1);
 }
 
 function loopStatement(s: FunctionState, depth: number): void {
-  if (tooDeep(s)) return localSet(s, depth);
+  if (tooDeep(s)) {
+    localSet(s, depth);
+    return;
+  }
   const results = randomResults(s);
   loop(s, results, depth - 1);
   reshape(s, results, [], depth - 1);
@@ -305,7 +336,10 @@ function globalSet(s: FunctionState, depth: number): void {
   const mutable = s.plan.globals.flatMap((global, index) =>
     global.mutable && index !== s.plan.fuelGlobal ? [index] : [],
   );
-  if (mutable.length === 0) return localSet(s, depth);
+  if (mutable.length === 0) {
+    localSet(s, depth);
+    return;
+  }
   const index = s.random.pick(mutable);
   expression(s, s.plan.globals[index]?.type ?? I32, depth - 1);
   s.op1(OP.globalSet, index);
@@ -404,7 +438,10 @@ function earlyReturn(s: FunctionState, depth: number): void {
 /** Nested blocks left by a `br_table`, as a `switch` is compiled, with fallthrough or a way out of each arm. */
 function switchStatement(s: FunctionState, depth: number): void {
   const arms = s.random.between(2, 6);
-  if (s.labels.length + arms >= MAXIMUM_LABELS + 4) return localSet(s, depth);
+  if (s.labels.length + arms >= MAXIMUM_LABELS + 4) {
+    localSet(s, depth);
+    return;
+  }
   for (let arm = 0; arm <= arms; arm++) {
     open(s, OP.block, [], []);
     s.labels.push({ types: [], open: true });
@@ -426,7 +463,10 @@ function switchStatement(s: FunctionState, depth: number): void {
 /** Very deep nesting with branches out of the innermost place to every level. */
 function deepStatement(s: FunctionState, depth: number): void {
   const levels = s.random.between(8, 60);
-  if (s.labels.length > MAXIMUM_LABELS) return localSet(s, depth);
+  if (s.labels.length > MAXIMUM_LABELS) {
+    localSet(s, depth);
+    return;
+  }
   const base = s.labels.length;
   for (let level = 0; level < levels; level++) {
     if (s.random.chance(25)) {
@@ -461,7 +501,8 @@ function functionsWith(s: FunctionState, results: readonly ValueType[] | undefin
   const limit = calleeLimit(s);
   for (let index = 0; index < limit; index++) {
     const type = s.plan.typeOf(index);
-    if (results === undefined || (type.results.length === 1 && type.results[0] === results[0])) fitting.push(index);
+    if (results === undefined || (type.results.length === 1 && type.results[0] === results[0]))
+      fitting.push(index);
   }
   return fitting;
 }
@@ -528,7 +569,11 @@ function indirectTypes(s: FunctionState, results: readonly ValueType[] | undefin
   });
 }
 
-function callTable(s: FunctionState, results: readonly ValueType[] | undefined, depth: number): FunctionType | undefined {
+function callTable(
+  s: FunctionState,
+  results: readonly ValueType[] | undefined,
+  depth: number,
+): FunctionType | undefined {
   const types = indirectTypes(s, results);
   if (types.length === 0) return undefined;
   const typeIndex = s.random.pick(types);
@@ -547,4 +592,3 @@ function callIndirectStatement(s: FunctionState, depth: number): void {
   const type = callTable(s, undefined, depth);
   if (type !== undefined) reshape(s, type.results, [], depth - 1);
 }
-

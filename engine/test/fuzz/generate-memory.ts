@@ -14,8 +14,13 @@ import { expression } from "./generate-values.js";
 
 const PAGE = 65536;
 
-const offsets = [0, 0, 0, 0, 0, 0, 1, 1, 2, 3, 3, 4, 5, 6, 7, 8, 8, 12, 16, 24, 63, 64, 127, 128, 129, 255, 256, 1023, 4095, 16383];
-const hugeOffsets = [0x7fffffff, 0x80000000, 0x80000001, 0xffffffff, 0xfffffffe, 0xfffffff8, 0xfffffff0, 0xffff0000];
+const offsets = [
+  0, 0, 0, 0, 0, 0, 1, 1, 2, 3, 3, 4, 5, 6, 7, 8, 8, 12, 16, 24, 63, 64, 127, 128, 129, 255, 256, 1023, 4095,
+  16383,
+];
+const hugeOffsets = [
+  0x7fffffff, 0x80000000, 0x80000001, 0xffffffff, 0xfffffffe, 0xfffffff8, 0xfffffff0, 0xffff0000,
+];
 const masks = [0x1f, 0x7f, 0xff, 0xff, 0xff, 0xfc, 0xf8, 0x1ff, 0xfff, 0xffc, 0x7ff8, 0x7fff, 0x3fff];
 
 /** Writes `expression & mask`. */
@@ -142,7 +147,10 @@ export function store(s: FunctionState, depth: number): void {
 
 /** Several accesses through one pointer, as to the fields of a record. */
 export function recordAccess(s: FunctionState, depth: number): void {
-  if (s.pointers.length === 0) return store(s, depth);
+  if (s.pointers.length === 0) {
+    store(s, depth);
+    return;
+  }
   const pointer = s.random.pick(s.pointers);
   for (let count = s.random.between(2, 6); count > 0; count--) {
     const type = s.random.pick(s.plan.numbers);
@@ -172,7 +180,8 @@ export function bulkMemory(s: FunctionState, depth: number): void {
   const random = s.random;
   const daring = s.dares();
   const position = () => (daring ? expression(s, I32, depth - 1) : masked(s, random.pick(masks), depth));
-  const length = () => (daring ? masked(s, 0x1ffff, depth) : masked(s, random.pick([0, 1, 7, 15, 31, 63, 0xff, 0xfff]), depth));
+  const length = () =>
+    daring ? masked(s, 0x1ffff, depth) : masked(s, random.pick([0, 1, 7, 15, 31, 63, 0xff, 0xfff]), depth);
   const segments = s.plan.data.flatMap((segment, index) => (segment.passive ? [index] : []));
   const kind = random.below(10);
   if (kind < 4) {

@@ -14,9 +14,9 @@ import { OP } from "../support/opcodes.js";
 import { Random } from "../support/random.js";
 import {
   ByteWriter,
-  encodeModule,
-  type ExportPart,
   EXTERNREF,
+  type ExportPart,
+  encodeModule,
   FUNCREF,
   type ImportPart,
   KIND_FUNCTION,
@@ -70,7 +70,9 @@ class ModuleGenerator {
     const start = this.random.chance(5) ? this.startFunction() : undefined;
     const globals = plan.globals.filter((global) => !global.imported).map((global) => this.global(global));
     const elements = this.elements();
-    const data = plan.data.map((segment, index) => this.dataSegment(segment.length, segment.passive, index === 0));
+    const data = plan.data.map((segment, index) =>
+      this.dataSegment(segment.length, segment.passive, index === 0),
+    );
     return encodeModule({
       types: plan.types,
       imports: this.imports(),
@@ -160,7 +162,11 @@ class ModuleGenerator {
 
   private exports(): ExportPart[] {
     const plan = this.plan;
-    const parts: ExportPart[] = plan.functions.map((_, index) => ({ name: `f${index}`, kind: KIND_FUNCTION, index }));
+    const parts: ExportPart[] = plan.functions.map((_, index) => ({
+      name: `f${index}`,
+      kind: KIND_FUNCTION,
+      index,
+    }));
     plan.globals.forEach((_, index) => {
       const name = index === plan.fuelGlobal ? "fuel" : `g${index}`;
       parts.push({ name, kind: KIND_GLOBAL, index });

@@ -7,7 +7,16 @@
  */
 
 import type { Random } from "../support/random.js";
-import { EXTERNREF, F32, F64, FUNCREF, type FunctionType, I32, I64, type ValueType } from "../support/wasm-bytes.js";
+import {
+  EXTERNREF,
+  F32,
+  F64,
+  FUNCREF,
+  type FunctionType,
+  I32,
+  I64,
+  type ValueType,
+} from "../support/wasm-bytes.js";
 
 export interface Features {
   readonly wide: boolean;
@@ -141,7 +150,8 @@ export class ModulePlan {
   private randomSignature(): number {
     const random = this.random;
     const many = random.chance(15) ? random.between(9, 24) : random.below(6);
-    const resultCount = this.features.multi && random.chance(30) ? random.between(2, random.chance(20) ? 12 : 4) : 1;
+    const resultCount =
+      this.features.multi && random.chance(30) ? random.between(2, random.chance(20) ? 12 : 4) : 1;
     return this.typeIndex(this.randomTypes(many), random.chance(15) ? [] : this.randomTypes(resultCount));
   }
 
@@ -168,7 +178,10 @@ export class ModulePlan {
     }
     this.fuelGlobal = this.globals.length;
     this.digestGlobal = this.fuelGlobal + 1;
-    this.globals.push({ type: I32, mutable: true, imported: false }, { type: I32, mutable: true, imported: false });
+    this.globals.push(
+      { type: I32, mutable: true, imported: false },
+      { type: I32, mutable: true, imported: false },
+    );
     const defined = random.below(6);
     for (let index = 0; index < defined; index++) {
       this.globals.push({ type: random.pick(this.values), mutable: random.chance(85), imported: false });
@@ -214,6 +227,13 @@ export class ModulePlan {
 
   private freeTable(element: ValueType): TablePlan {
     const minimum = FREE_SLOTS + this.random.below(4);
-    return { element, minimum, maximum: minimum + this.random.below(10), groups: new Map(), slots: [], freeStart: 0 };
+    return {
+      element,
+      minimum,
+      maximum: minimum + this.random.below(10),
+      groups: new Map(),
+      slots: [],
+      freeStart: 0,
+    };
   }
 }

@@ -158,7 +158,10 @@ function globalGet(s: FunctionState, type: ValueType, depth: number, canonical: 
   const fitting = s.plan.globals.flatMap((global, index) =>
     global.type === type && index !== s.plan.fuelGlobal ? [index] : [],
   );
-  if (fitting.length === 0) return leaf(s, type, depth, canonical);
+  if (fitting.length === 0) {
+    leaf(s, type, depth, canonical);
+    return;
+  }
   s.op1(OP.globalGet, s.random.pick(fitting));
 }
 
@@ -170,7 +173,10 @@ function integerBinary(s: FunctionState, type: ValueType, depth: number): void {
   const random = s.random;
   const first = type === I64 ? OP.i64Add : OP.i32Add;
   const which = random.below(15);
-  if (which >= DIV_S && which <= REM_U) return division(s, type, which, depth);
+  if (which >= DIV_S && which <= REM_U) {
+    division(s, type, which, depth);
+    return;
+  }
   expression(s, type, depth - 1);
   if (which >= FIRST_SHIFT && random.chance(60)) {
     s.integer(type, random.pick([0, 1, 2, 3, 7, 8, 15, 16, 24, 31, 32, 33, 48, 63, 64, 65, 127, -1, -31]));
@@ -179,8 +185,10 @@ function integerBinary(s: FunctionState, type: ValueType, depth: number): void {
   s.op(first + which);
 }
 
-const divisors = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 16, 25, 60, 64, 100, 125, 127, 255, 256, 641, 1000, 3600, 10000, 65535,
-  65536, 1000000007, 0x7fffffff, -2, -3, -4, -5, -7, -10, -128, -1000, -0x80000000];
+const divisors = [
+  1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 16, 25, 60, 64, 100, 125, 127, 255, 256, 641, 1000, 3600, 10000, 65535,
+  65536, 1000000007, 0x7fffffff, -2, -3, -4, -5, -7, -10, -128, -1000, -0x80000000,
+];
 
 function division(s: FunctionState, type: ValueType, which: number, depth: number): void {
   const random = s.random;
@@ -206,7 +214,10 @@ function division(s: FunctionState, type: ValueType, which: number, depth: numbe
 /** `x op x`: algebraic simplifications, and one register as both operands. */
 function sameOperands(s: FunctionState, type: ValueType, depth: number, canonical: boolean): void {
   const locals = s.readable(type);
-  if (locals.length === 0) return leaf(s, type, depth, canonical);
+  if (locals.length === 0) {
+    leaf(s, type, depth, canonical);
+    return;
+  }
   const local = s.random.pick(locals);
   s.op1(OP.localGet, local);
   s.op1(OP.localGet, local);
@@ -216,14 +227,18 @@ function sameOperands(s: FunctionState, type: ValueType, depth: number, canonica
 
 function integerUnary(s: FunctionState, type: ValueType, depth: number): void {
   expression(s, type, depth - 1);
-  const opcodes = type === I64 ? [0x79, 0x7a, 0x7b, 0xc2, 0xc3, 0xc4] : [0x67, 0x68, 0x69, 0xc0, 0xc1, OP.i32Eqz];
+  const opcodes =
+    type === I64 ? [0x79, 0x7a, 0x7b, 0xc2, 0xc3, 0xc4] : [0x67, 0x68, 0x69, 0xc0, 0xc1, OP.i32Eqz];
   s.op(s.random.pick(opcodes));
 }
 
 /** `x << k | x >> w - k` and its like. */
 function rotatePattern(s: FunctionState, type: ValueType, depth: number, canonical: boolean): void {
   const locals = s.readable(type);
-  if (locals.length === 0) return leaf(s, type, depth, canonical);
+  if (locals.length === 0) {
+    leaf(s, type, depth, canonical);
+    return;
+  }
   const wide = type === I64;
   const width = wide ? 64 : 32;
   const amount = s.random.below(width + 1);

@@ -3,7 +3,7 @@
  *
  *     node main.js [--from SEED] [--count N] [--source own|binaryen|damaged] [--size N]
  *                  [--bounds guard|explicit] [--ahead|--lazy] [--candidate backplane|node] [--out DIR]
- *                  [--seconds N] [--no-shrink]
+ *                  [--seconds N] [--no-shrink] [--base MODULE.wasm: what to damage, instead of random modules]
  *     node main.js --file MODULE.wasm [--seed N] [...]
  *
  * Compares the candidate with Node's own engine on each module. A difference is printed with its seed, shrunk, and
@@ -35,6 +35,7 @@ const { values: options } = parseArgs({
     seconds: { type: "string", default: "0" },
     "no-shrink": { type: "boolean", default: false },
     file: { type: "string" },
+    base: { type: "string" },
     seed: { type: "string", default: "0" },
   },
 });
@@ -84,11 +85,12 @@ async function compareOne(name: string, bytes: Uint8Array, seed: number, damaged
 }
 
 function damagedRunner(): (seed: number) => Promise<void> {
-  let base: Uint8Array = generateModule(0);
+  const fixed = options.base === undefined ? undefined : readFileSync(options.base);
+  let base: Uint8Array = fixed ?? generateModule(0);
   let baseSeed = -1;
   return (seed) => {
     // A base serves for twenty mutants: making it costs more than damaging it.
-    if (Math.floor(seed / 20) !== baseSeed) {
+    if (fixed === undefined && Math.floor(seed / 20) !== baseSeed) {
       baseSeed = Math.floor(seed / 20);
       base = generateModule(baseSeed, { size: 60 });
     }

@@ -18,9 +18,11 @@ function splice(bytes: Uint8Array, at: number, remove: number, insert: ArrayLike
   return out;
 }
 
-const interestingBytes = [0x00, 0x01, 0x02, 0x03, 0x04, 0x05, 0x0b, 0x0c, 0x0e, 0x10, 0x11, 0x1a, 0x1b, 0x1c, 0x20, 0x21,
-  0x22, 0x28, 0x3f, 0x40, 0x41, 0x42, 0x43, 0x44, 0x60, 0x6f, 0x70, 0x7b, 0x7c, 0x7d, 0x7e, 0x7f, 0x80, 0xd0, 0xd1, 0xd2,
-  0xfc, 0xfd, 0xff];
+const interestingBytes = [
+  0x00, 0x01, 0x02, 0x03, 0x04, 0x05, 0x0b, 0x0c, 0x0e, 0x10, 0x11, 0x1a, 0x1b, 0x1c, 0x20, 0x21, 0x22, 0x28,
+  0x3f, 0x40, 0x41, 0x42, 0x43, 0x44, 0x60, 0x6f, 0x70, 0x7b, 0x7c, 0x7d, 0x7e, 0x7f, 0x80, 0xd0, 0xd1, 0xd2,
+  0xfc, 0xfd, 0xff,
+];
 
 /** Numbers as LEB128, some longer than they may be or need be. */
 const interestingNumbers: readonly (readonly number[])[] = [
@@ -63,7 +65,12 @@ function editAt(bytes: Uint8Array, at: number, random: Random): Uint8Array {
     case 2:
       return editNumber(bytes, at, random);
     case 3:
-      return splice(bytes, at, 0, Array.from({ length: random.between(1, 4) }, () => random.pick(interestingBytes)));
+      return splice(
+        bytes,
+        at,
+        0,
+        Array.from({ length: random.between(1, 4) }, () => random.pick(interestingBytes)),
+      );
     case 4:
       return splice(bytes, at, Math.min(random.between(1, 6), bytes.length - at), []);
     default: {
@@ -74,7 +81,10 @@ function editAt(bytes: Uint8Array, at: number, random: Random): Uint8Array {
 }
 
 /** Writes the module anew from pieces, with right sizes. */
-function assemble(header: Uint8Array, sections: readonly { readonly id: number; readonly payload: Uint8Array }[]): Uint8Array {
+function assemble(
+  header: Uint8Array,
+  sections: readonly { readonly id: number; readonly payload: Uint8Array }[],
+): Uint8Array {
   const out = new ByteWriter();
   out.bytes(header);
   for (const section of sections) {
@@ -127,7 +137,9 @@ function editSections(bytes: Uint8Array, sections: readonly SectionRange[], rand
 }
 
 /** One to three edits of a valid module. */
-export function mutateModule(bytes: Uint8Array, random: Random): Uint8Array {
+export function mutateModule(original: Uint8Array, random: Random): Uint8Array {
+  // A Buffer's `slice` shares memory, and edits are made in place.
+  const bytes = new Uint8Array(original);
   const { sections } = inspectModule(bytes);
   const kind = random.below(10);
   let out: Uint8Array;

@@ -57,7 +57,9 @@ export class CompareProcess {
     const child = fork(script, [JSON.stringify(this.options)], { serialization: "advanced" });
     await new Promise<void>((resolve, reject) => {
       child.once("message", () => resolve());
-      child.once("exit", (code) => reject(new Error(`the comparing process ended at its start, code ${code}`)));
+      child.once("exit", (code) =>
+        reject(new Error(`the comparing process ended at its start, code ${code}`)),
+      );
     });
     child.removeAllListeners();
     return child;

@@ -91,7 +91,10 @@ class TreeFinder {
       this.push(params, at, at);
       return;
     }
-    if (opcode === OP.else || opcode === OP.end) return this.edge(opcode, at);
+    if (opcode === OP.else || opcode === OP.end) {
+      this.edge(opcode, at);
+      return;
+    }
     if (opcode === OP.brIf) {
       const [operand] = this.pop(1, at);
       this.trees.push({ start: operand?.start ?? at, end: at, operands: [], pushes: 0 });
@@ -225,7 +228,12 @@ function unwrapped(instructions: readonly Instruction[], at: number): Instructio
     if (opcode === OP.else && depth === 0) return undefined;
     if (opcode === OP.br || opcode === OP.brIf || opcode === OP.brTable) {
       if (immediates.includes(depth)) return undefined;
-      out.push(withImmediates(instruction, immediates.map((label) => (label > depth ? label - 1 : label))));
+      out.push(
+        withImmediates(
+          instruction,
+          immediates.map((label) => (label > depth ? label - 1 : label)),
+        ),
+      );
     } else out.push(instruction);
     if (opcode === OP.block || opcode === OP.loop || opcode === OP.if) depth++;
     if (opcode === OP.end) depth--;
@@ -317,7 +325,10 @@ class Shrinker {
     for (let index = 0; index < shape.bodies.length; index++) {
       const { results } = functionTypeOf(shape, shape.importedFunctions + index);
       const end: Instruction = { opcode: OP.end, immediates: [], bytes: new Uint8Array([OP.end]) };
-      await this.attemptBody(index, { locals: new Uint8Array([0]), instructions: [...results.map(zero), end] });
+      await this.attemptBody(index, {
+        locals: new Uint8Array([0]),
+        instructions: [...results.map(zero), end],
+      });
     }
   }
 

@@ -129,7 +129,8 @@ class Tracer {
   private nameFunctions(instance: WasmInstance): void {
     for (const part of this.shape.exports) {
       const value = instance.exports[part.name];
-      if (part.kind === KIND_FUNCTION && !this.functionNames.has(value)) this.functionNames.set(value, part.name);
+      if (part.kind === KIND_FUNCTION && !this.functionNames.has(value))
+        this.functionNames.set(value, part.name);
     }
   }
 
@@ -140,7 +141,11 @@ class Tracer {
       for (const part of functions) {
         this.refuel(instance);
         const type = functionTypeOf(this.shape, part.index);
-        this.call(part.name, type, type.params.map((param) => randomArgument(random, param)));
+        this.call(
+          part.name,
+          type,
+          type.params.map((param) => randomArgument(random, param)),
+        );
         if (this.exhausted) return;
       }
     }
@@ -149,7 +154,8 @@ class Tracer {
   private refuel(instance: WasmInstance): void {
     const fuel = this.shape.exports.find((part) => part.name === "fuel" && part.kind === KIND_GLOBAL);
     const type = this.shape.globals[fuel?.index ?? -1];
-    if (type?.type === I32 && type.mutable) (instance.exports.fuel as WasmGlobal).value = this.options.fuel ?? 200;
+    if (type?.type === I32 && type.mutable)
+      (instance.exports.fuel as WasmGlobal).value = this.options.fuel ?? 200;
     const initializer = instance.exports.hangLimitInitializer;
     if (typeof initializer === "function") initializer();
   }
@@ -157,7 +163,8 @@ class Tracer {
   private call(name: string, type: FunctionType, args: readonly unknown[]): void {
     const head = `${name}(${args.map((arg) => this.shown(arg)).join()})`;
     try {
-      const result = (this.instance?.exports[name] as (...args: unknown[]) => unknown)(...args);
+      const callee = this.instance?.exports[name] as (...args: unknown[]) => unknown;
+      const result = callee(...args);
       this.log(`${head} = ${this.results(type, result)}`);
     } catch (error) {
       this.log(`${head}: ${this.outcome(error)}`);
@@ -166,7 +173,9 @@ class Tracer {
 
   private results(type: FunctionType, result: unknown): string {
     if (type.results.length < 2) return this.shown(result);
-    return Array.isArray(result) ? result.map((value) => this.shown(value)).join() : `no array: ${String(result)}`;
+    return Array.isArray(result)
+      ? result.map((value) => this.shown(value)).join()
+      : `no array: ${String(result)}`;
   }
 
   private outcome(error: unknown): string {
@@ -301,7 +310,8 @@ class Tracer {
 
   private tableText(table: WasmTable): string {
     const entries: string[] = [];
-    for (let index = 0; index < Math.min(table.length, 200); index++) entries.push(this.shown(table.get(index)));
+    for (let index = 0; index < Math.min(table.length, 200); index++)
+      entries.push(this.shown(table.get(index)));
     return `${table.length} [${entries.join()}]`;
   }
 }

@@ -40,9 +40,15 @@ function read(path: string, name: string): GoldenFile {
  * Declares one test for each `*.golden` file in a folder below `engine/test/golden`.
  * @param run gives a stage's text for an input's
  */
-export function goldenTests(test: TestFn, folder: string, run: (stage: string, input: string) => string): void {
+export function goldenTests(
+  test: TestFn,
+  folder: string,
+  run: (stage: string, input: string) => string,
+): void {
   const directory = join(projectRoot(), "engine/test/golden", folder);
-  const names = readdirSync(directory).filter((n) => n.endsWith(".golden")).sort();
+  const names = readdirSync(directory)
+    .filter((n) => n.endsWith(".golden"))
+    .sort();
   test(`${folder}: there are golden files`, (t) => t.true(names.length > 0));
   for (const name of names) {
     test(`${folder}/${name}`, (t) => {

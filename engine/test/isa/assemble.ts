@@ -26,7 +26,8 @@ export function assemble(lines: readonly string[]): string[] {
       const match = /^\s+[0-9a-f]+:\t((?:[0-9a-f]{2} )+)/.exec(line);
       if (match) bytes.push(match[1]!.trim());
     }
-    if (bytes.length !== lines.length) throw new Error(`${lines.length} lines gave ${bytes.length} instructions`);
+    if (bytes.length !== lines.length)
+      throw new Error(`${lines.length} lines gave ${bytes.length} instructions`);
     return bytes;
   } finally {
     rmSync(folder, { recursive: true });

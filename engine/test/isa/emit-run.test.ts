@@ -1,7 +1,13 @@
 /** Emitted functions run natively: pseudo rows against what JavaScript computes, branches, traps, the stack's end. */
 import test from "ava";
 import { encodeFunction } from "../../isa/amd64/emit.js";
-import { AddressBase, Amd64, Condition, conditionPair, specialAddress } from "../../isa/amd64/instructions.js";
+import {
+  AddressBase,
+  Amd64,
+  Condition,
+  conditionPair,
+  specialAddress,
+} from "../../isa/amd64/instructions.js";
 import { entryAdapter } from "../../isa/amd64/trampoline.js";
 import { type MachineCode, prologueSource } from "../../machine/machine-code.js";
 import type { Signature } from "../../machine/target.js";
@@ -20,7 +26,10 @@ const { i32, i64, f32, f64 } = Type;
 const bench = isNativeHere ? new NativeBench() : (null as never);
 
 /** Makes a function of numbers out of virtual code; results and parameters in slots as the signature has them. */
-function load(b: VCodeBuilder, signature: Signature): { run: (...args: number[]) => number; machine: MachineCode; at: number } {
+function load(
+  b: VCodeBuilder,
+  signature: Signature,
+): { run: (...args: number[]) => number; machine: MachineCode; at: number } {
   const machine = encodeFunction(b.code, b.allocation());
   const at = bench.add(machine.bytes);
   const adapter = bench.add(entryAdapter(signature));
@@ -39,7 +48,21 @@ function load(b: VCodeBuilder, signature: Signature): { run: (...args: number[])
   return { run, machine, at };
 }
 
-const specials = [0, -0, 1, -1, 1.5, -2.25, 2 ** 100, -(2 ** 100), Infinity, -Infinity, Number.NaN, 2 ** -140, -(2 ** -140)];
+const specials = [
+  0,
+  -0,
+  1,
+  -1,
+  1.5,
+  -2.25,
+  2 ** 100,
+  -(2 ** 100),
+  Infinity,
+  -Infinity,
+  Number.NaN,
+  2 ** -140,
+  -(2 ** -140),
+];
 
 native("minimum and maximum are Wasm's, quiet NaNs and signed zeros included", (t) => {
   for (const [row, type, isMin] of [
@@ -190,7 +213,7 @@ native("definitions are executed again in slots without touching a register or t
     b.op(Amd64.fzero, [xmm(1)]),
     b.op(Amd64.movsd_rm, [xmm(1)], address(AddressBase.incoming, 0)),
   ];
-  definitions.forEach((i, k) => b.edit(-1 - i, 64 + k));
+  for (const [k, i] of definitions.entries()) b.edit(-1 - i, 64 + k);
   for (let k = 0; k < definitions.length; k++) {
     b.op(Amd64.mov64_rm, [rax], address(AddressBase.slot, k));
     b.op(Amd64.mov64_mr, [rax], address(AddressBase.context, spareOffset + 8 * k));

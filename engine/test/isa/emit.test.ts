@@ -1,9 +1,17 @@
 /** Emission: what is left out or out of line, sites, stack maps, relocations, data after the code. Bytes only. */
 import test from "ava";
 import { encodeFunction } from "../../isa/amd64/emit.js";
-import { Amd64, AddressBase, address, Condition, conditionPair, mayFault, specialAddress } from "../../isa/amd64/instructions.js";
+import {
+  AddressBase,
+  Amd64,
+  address,
+  Condition,
+  conditionPair,
+  mayFault,
+  specialAddress,
+} from "../../isa/amd64/instructions.js";
 import { printListing, printMachineCode, printVCode } from "../../isa/amd64/print.js";
-import { prologueSource, RelocationKind, SiteKind, type MachineCode } from "../../machine/machine-code.js";
+import { type MachineCode, prologueSource, RelocationKind, SiteKind } from "../../machine/machine-code.js";
 import { InstructionFlag, RegisterClass } from "../../machine/vcode.js";
 import { Context } from "../../runtime/layout.js";
 import { TrapKind } from "../../ssa/ops.js";
@@ -14,7 +22,8 @@ const xmm = (n: number): number => 32 + n;
 const slot = (n: number): number => 64 + n;
 
 const encode = (b: VCodeBuilder): MachineCode => encodeFunction(b.code, b.allocation());
-const hex = (bytes: Uint8Array): string => Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join(" ");
+const hex = (bytes: Uint8Array): string =>
+  Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join(" ");
 const hexOf = (b: VCodeBuilder): string => hex(encode(b).bytes);
 /** call [r15+trapStub] */
 const trapCall = "41 ff 57 70";
@@ -53,7 +62,9 @@ test("a large frame is checked before rsp moves", (t) => {
   const machine = encode(b.return());
   t.is(machine.frameSize, 8008);
   // lea rbx, [rsp-8008]; cmp rbx, [r15+stackLimit]; jb; sub rsp, 8008
-  t.true(hex(machine.bytes).startsWith("48 8d 9c 24 b8 e0 ff ff 49 3b 5f 20 72 0f 48 81 ec 48 1f 00 00 48 81 c4"));
+  t.true(
+    hex(machine.bytes).startsWith("48 8d 9c 24 b8 e0 ff ff 49 3b 5f 20 72 0f 48 81 ec 48 1f 00 00 48 81 c4"),
+  );
 });
 
 test("outgoing area, slots and incoming arguments have their places", (t) => {
@@ -106,7 +117,10 @@ test("constants are executed again, also into slots, and keep the flags where th
   const wide = b.op(Amd64.mov64_abs, [rcx], { imm0: 0x11223344, imm2: 0x55667788 });
   const minus = b.op(Amd64.mov64_ri, [rcx], { imm2: -1 });
   b.op(Amd64.cmp32_ri, [rax], { imm2: 3 });
-  b.edit(-1 - zero, rdx).edit(-1 - wide, slot(0)).edit(-1 - minus, slot(1)).edit(-1 - minus, rbx);
+  b.edit(-1 - zero, rdx)
+    .edit(-1 - wide, slot(0))
+    .edit(-1 - minus, slot(1))
+    .edit(-1 - minus, rbx);
   b.op(Amd64.setcc, [rax], { imm2: Condition.e });
   b.end(Amd64.jmp);
   b.block().return();
@@ -152,7 +166,13 @@ test("cold blocks come last, and an endless empty loop stays one", (t) => {
   b.end(Amd64.jmp);
   b.block().return();
   t.is(hexOf(b), "85 c0 74 01 c3 b8 07 00 00 00 eb f8");
-  const loop = new VCodeBuilder().block([1]).end(Amd64.jmp).block([2]).end(Amd64.jmp).block([1]).end(Amd64.jmp);
+  const loop = new VCodeBuilder()
+    .block([1])
+    .end(Amd64.jmp)
+    .block([2])
+    .end(Amd64.jmp)
+    .block([1])
+    .end(Amd64.jmp);
   t.is(hexOf(loop), "eb fe");
 });
 
@@ -289,7 +309,12 @@ test("the same virtual code gives the same bytes, and prints", (t) => {
   const make = (): VCodeBuilder => {
     const b = new VCodeBuilder().block([1, 2]);
     b.slotCount = 2;
-    b.op(Amd64.cmp32_rm, [rax, rcx, rdx], { imm0: 8, imm1: address(true, true, 2), flags: mayFault, source: 1 });
+    b.op(Amd64.cmp32_rm, [rax, rcx, rdx], {
+      imm0: 8,
+      imm1: address(true, true, 2),
+      flags: mayFault,
+      source: 1,
+    });
     b.edit(rax, slot(1));
     b.end(Amd64.jcc, [], { imm2: Condition.b });
     b.block().return();

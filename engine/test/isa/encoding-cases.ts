@@ -17,7 +17,12 @@ interface Address {
   readonly displacement: number;
 }
 
-const at = (base: number, displacement = 0, index = -1, scale = 0): Address => ({ base, index, scale, displacement });
+const at = (base: number, displacement = 0, index = -1, scale = 0): Address => ({
+  base,
+  index,
+  scale,
+  displacement,
+});
 const rax = 0;
 const [rcx, rdx, rbx, rsp, rbp, rsi, rdi] = [1, 2, 3, 4, 5, 6, 7];
 const [r8, r9, r12, r13, r14, r15] = [8, 9, 12, 13, 14, 15];
@@ -83,7 +88,8 @@ function addressText(a: Address, row: Row): string {
   const parts: string[] = [];
   if (a.base >= 0) parts.push(registerName(a.base, 64));
   if (a.index >= 0) parts.push(`${registerName(a.index, 64)}*${1 << a.scale}`);
-  const displacement = a.displacement === 0 ? "" : a.displacement < 0 ? String(a.displacement) : `+${a.displacement}`;
+  const displacement =
+    a.displacement === 0 ? "" : a.displacement < 0 ? String(a.displacement) : `+${a.displacement}`;
   const inner = `[${parts.join("+")}${displacement}]`;
   return row.mnemonic === "lea" ? inner : `${sizeNames[row.memoryWidth]} ptr ${inner}`;
 }
@@ -91,7 +97,12 @@ function addressText(a: Address, row: Row): string {
 /** Both directions exist for two registers: the table's is the one whose ModRM.reg is the destination. */
 const isLoadDirection = (row: Row): boolean => row.form.text[0] === "reg" && !row.encoding.startsWith("VEX");
 
-function caseOf(n: number, triple: readonly [number, number, number], a: Address | null, imm: number): EncodingCase {
+function caseOf(
+  n: number,
+  triple: readonly [number, number, number],
+  a: Address | null,
+  imm: number,
+): EncodingCase {
   const row = instructionRows[n]!;
   const [reg, rm, vvvv] = triple;
   const mnemonic = row.encoding.includes("+cc") ? row.mnemonic + conditionNames[imm & 15] : row.mnemonic;
@@ -134,7 +145,8 @@ function rowCases(n: number, out: EncodingCase[]): void {
     for (const triple of registerTriples) {
       out.push(caseOf(n, triple, null, values[k++ % values.length]!));
     }
-    for (const value of values) out.push(caseOf(n, registerTriples[k++ % registerTriples.length]!, null, value));
+    for (const value of values)
+      out.push(caseOf(n, registerTriples[k++ % registerTriples.length]!, null, value));
     // The accumulator's short forms.
     for (const value of values) out.push(caseOf(n, [rdx, rax, rbx], null, value));
   }

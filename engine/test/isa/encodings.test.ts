@@ -10,7 +10,8 @@ import { encodingCases } from "./encoding-cases.js";
 
 const cases = encodingCases();
 if (process.env.BACKPLANE_GOLDEN === "1") writeGolden(cases.map((c) => c.text));
-const hex = (bytes: Uint8Array): string => Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join(" ");
+const hex = (bytes: Uint8Array): string =>
+  Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join(" ");
 
 test("row names are unique and number what Amd64 says", (t) => {
   t.is(new Set(instructionNames).size, instructionNames.length);

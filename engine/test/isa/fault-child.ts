@@ -4,7 +4,13 @@
  */
 import { isMainThread, Worker } from "node:worker_threads";
 import { Encoder, inMemory } from "../../isa/amd64/encode.js";
-import { FaultRange, FaultTable, faultHandler, handlerSignature, handlerTableOffset } from "../../isa/amd64/fault-handler.js";
+import {
+  FaultRange,
+  FaultTable,
+  faultHandler,
+  handlerSignature,
+  handlerTableOffset,
+} from "../../isa/amd64/fault-handler.js";
 import { Amd64 } from "../../isa/amd64/instructions.js";
 import { rax, rcx, rsp } from "../../isa/amd64/registers.js";
 import { entryAdapter } from "../../isa/amd64/trampoline.js";
@@ -108,7 +114,8 @@ function hostTrap(): void {
   throw new Error("the host's own trap did not come");
 }
 
-const readAt = (bench: FaultBench, address: number): number => new Uint8Array(bench.platform.view(address, 16))[0]!;
+const readAt = (bench: FaultBench, address: number): number =>
+  new Uint8Array(bench.platform.view(address, 16))[0]!;
 
 const actions: Record<string, (bench: FaultBench) => void | Promise<void>> = {
   trap(bench) {
@@ -137,7 +144,8 @@ const actions: Record<string, (bench: FaultBench) => void | Promise<void>> = {
     const entry = bench.platform.currentFaultHandler().address;
     const head = new Uint8Array(bench.platform.view(entry - 32, 32));
     const table = new DataView(head.buffer, 32 + handlerTableOffset, 8).getBigUint64(0, true);
-    if (handlerSignature.every((b, k) => head[k] === b) && table === BigInt(bench.table)) console.log("found");
+    if (handlerSignature.every((b, k) => head[k] === b) && table === BigInt(bench.table))
+      console.log("found");
   },
   unrecorded(bench) {
     bench.install();

@@ -1,7 +1,8 @@
 /** The fault handler, in processes of their own: traps, the host's own traps, and faults that are nobody's. */
-import test from "ava";
+
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import test from "ava";
 import { isNativeHere } from "./native-bench.js";
 
 const native = isNativeHere ? test : test.skip;

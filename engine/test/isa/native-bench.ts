@@ -5,7 +5,7 @@
 import { fixedStubs } from "../../isa/amd64/trampoline.js";
 import type { FixedStubs } from "../../machine/target.js";
 import { createPlatform, type ExecutableMapping, type Platform } from "../../platform/index.js";
-import { builtins, Context } from "../../runtime/layout.js";
+import { Context } from "../../runtime/layout.js";
 
 export const isNativeHere = process.arch === "x64" && process.platform === "linux";
 
@@ -50,7 +50,9 @@ export class NativeBench {
     this.set(Context.compileStub, this.stubsAddress + this.stubs.compileStub);
     this.set(Context.memmove, platform.symbol("memmove"));
     this.set(Context.memset, platform.symbol("memset"));
-    builtins.forEach((_, i) => this.set(Context.builtins + 8 * i, this.stubsAddress + this.stubs.builtins[i]!));
+    for (const [i, offset] of this.stubs.builtins.entries()) {
+      this.set(Context.builtins + 8 * i, this.stubsAddress + offset);
+    }
   }
 
   /** Puts code into executable memory, 16-byte aligned; returns its address. */

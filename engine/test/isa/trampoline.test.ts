@@ -1,6 +1,7 @@
 /** The stubs between host and Wasm, run natively with a toy context. */
-import test from "ava";
+
 import { readFileSync } from "node:fs";
+import test from "ava";
 import { signatureLayout, stackOffset } from "../../isa/amd64/abi.js";
 import { cpuFeatures, cpuidRoutine, cpuidWords } from "../../isa/amd64/cpu-features.js";
 import { Encoder, inMemory } from "../../isa/amd64/encode.js";
@@ -63,10 +64,11 @@ function fillSlots(bench: NativeBench, types: readonly Type[], salt: bigint): bi
     words.push(type === i32 || type === f32 ? word & 0xffff_ffffn : word);
     if (type === v128) words.push(word ^ 0xffn);
   });
-  words.forEach((word, k) => bench.setSlot(k, word));
+  for (const [k, word] of words.entries()) bench.setSlot(k, word);
   return words;
 }
-const slotsNow = (bench: NativeBench, n: number): bigint[] => Array.from({ length: n }, (_, k) => bench.slot(k));
+const slotsNow = (bench: NativeBench, n: number): bigint[] =>
+  Array.from({ length: n }, (_, k) => bench.slot(k));
 
 native("a fiber is entered, calls its function and comes back done with its stack pointer as it was", (t) => {
   const bench = new NativeBench();
@@ -224,7 +226,7 @@ native("memoryMove and memorySet are the C library's", (t) => {
   const address = BigInt(bench.platform.addressOf(buffer.buffer));
   const adapter = bench.add(entryAdapter({ params: [i64, i64, i64], results: [] }));
   const run = (name: "memoryMove" | "memorySet", a: bigint, b: bigint, c: bigint): void => {
-    [a, b, c].forEach((v, k) => bench.setSlot(k, v));
+    for (const [k, v] of [a, b, c].entries()) bench.setSlot(k, v);
     t.is(bench.start(adapter, bench.get(Context.builtins + 8 * builtinNumber[name])), ExitStatus.done);
   };
   run("memoryMove", address + 10n, address, 2000n);
@@ -257,4 +259,3 @@ test("features need the leaf and the system's consent", (t) => {
   old[5] = 0;
   t.deepEqual([...cpuFeatures(old)].sort(), ["avx", "popcnt", "sse4_1"]);
 });
-

@@ -176,3 +176,9 @@ export function convertible(log: string[], label: string, value: unknown): objec
     },
   };
 }
+
+/** True if reading twice gives the same object. */
+export function sameTwice(read: () => unknown): boolean {
+  const first = read();
+  return first === read();
+}

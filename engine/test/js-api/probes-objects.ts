@@ -1,6 +1,6 @@
 // Probes of Memory, Table and Global objects: descriptors and the order they are read in, growth, buffers, contents.
 
-import { attempt, convertible, describe, type Loose, logged, ProbeGroup } from "./probe.js";
+import { attempt, convertible, describe, type Loose, logged, ProbeGroup, sameTwice } from "./probe.js";
 import { echoOf, EXTERNREF, exportsOf, FUNCREF, I32, I64 } from "./probe-modules.js";
 
 const group = new ProbeGroup("objects");
@@ -65,7 +65,7 @@ group.add("descriptor from a function object", (W) => {
 group.add("descriptor inherits", (W) => new W.Memory(Object.create({ initial: 3 })).buffer.byteLength);
 group.add("buffer keeps its identity", (W) => {
   const memory = new W.Memory({ initial: 1 });
-  return memory.buffer === memory.buffer;
+  return sameTwice(() => memory.buffer);
 });
 group.add("buffer is a fixed ArrayBuffer", (W) => {
   const { buffer } = new W.Memory({ initial: 1 });
@@ -127,7 +127,7 @@ group.add("shared buffer", (W) => {
 });
 group.add("shared buffer keeps its identity", (W) => {
   const memory = new W.Memory({ initial: 1, maximum: 3, shared: true });
-  return memory.buffer === memory.buffer;
+  return sameTwice(() => memory.buffer);
 });
 group.add("memory.size and memory.grow inside", (W) => {
   const { size, grow, memory } = exportsOf(W, (m) => {
@@ -488,6 +488,6 @@ group.add("exported globals of every type", (W) => {
       a.value = 1;
     }),
     f.value(),
-    f.value === f.value,
+    sameTwice(() => f.value),
   ];
 });

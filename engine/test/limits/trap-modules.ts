@@ -59,10 +59,10 @@ function addressesFor(width: number, offset: number, size: number): number[] {
  * Every load and store at every offset as an export, and the checks for a memory of `pages`; the memory is imported as
  * `env.memory`, so that its kind is the caller's choice.
  */
-export function accessModule(pages: number, shared: boolean): { bytes: Uint8Array; checks: TrapCheck[] } {
+export function accessModule(pages: number): { bytes: Uint8Array; checks: TrapCheck[] } {
   const m = new ModuleBytes();
   const checks: TrapCheck[] = [];
-  m.importMemory("env", "memory", shared ? { minimum: 0, maximum: 10, shared } : { minimum: 0 });
+  m.importMemory("env", "memory", { minimum: 0 });
   const add = (name: string, access: Access, offset: number, isStore: boolean): void => {
     for (const address of addressesFor(access.width, offset, pages * page)) {
       const trap = address + offset + access.width > pages * page ? "memory bounds" : "none";

@@ -45,15 +45,13 @@ function run(exports: Record<string, WasmExport>, checks: readonly TrapCheck[], 
 /** The access checks over memories of several kinds, a few times each. */
 function checkAccesses(): number {
   let count = 0;
-  const kinds: [string, object, number, number, boolean][] = [
-    ["one page", { initial: 1 }, 0, 1, false],
-    ["no page", { initial: 0, maximum: 5 }, 0, 0, false],
-    ["grown to two", { initial: 1, maximum: 5 }, 1, 2, false],
-    ["shared", { initial: 1, maximum: 10, shared: true }, 0, 1, true],
-    ["shared, grown", { initial: 1, maximum: 10, shared: true }, 1, 2, true],
+  const kinds: [string, object, number, number][] = [
+    ["one page", { initial: 1 }, 0, 1],
+    ["no page", { initial: 0, maximum: 5 }, 0, 0],
+    ["grown to two", { initial: 1, maximum: 5 }, 1, 2],
   ];
-  for (const [label, descriptor, growth, pages, shared] of kinds) {
-    const { bytes, checks } = accessModule(pages, shared);
+  for (const [label, descriptor, growth, pages] of kinds) {
+    const { bytes, checks } = accessModule(pages);
     const memory = new namespace.Memory(descriptor);
     const { exports } = new namespace.Instance(new namespace.Module(bytes), { env: { memory } });
     if (growth > 0) memory.grow(growth);

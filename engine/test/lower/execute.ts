@@ -109,8 +109,9 @@ export class Executor {
     return this.bench.platform.addressOf(this.memory.buffer as ArrayBuffer);
   }
 
-  get contextAddress(): number {
-    return this.bench.contextAddress;
+  /** Makes the next interrupt check leave. */
+  interrupt(): void {
+    this.bench.context.setUint32(Context.interrupt, 1, true);
   }
 
   /** Calls compiled code with arguments as bits; `onExit` serves builtins and interrupts. */

@@ -85,7 +85,7 @@ function isExpected(op: NumericOp, args: readonly bigint[], reader: Reader, got:
   if (typeof expected === "string") {
     if (expected !== "float") return got === expected;
     const isNaN = isNaNBits(op.params[0]!, args[0]!);
-    return got === (isNaN ? "invalidConversion" : "integerOverflow");
+    return got === (isNaN ? "invalidConversion" : "conversionOverflow");
   }
   if (reader === "trapif" && expected !== 0n) return got === "undefinedElement";
   if (typeof got === "string") return false;
@@ -98,6 +98,7 @@ function isExpected(op: NumericOp, args: readonly bigint[], reader: Reader, got:
 }
 
 const hex = (bits: Outcome): string => (typeof bits === "string" ? bits : bits.map((b) => b.toString(16)).join(","));
+const text = (result: bigint | string): string => (typeof result === "string" ? result : result.toString(16));
 
 /** Runs a shape over pairs of edge values; returns the first difference. */
 function tryShape(
@@ -120,7 +121,7 @@ function tryShape(
       const got = executor.call(compiled, [4n, ...args]);
       if (isExpected(op, args, reader, got)) continue;
       const shape = sources.map(String).join(", ");
-      return `${op.name}(${shape}) ${reader} of ${hex(args)}: ${hex(got)}, not ${String(reference(op, args))}`;
+      return `${op.name}(${shape}) ${reader} of ${hex(args)}: ${hex(got)}, not ${text(reference(op, args))}`;
     }
   }
   return null;

@@ -9,7 +9,10 @@ import {
   def,
   earlyDef,
   InstructionFlag,
+  floatFile,
   lateUse,
+  operandDef,
+  operandPayload,
   RegisterClass,
   use,
   VCode,
@@ -357,7 +360,16 @@ export class RandomCode {
       operands.push({ v: reference, word: def(Constraint.fixed, rdx) });
       this.references.push(reference);
     }
-    this.emit(operands, InstructionFlag.safepoint, allocatableIntMask, allocatableFloatMask);
+    // What is defined isn't clobbered, as in lowering.
+    let int = allocatableIntMask;
+    let float = allocatableFloatMask;
+    for (const { word } of operands) {
+      if ((word & operandDef) === 0) continue;
+      const r = operandPayload(word);
+      if (r >= floatFile) float &= ~(1 << (r - floatFile));
+      else int &= ~(1 << r);
+    }
+    this.emit(operands, InstructionFlag.safepoint, int, float);
     for (const v of results) this.declare(v);
   }
 

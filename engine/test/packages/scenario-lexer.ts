@@ -25,9 +25,11 @@ const written: [string, string][] = [
     "static",
     "import a, {b as c} from 'x'; import * as d from \"y\"; export * from 'z'; export {c as default};",
   ],
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: a source text
   ["dynamic", "const m = await import('./m.js'); import(`t${m}`); import.meta.url"],
   ["attributes", "import data from './d.json' with { type: 'json' };"],
   ["strange names", "import { 'a b' as x } from '\\u{1F600}'; export { x as 'c d' }"],
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: a source text
   ["regexp or division", "a = b / c / import('x'); if (x) /import('y')/.test(s); `${/`/}${import('q')}`"],
   ["comment", "/* import 'a' */ // import 'b'\nimport 'c' // end"],
   ["unterminated", "import { a from 'x"],

@@ -40,7 +40,9 @@ const I64X2_EXTRACT_LANE = 0x1d;
 const I64X2_REPLACE_LANE = 0x1e;
 
 function carriers(types: readonly ValueType[]): ValueType[] {
-  return types.flatMap((type) => (type === F32 ? [I32] : type === F64 ? [I64] : type === V128 ? [I64, I64] : [type]));
+  return types.flatMap((type) =>
+    type === F32 ? [I32] : type === F64 ? [I64] : type === V128 ? [I64, I64] : [type],
+  );
 }
 
 function needsWrapper(type: FunctionType): boolean {

@@ -34,7 +34,9 @@ function roundFraction(numerator: bigint, denominator: bigint, format: FloatForm
   const bias = (1 << (format.exponentBits - 1)) - 1;
   let exponent = bitLength(numerator) - bitLength(denominator);
   const below =
-    exponent >= 0 ? numerator < denominator << BigInt(exponent) : numerator << BigInt(-exponent) < denominator;
+    exponent >= 0
+      ? numerator < denominator << BigInt(exponent)
+      : numerator << BigInt(-exponent) < denominator;
   if (below) exponent--;
   // The value of the significand's last bit: that of the smallest normal number for subnormal ones.
   const unit = Math.max(exponent, 1 - bias) - format.fraction;

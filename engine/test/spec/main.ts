@@ -33,8 +33,11 @@ function readArguments() {
 }
 
 const { values, positionals } = readArguments();
-const paths = positionals.length > 0 ? positionals : [corpusFolder("spec-2.0") ?? fail(missingCorpus("spec-2.0"))];
-const scripts = paths.flatMap((path) => (existsSync(path) ? findScripts(path) : fail(`no such file: ${path}`)));
+const paths =
+  positionals.length > 0 ? positionals : [corpusFolder("spec-2.0") ?? fail(missingCorpus("spec-2.0"))];
+const scripts = paths.flatMap((path) =>
+  existsSync(path) ? findScripts(path) : fail(`no such file: ${path}`),
+);
 const namespace = await namespaceByName(values.namespace, {
   bounds: values["explicit-bounds"] ? "explicit" : "guard",
   compile: values.ahead ? "ahead" : "lazy",

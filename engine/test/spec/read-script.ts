@@ -27,12 +27,12 @@ const BACKSLASH = 0x5c;
 const NEWLINE = 0x0a;
 
 const simpleEscapes: { readonly [char: number]: number } = {
-  0x6e: 0x0a, // n
-  0x72: 0x0d, // r
-  0x74: 0x09, // t
-  0x22: 0x22,
-  0x27: 0x27,
-  0x5c: 0x5c,
+  110: 0x0a, // n
+  114: 0x0d, // r
+  116: 0x09, // t
+  34: 0x22,
+  39: 0x27,
+  92: 0x5c,
 };
 
 function hexDigit(byte: number): number {
@@ -142,7 +142,9 @@ class ScriptReader {
     }
     if (first === 0x75) {
       const close = this.source.indexOf(0x7d, this.position);
-      const digits = Buffer.from(this.source.subarray(this.position + 2, close)).toString().replace(/_/g, "");
+      const digits = Buffer.from(this.source.subarray(this.position + 2, close))
+        .toString()
+        .replace(/_/g, "");
       const encoded = Buffer.from(String.fromCodePoint(Number.parseInt(digits, 16)));
       this.scratch.set(encoded, length);
       this.position = close;

@@ -43,7 +43,11 @@ export function isVectorScript(file: string): boolean {
  * @example
  * const totals = runSpec(nodeNamespace, findScripts("spec-2.0"), { report: console.error });
  */
-export function runSpec(namespace: Namespace, scripts: readonly string[], options: SpecOptions = {}): SpecTotals {
+export function runSpec(
+  namespace: Namespace,
+  scripts: readonly string[],
+  options: SpecOptions = {},
+): SpecTotals {
   const totals: SpecTotals = { passed: 0, failed: 0, skipped: 0 };
   for (const file of scripts) {
     const source = readFileSync(file);

@@ -31,7 +31,10 @@ const trapMessages: readonly (readonly [specified: string, accepted: RegExp])[] 
   ["integer divide by zero", /(divide|division|remainder) by zero/],
   ["integer overflow", /integer overflow|divide result unrepresentable|float unrepresentable/],
   ["invalid conversion to integer", /invalid conversion|float unrepresentable/],
-  ["out of bounds memory access", /out of bounds memory|memory access out of bounds|data segment.*out of bounds/],
+  [
+    "out of bounds memory access",
+    /out of bounds memory|memory access out of bounds|data segment.*out of bounds/,
+  ],
   ["out of bounds table access", /out of bounds table|(table|element segment).*out of bounds/],
   ["indirect call type mismatch", /signature mismatch|indirect call type mismatch/],
   ["undefined element", /undefined element|table index is out of bounds/],
@@ -65,7 +68,9 @@ function name(node: SNode | undefined): string {
 }
 
 function moduleBytes(items: readonly SNode[], from: number): Uint8Array {
-  return Buffer.concat(items.slice(from).map((item) => (item instanceof Uint8Array ? item : Buffer.alloc(0))));
+  return Buffer.concat(
+    items.slice(from).map((item) => (item instanceof Uint8Array ? item : Buffer.alloc(0))),
+  );
 }
 
 function isVariable(node: SNode | undefined): node is string {
@@ -99,7 +104,10 @@ class ScriptRunner {
         }
         this.outcome.failed++;
         const message = error instanceof Wrong ? error.message : describe(error);
-        this.outcome.failures.push({ line: command.line, message: `${String(command.items[0])}: ${message}` });
+        this.outcome.failures.push({
+          line: command.line,
+          message: `${String(command.items[0])}: ${message}`,
+        });
       }
     }
   }
@@ -108,7 +116,8 @@ class ScriptRunner {
     const items = command.items;
     switch (items[0]) {
       case "module":
-        return this.module(items);
+        this.module(items);
+        return;
       case "register":
         this.registry[name(items[1])] = this.linked(items[2]).instance.exports;
         return;
@@ -117,17 +126,22 @@ class ScriptRunner {
         this.action(command);
         return;
       case "assert_return":
-        return this.assertReturn(items);
+        this.assertReturn(items);
+        return;
       case "assert_trap":
       case "assert_uninstantiable":
-        return this.assertTrap(items);
+        this.assertTrap(items);
+        return;
       case "assert_exhaustion":
-        return this.assertExhaustion(items);
+        this.assertExhaustion(items);
+        return;
       case "assert_invalid":
       case "assert_malformed":
-        return this.assertRefused(items);
+        this.assertRefused(items);
+        return;
       case "assert_unlinkable":
-        return this.assertUnlinkable(items);
+        this.assertUnlinkable(items);
+        return;
     }
     throw new Wrong(`unknown command ${String(items[0])}`);
   }
@@ -149,7 +163,10 @@ class ScriptRunner {
 
   private instantiate(definition: Definition | undefined): Linked {
     if (definition === undefined) throw new Wrong("no module definition");
-    return { instance: new this.namespace.Instance(definition.module, this.registry), shape: definition.shape };
+    return {
+      instance: new this.namespace.Instance(definition.module, this.registry),
+      shape: definition.shape,
+    };
   }
 
   /** `(module definition $d? binary "...")`, `(module instance $i? $d?)`, `(module $i? binary "...")` */
@@ -189,7 +206,9 @@ class ScriptRunner {
     const linked = this.linked(items[1]);
     const field = name(items[at]);
     const kind = items[0] === "get" ? KIND_GLOBAL : KIND_FUNCTION;
-    const part = linked.shape.exports.find((candidate) => candidate.name === field && candidate.kind === kind);
+    const part = linked.shape.exports.find(
+      (candidate) => candidate.name === field && candidate.kind === kind,
+    );
     if (part === undefined) throw new Wrong(`no export ${field}`);
     const exported = linked.instance.exports[field];
     if (kind === KIND_GLOBAL) {
@@ -202,7 +221,8 @@ class ScriptRunner {
   private assertReturn(items: readonly SNode[]): void {
     const cells = this.action(items[1]);
     const expected = items.slice(2).map(expectation);
-    if (cells.length !== expected.length) throw new Wrong(`${cells.length} results, expected ${expected.length}`);
+    if (cells.length !== expected.length)
+      throw new Wrong(`${cells.length} results, expected ${expected.length}`);
     for (let index = 0; index < cells.length; index++) {
       const wrong = expected[index]?.(cells[index] as Cell);
       if (wrong !== undefined) throw new Wrong(expected.length > 1 ? `result ${index}: ${wrong}` : wrong);
@@ -237,7 +257,8 @@ class ScriptRunner {
   private assertTrap(items: readonly SNode[]): void {
     const error = this.thrown(items[1]);
     const text = name(items[2]);
-    if (!(error instanceof this.namespace.RuntimeError)) throw new Wrong(`${describe(error)}, expected trap: ${text}`);
+    if (!(error instanceof this.namespace.RuntimeError))
+      throw new Wrong(`${describe(error)}, expected trap: ${text}`);
     const accepted = trapMessages.find(([specified]) => text.startsWith(specified))?.[1];
     if (accepted === undefined) throw new Wrong(`unknown trap text ${text}`);
     if (!accepted.test(error.message)) throw new Wrong(`trap ${error.message}, expected: ${text}`);

@@ -42,7 +42,8 @@ function outcome(script: string) {
 }
 
 test("the runner passes what is right", (t) => {
-  const result = outcome(`(assert_return (invoke "add" (i32.const 1) (i32.const -3)) (i32.const 0xffff_fffe)) ;; (
+  const result =
+    outcome(`(assert_return (invoke "add" (i32.const 1) (i32.const -3)) (i32.const 0xffff_fffe)) ;; (
     (; (; nested ;) ;) (assert_malformed (module binary "\\00as") "unexpected end")`);
   t.deepEqual({ ...result }, { passed: 2, failed: 0, skipped: 0, failures: [] });
 });
@@ -69,7 +70,13 @@ test("float literals round once, to their own format", (t) => {
   t.is(floatBits("0x1.fffffffp+127", 32), 0x7f800000n);
   t.is(floatBits("1e-400", 64), 0n);
   t.is(floatBits("nan:0x123", 32), 0x7f800123n);
-  for (const text of ["0.1", "123456.789e3", "4.9406564584124654e-324", "1.7976931348623157e308", "2.5e-310"]) {
+  for (const text of [
+    "0.1",
+    "123456.789e3",
+    "4.9406564584124654e-324",
+    "1.7976931348623157e308",
+    "2.5e-310",
+  ]) {
     const view = new DataView(new ArrayBuffer(8));
     view.setFloat64(0, Number(text));
     t.is(floatBits(text, 64), view.getBigUint64(0), text);

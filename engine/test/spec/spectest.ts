@@ -77,7 +77,11 @@ function spectestBytes(): Uint8Array {
       ...functions.map(([name], index) => ({ name, kind: KIND_FUNCTION, index })),
       { name: "table", kind: KIND_TABLE, index: 0 },
       { name: "memory", kind: KIND_MEMORY, index: 0 },
-      ...["i32", "i64", "f32", "f64"].map((type, index) => ({ name: `global_${type}`, kind: KIND_GLOBAL, index })),
+      ...["i32", "i64", "f32", "f64"].map((type, index) => ({
+        name: `global_${type}`,
+        kind: KIND_GLOBAL,
+        index,
+      })),
     ],
   });
 }

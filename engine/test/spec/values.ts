@@ -94,7 +94,9 @@ function expectFloat(text: string, width: 32 | 64): Expectation {
   if (text !== "nan:canonical" && text !== "nan:arithmetic") return expectSame(floatBits(text, width));
   const matches = text === "nan:canonical" ? isCanonicalNan : isArithmeticNan;
   return (actual) =>
-    typeof actual === "bigint" && matches(actual, width) ? undefined : `got ${shown(actual)}, expected ${text}`;
+    typeof actual === "bigint" && matches(actual, width)
+      ? undefined
+      : `got ${shown(actual)}, expected ${text}`;
 }
 
 function expectVector(list: SList): Expectation {
@@ -127,14 +129,17 @@ export function expectation(node: SNode): Expectation {
     case "v128.const":
       return expectVector(node);
     case "ref.func":
-      return (actual) => (typeof actual === "function" ? undefined : `got ${shown(actual)}, expected a function`);
+      return (actual) =>
+        typeof actual === "function" ? undefined : `got ${shown(actual)}, expected a function`;
     case "ref.extern":
       if (literal !== undefined) break;
       return (actual) => (actual !== null ? undefined : "got null, expected a host reference");
     case "either": {
       const choices = node.items.slice(1).map(expectation);
       return (actual) =>
-        choices.some((choice) => choice(actual) === undefined) ? undefined : `got ${shown(actual)}, not one of those`;
+        choices.some((choice) => choice(actual) === undefined)
+          ? undefined
+          : `got ${shown(actual)}, not one of those`;
     }
   }
   return expectSame(argumentCell(node));

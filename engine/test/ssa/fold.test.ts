@@ -20,7 +20,9 @@ type Case = readonly [opcode: number, op: Op, result: Type, ...operands: Type[]]
 
 function family(first: number, type: Type, resultType: Type, names: string, operands: number): Case[] {
   const known = Op as Readonly<Record<string, Op>>;
-  return names.split(" ").map((name, i) => [first + i, known[name]!, resultType, ...Array<Type>(operands).fill(type)]);
+  return names
+    .split(" ")
+    .map((name, i) => [first + i, known[name]!, resultType, ...Array<Type>(operands).fill(type)]);
 }
 
 const order = "eq ne slt ult sgt ugt sle ule sge uge";
@@ -101,10 +103,16 @@ function buildModule(): NodeInstance {
   const asInteger = (type: Type): number => (wide(type) ? 0x7e : 0x7f);
   const toFloat = (type: Type): number[] => (type === f32 ? [0xbe] : type === f64 ? [0xbf] : []);
   const toInteger = (type: Type): number[] => (type === f32 ? [0xbc] : type === f64 ? [0xbd] : []);
-  const types = cases.map(([, , to, ...from]) => [0x60, from.length, ...from.map(asInteger), 1, asInteger(to)]);
+  const types = cases.map(([, , to, ...from]) => [
+    0x60,
+    from.length,
+    ...from.map(asInteger),
+    1,
+    asInteger(to),
+  ]);
   const bodies = cases.map(([opcode, , to, ...from]) => {
     const code = [0];
-    from.forEach((type, i) => code.push(0x20, i, ...toFloat(type)));
+    for (const [i, type] of from.entries()) code.push(0x20, i, ...toFloat(type));
     if (opcode >= 0xfc00) code.push(0xfc, opcode & 0xff);
     else code.push(opcode);
     code.push(...toInteger(to), 0x0b);
@@ -114,8 +122,14 @@ function buildModule(): NodeInstance {
   const bytes = [
     ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
     ...section(1, types),
-    ...section(3, cases.map((_, i) => unsignedLeb(i))),
-    ...section(7, cases.map((_, i) => [String(i).length, ...name(i), 0, ...unsignedLeb(i)])),
+    ...section(
+      3,
+      cases.map((_, i) => unsignedLeb(i)),
+    ),
+    ...section(
+      7,
+      cases.map((_, i) => [String(i).length, ...name(i), 0, ...unsignedLeb(i)]),
+    ),
     ...section(10, bodies),
   ];
   return new NodeWasm.Instance(new NodeWasm.Module(Uint8Array.from(bytes)));
@@ -131,9 +145,21 @@ function integerValues(bits: number): bigint[] {
       if (k % 8 === 7) values.add(BigInt.asUintN(bits, -(1n << BigInt(k)) + d));
     }
   }
-  for (const n of [3n, 5n, 7n, 10n, 100n, 1000n, -3n, -7n, 0x5555555555555555n, 0xdeadbeefcafebaben]) values.add(BigInt.asUintN(bits, n));
+  for (const n of [3n, 5n, 7n, 10n, 100n, 1000n, -3n, -7n, 0x5555555555555555n, 0xdeadbeefcafebaben])
+    values.add(BigInt.asUintN(bits, n));
   // Halfway between two floats, one more and one less, for the roundings of 64-bit integers.
-  for (const n of [0x20000000000001n, 0x20000000000003n, 0x7fffff4000000001n, 0x8000008000000001n, 0x8000008000000000n, 0x8000018000000000n, 0x1000001000000001n, 0x7ffffffffffffc00n, 0x7ffffffffffffdffn, 0xfffffffffffff400n]) {
+  for (const n of [
+    0x20000000000001n,
+    0x20000000000003n,
+    0x7fffff4000000001n,
+    0x8000008000000001n,
+    0x8000008000000000n,
+    0x8000018000000000n,
+    0x1000001000000001n,
+    0x7ffffffffffffc00n,
+    0x7ffffffffffffdffn,
+    0xfffffffffffff400n,
+  ]) {
     values.add(BigInt.asUintN(bits, n));
   }
   return [...values];
@@ -142,9 +168,56 @@ function integerValues(bits: number): bigint[] {
 function floatValues(type: Type): bigint[] {
   const view = new DataView(new ArrayBuffer(8));
   const numbers = [
-    0, 0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4.5, 0.1, 0.49999999999999994, 0.49999997, 0.9999, 8388607.5, 8388608, 16777217, 4503599627370495.5, 4503599627370496, 9007199254740993,
-    2147483647, 2147483648, 2147483649, 2147483647.5, 4294967295, 4294967295.5, 4294967296, 2147483520, 9223372036854775807, 9223371487098961920, 9223372036854774784, 18446744073709551615, 18446744073709549568, 18446742974197923840,
-    1e10, 1e20, 1e38, 3.4e38, 3.4028235677973366e38, 1e300, 1.7e308, 1e-10, 1e-38, 1.1754943508222875e-38, 1e-45, 7e-46, 1e-300, 5e-324, 2.2250738585072014e-308, Math.PI, Infinity,
+    0,
+    0.5,
+    1,
+    1.5,
+    2,
+    2.5,
+    3,
+    3.5,
+    4.5,
+    0.1,
+    0.49999999999999994,
+    0.49999997,
+    0.9999,
+    8388607.5,
+    8388608,
+    16777217,
+    4503599627370495.5,
+    4503599627370496,
+    2 ** 53 + 2,
+    2147483647,
+    2147483648,
+    2147483649,
+    2147483647.5,
+    4294967295,
+    4294967295.5,
+    4294967296,
+    2147483520,
+    2 ** 63,
+    2 ** 63 - 2 ** 39,
+    2 ** 63 - 2 ** 10,
+    2 ** 64,
+    2 ** 64 - 2 ** 11,
+    2 ** 64 - 2 ** 40,
+    1e10,
+    1e20,
+    1e38,
+    3.4e38,
+    3.4028235677973366e38,
+    1e300,
+    1.7e308,
+    1e-10,
+    1e-38,
+    1.1754943508222875e-38,
+    1e-45,
+    7e-46,
+    1e-300,
+    5e-324,
+    2.2250738585072014e-308,
+    Math.PI,
+    Infinity,
   ];
   const values = new Set<bigint>();
   for (const x of numbers.flatMap((n) => [n, -n])) {
@@ -152,7 +225,10 @@ function floatValues(type: Type): bigint[] {
     else view.setFloat64(0, x, true);
     values.add(type === f32 ? BigInt(view.getUint32(0, true)) : view.getBigUint64(0, true));
   }
-  const nans = type === f32 ? [0x7fc00000n, 0xffc00000n, 0x7f800001n, 0x7fa00000n, 0xffc12345n] : [0x7ff8000000000000n, 0xfff8000000000000n, 0x7ff0000000000001n, 0x7ff4000000000000n];
+  const nans =
+    type === f32
+      ? [0x7fc00000n, 0xffc00000n, 0x7f800001n, 0x7fa00000n, 0xffc12345n]
+      : [0x7ff8000000000000n, 0xfff8000000000000n, 0x7ff0000000000001n, 0x7ff4000000000000n];
   for (const bits of nans) values.add(bits);
   return [...values];
 }
@@ -169,11 +245,18 @@ const edgeValues = new Map<Type, bigint[]>([
 const half = (bits: bigint, high: boolean): number => Number(BigInt.asIntN(32, high ? bits >> 32n : bits));
 
 function isNan(type: Type, bits: bigint): boolean {
-  return type === f32 ? (bits & 0x7fffffffn) > 0x7f800000n : type === f64 && (bits & 0x7fffffffffffffffn) > 0x7ff0000000000000n;
+  return type === f32
+    ? (bits & 0x7fffffffn) > 0x7f800000n
+    : type === f64 && (bits & 0x7fffffffffffffffn) > 0x7ff0000000000000n;
 }
 
 /** What Node answers: bits, or null for a trap. */
-function ask(run: (...args: unknown[]) => unknown, types: readonly Type[], args: readonly bigint[], to: Type): bigint | null {
+function ask(
+  run: (...args: unknown[]) => unknown,
+  types: readonly Type[],
+  args: readonly bigint[],
+  to: Type,
+): bigint | null {
   try {
     const answer = run(...args.map((a, i) => (wide(types[i]!) ? a : Number(a))));
     return BigInt.asUintN(wide(to) ? 64 : 32, BigInt(answer as number | bigint));
@@ -191,14 +274,16 @@ function difference(c: Case, run: (...args: unknown[]) => unknown, a: bigint, b:
   const mustNotFold = node === null || (isFloat(to) && isNan(to, node) && !isBitOp(op));
   if (mustNotFold !== folded) {
     if (!folded) return "";
-    const bits = BigInt.asUintN(32, BigInt(result.lo)) | (wide(to) ? BigInt.asUintN(32, BigInt(result.hi)) << 32n : 0n);
+    const bits =
+      BigInt.asUintN(32, BigInt(result.lo)) | (wide(to) ? BigInt.asUintN(32, BigInt(result.hi)) << 32n : 0n);
     if (bits === node && (wide(to) || result.hi === 0)) return "";
     return `${opNames[op]} 0x${a.toString(16)} 0x${b.toString(16)}: 0x${bits.toString(16)}, Node 0x${node!.toString(16)}`;
   }
   return `${opNames[op]} 0x${a.toString(16)} 0x${b.toString(16)}: ${folded ? "folded" : "not folded"}, Node ${node}`;
 }
 
-const isBitOp = (op: Op): boolean => op === Op.fneg || op === Op.fabs || op === Op.fcopysign || op === Op.bitcast;
+const isBitOp = (op: Op): boolean =>
+  op === Op.fneg || op === Op.fabs || op === Op.fcopysign || op === Op.bitcast;
 
 test("folding equals Node's execution", (t) => {
   const instance = buildModule();
@@ -224,5 +309,6 @@ test("every pure op of numbers is among the cases", (t) => {
 });
 
 test("what isn't a function of its operands isn't folded", (t) => {
-  for (const op of [Op.load, Op.peek, Op.ctx, Op.signature, Op.call, Op.param]) t.false(evaluate(op, i32, i32, 1, 0, 1, 0), opNames[op]);
+  for (const op of [Op.load, Op.peek, Op.ctx, Op.signature, Op.call, Op.param])
+    t.false(evaluate(op, i32, i32, 1, 0, 1, 0), opNames[op]);
 });

@@ -6,7 +6,7 @@
  * A call or builtin logs its arguments, writes the record's global cell 192 from them, and answers a hash.
  */
 import { type Block, entryBlock, type SsaFunction, type Value } from "../../ssa/function.js";
-import { Op, opNames, trapNames, Type } from "../../ssa/ops.js";
+import { Op, opNames, Type, trapNames } from "../../ssa/ops.js";
 
 export const instanceAddress = 0x1000n;
 export const memoryAddress = 0x100000n;
@@ -85,7 +85,8 @@ export class Interpreter {
         const op = func.op[v]!;
         if (op === Op.return) {
           const results: string[] = [];
-          for (let i = 0; i < func.operandCount(v as Value); i++) results.push(this.get(func.operand(v as Value, i)).toString(16));
+          for (let i = 0; i < func.operandCount(v as Value); i++)
+            results.push(this.get(func.operand(v as Value, i)).toString(16));
           return `returned ${results.join(" ")}`;
         }
         if (op === Op.trap) throw new Trap(trapNames[func.lo[v]!]);
@@ -266,7 +267,12 @@ export class Interpreter {
       fceil: Math.ceil(a),
       ffloor: Math.floor(a),
       ftrunc: Math.trunc(a),
-      fnearest: Math.abs(a) >= 2 ** 52 ? a : a < 0 || Object.is(a, -0) ? -(-a + 2 ** 52 - 2 ** 52) : a + 2 ** 52 - 2 ** 52,
+      fnearest:
+        Math.abs(a) >= 2 ** 52
+          ? a
+          : a < 0 || Object.is(a, -0)
+            ? -(-a + 2 ** 52 - 2 ** 52)
+            : a + 2 ** 52 - 2 ** 52,
     };
     return fromFloat(type, results[opNames[op]!]!);
   }

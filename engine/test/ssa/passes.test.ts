@@ -5,8 +5,8 @@ import { parseFunction } from "../../ssa/parse.js";
 import { checkOrder, passes } from "../../ssa/passes/index.js";
 import { printFunction } from "../../ssa/print.js";
 import { verifyFunction } from "../../ssa/verify.js";
-import { interpret } from "./interpret.js";
 import { Random } from "../support/random.js";
+import { interpret } from "./interpret.js";
 import { randomProgram } from "./random-program.js";
 
 function outcomes(func: SsaFunction, seed: number): string {
@@ -32,7 +32,8 @@ function culprit(seed: number, expected: string): string {
   for (const pass of passes) {
     const before = printFunction(func);
     pass.run(func);
-    if (outcomes(func, seed) !== expected) return `seed ${seed}, pass ${pass.name}\n${before}\n${printFunction(func)}`;
+    if (outcomes(func, seed) !== expected)
+      return `seed ${seed}, pass ${pass.name}\n${before}\n${printFunction(func)}`;
   }
   return "";
 }
@@ -80,10 +81,19 @@ test("passes are stable: the list a second time changes nothing of the meaning a
 
 test("a list with a wrong order is refused", (t) => {
   const run = (): void => {};
-  const pass = (name: string, after: string[], before: string[] = []) => ({ name, run, required: false, description: "", after, before });
+  const pass = (name: string, after: string[], before: string[] = []) => ({
+    name,
+    run,
+    required: false,
+    description: "",
+    after,
+    before,
+  });
   t.notThrows(() => checkOrder([pass("a", []), pass("b", ["a"])]));
   t.throws(() => checkOrder([pass("b", ["a"]), pass("a", [])]), { message: 'pass "b" must run after "a"' });
-  t.throws(() => checkOrder([pass("a", []), pass("b", [], ["a"])]), { message: 'pass "b" must run before "a"' });
+  t.throws(() => checkOrder([pass("a", []), pass("b", [], ["a"])]), {
+    message: 'pass "b" must run before "a"',
+  });
   t.throws(() => checkOrder([pass("b", ["a"])]), { message: /isn't listed/ });
   t.throws(() => checkOrder([pass("a", []), pass("a", [])]), { message: /listed twice/ });
 });

@@ -18,7 +18,8 @@ const floats = ["fadd", "fsub", "fmul", "fdiv", "fmin", "fmax", "fcopysign"] as 
 const floatUnary = ["fabs", "fneg", "fsqrt", "fceil", "ffloor", "ftrunc", "fnearest"] as const;
 const floatComparisons = ["feq", "fne", "flt", "fle", "fgt", "fge"] as const;
 const edgeConstants = [
-  0, 1, -1, 2, 3, 4, 7, 8, 16, 24, 31, 32, 48, 56, 63, 64, 128, 255, 256, 65535, 0x7fffffff, -0x80000000, 1000,
+  0, 1, -1, 2, 3, 4, 7, 8, 16, 24, 31, 32, 48, 56, 63, 64, 128, 255, 256, 65535, 0x7fffffff, -0x80000000,
+  1000,
 ];
 const floatConstants = [0, -0, 1, -1, 0.5, 2, 4, 1e10, -3.25, 1e-30, Infinity, NaN];
 
@@ -88,7 +89,14 @@ class Generator {
       const choices = this.locals.filter((_, i) => i > 0 && localTypes[i] === type);
       return random.pick(choices);
     }
-    if (random.chance(8)) return this.row(Op.select, type, this.value(i32, depth - 1), this.value(type, depth - 1), this.value(type, depth - 1));
+    if (random.chance(8))
+      return this.row(
+        Op.select,
+        type,
+        this.value(i32, depth - 1),
+        this.value(type, depth - 1),
+        this.value(type, depth - 1),
+      );
     if (random.chance(10)) return this.read(type);
     return type === i32 || type === i64 ? this.integer(type, depth) : this.float(type, depth);
   }
@@ -101,7 +109,13 @@ class Generator {
     const { random } = this;
     const sub = (t: Type): Value => this.value(t, depth - 1);
     const roll = random.below(100);
-    if (roll < 50) return this.row(this.op(random.pick(integers)), type, sub(type), random.chance(40) ? this.constant(type) : sub(type));
+    if (roll < 50)
+      return this.row(
+        this.op(random.pick(integers)),
+        type,
+        sub(type),
+        random.chance(40) ? this.constant(type) : sub(type),
+      );
     if (roll < 55) return this.row(this.op(random.pick(divisions)), type, sub(type), this.constant(type));
     if (roll < 65) return this.row(this.op(random.pick(unary)), type, sub(type));
     if (roll < 68) {
@@ -125,16 +139,28 @@ class Generator {
     const sub = (t: Type): Value => this.value(t, depth);
     const isFloat = random.chance(30);
     const t = isFloat ? random.pick([f32, f64]) : random.pick([i32, i64]);
-    return this.row(this.op(isFloat ? random.pick(floatComparisons) : random.pick(comparisons)), i32, sub(t), random.chance(40) ? this.constant(t) : sub(t));
+    return this.row(
+      this.op(isFloat ? random.pick(floatComparisons) : random.pick(comparisons)),
+      i32,
+      sub(t),
+      random.chance(40) ? this.constant(t) : sub(t),
+    );
   }
 
   private float(type: Type, depth: number): Value {
     const { random } = this;
     const sub = (t: Type): Value => this.value(t, depth - 1);
     const roll = random.below(100);
-    if (roll < 50) return this.row(this.op(random.pick(floats)), type, sub(type), random.chance(30) ? this.constant(type) : sub(type));
+    if (roll < 50)
+      return this.row(
+        this.op(random.pick(floats)),
+        type,
+        sub(type),
+        random.chance(30) ? this.constant(type) : sub(type),
+      );
     if (roll < 75) return this.row(this.op(random.pick(floatUnary)), type, sub(type));
-    if (roll < 85) return this.row(type === f32 ? Op.demote : Op.promote, type, sub(type === f32 ? f64 : f32));
+    if (roll < 85)
+      return this.row(type === f32 ? Op.demote : Op.promote, type, sub(type === f32 ? f64 : f32));
     if (roll < 92) return this.row(Op.bitcast, type, sub(type === f32 ? i32 : i64));
     return this.row(this.op(random.pick(["sitof", "uitof"] as const)), type, sub(random.pick([i32, i64])));
   }
@@ -147,7 +173,8 @@ class Generator {
 
   /** An index; often one that this block has used before, so that accesses meet. */
   private index(): Value {
-    if (this.recent.length > 0 && this.random.chance(this.isAboutMemory ? 85 : 50)) return this.random.pick(this.recent);
+    if (this.recent.length > 0 && this.random.chance(this.isAboutMemory ? 85 : 50))
+      return this.random.pick(this.recent);
     const index = this.newIndex();
     this.recent.push(index);
     return index;
@@ -156,7 +183,12 @@ class Generator {
   private newIndex(): Value {
     const { random } = this;
     if (random.chance(20)) return this.row(Op.const, i32, 0, 0, 0, random.below(300));
-    const masked = this.row(Op.and, i32, this.value(i32, 1), this.row(Op.const, i32, 0, 0, 0, random.pick([7, 0xff, 0xfff, 0x3fff])));
+    const masked = this.row(
+      Op.and,
+      i32,
+      this.value(i32, 1),
+      this.row(Op.const, i32, 0, 0, 0, random.pick([7, 0xff, 0xfff, 0x3fff])),
+    );
     if (random.chance(50)) return masked;
     return this.row(Op.add, i32, masked, this.constant(i32));
   }
@@ -172,12 +204,14 @@ class Generator {
     if (roll < 40) {
       const op = random.pick(["peek", "peek32"] as const);
       const field = random.pick(this.isAboutMemory ? [64, 192] : [64, 72, 192, 196]);
-      if (op === "peek32" && (type === i32 || type === i64)) return this.row(Op.peek32, type, this.instance, 0, 0, field, AliasClass.global);
+      if (op === "peek32" && (type === i32 || type === i64))
+        return this.row(Op.peek32, type, this.instance, 0, 0, field, AliasClass.global);
       if (random.chance(70)) return this.row(Op.peek, type, this.instance, 0, 0, field, AliasClass.global);
       const before = this.row(Op.offset, ptr, this.instance, 0, 0, 8);
       return this.row(Op.peek, type, before, 0, 0, field - 8, AliasClass.global);
     }
-    if (roll < 50 && (type === i32 || type === i64)) return this.row(Op.slotload, type, 0, 0, 0, type === i32 ? 0 : 1);
+    if (roll < 50 && (type === i32 || type === i64))
+      return this.row(Op.slotload, type, 0, 0, 0, type === i32 ? 0 : 1);
     const index = this.index();
     const offset = random.chance(60) ? 0 : random.pick(this.isAboutMemory ? [4, 2] : [4, 8, 12, 1, 4000]);
     if (random.chance(50)) this.checked(index, offset + (this.isAboutMemory ? random.pick([4, 8, 4080]) : 8));
@@ -191,15 +225,40 @@ class Generator {
     const type = random.pick([i32, i64, f32, f64]);
     const value = this.value(type, 2);
     const roll = random.below(100);
-    if (roll < 30) this.append(Op.poke, Type.none, this.instance, value, 0, random.pick(this.isAboutMemory ? [64, 192] : [64, 72, 68, 192]), AliasClass.global);
-    else if (roll < 45 && (type === i32 || type === i64)) this.append(Op.slotstore, Type.none, value, 0, 0, type === i32 ? 0 : 1);
+    if (roll < 30)
+      this.append(
+        Op.poke,
+        Type.none,
+        this.instance,
+        value,
+        0,
+        random.pick(this.isAboutMemory ? [64, 192] : [64, 72, 68, 192]),
+        AliasClass.global,
+      );
+    else if (roll < 45 && (type === i32 || type === i64))
+      this.append(Op.slotstore, Type.none, value, 0, 0, type === i32 ? 0 : 1);
     else if (roll < 55) {
       const args = [this.value(i32, 1), this.value(i64, 1)];
-      this.append(Op.call, Type.none, this.instance, this.func.addList(args), args.length, random.below(4), 0);
+      this.append(
+        Op.call,
+        Type.none,
+        this.instance,
+        this.func.addList(args),
+        args.length,
+        random.below(4),
+        0,
+      );
     } else {
       const narrow = ["store8", "store16"] as const;
       const op = (type === i32 || type === i64) && random.chance(50) ? Op[random.pick(narrow)] : Op.store;
-      this.append(op, Type.none, this.base(), this.index(), value, random.pick(this.isAboutMemory ? [0, 4] : [0, 4, 8, 12]));
+      this.append(
+        op,
+        Type.none,
+        this.base(),
+        this.index(),
+        value,
+        random.pick(this.isAboutMemory ? [0, 4] : [0, 4, 8, 12]),
+      );
     }
   }
 
@@ -214,7 +273,15 @@ class Generator {
       if (this.isAboutMemory && random.chance(40)) this.write();
       else if (roll < 45) this.assign();
       else if (roll < 58) this.write();
-      else if (roll < 61) this.append(Op.trapif, Type.none, this.row(Op.eq, i32, this.value(i32, 2), this.constant(i32)), 0, 0, TrapKind.unreachable);
+      else if (roll < 61)
+        this.append(
+          Op.trapif,
+          Type.none,
+          this.row(Op.eq, i32, this.value(i32, 2), this.constant(i32)),
+          0,
+          0,
+          TrapKind.unreachable,
+        );
       else if (depth >= 5) this.assign();
       else if (roll < 75) this.ifElse(depth);
       else if (roll < 85) this.loop(depth);
@@ -243,7 +310,11 @@ class Generator {
     if (this.func.params[block]!.length > 0) this.locals = [...this.func.params[block]!];
   }
   private jump(target: Block): void {
-    const e = this.func.addEdge(this.current, target, this.func.params[target]!.length > 0 ? this.locals : []);
+    const e = this.func.addEdge(
+      this.current,
+      target,
+      this.func.params[target]!.length > 0 ? this.locals : [],
+    );
     this.append(Op.jump, Type.none, 0, 0, 0, e, 1);
   }
   private brif(condition: Value, a: Block, b: Block): void {
@@ -304,7 +375,8 @@ class Generator {
     const after = this.join();
     const arms: Block[] = [];
     const count = 1 + random.below(4);
-    for (let i = 0; i < count; i++) arms.push(random.chance(40) || i === 0 ? func.newBlock() : random.pick([arms[0]!, after]));
+    for (let i = 0; i < count; i++)
+      arms.push(random.chance(40) || i === 0 ? func.newBlock() : random.pick([arms[0]!, after]));
     const selector = this.row(Op.and, i32, this.value(i32, 2), this.row(Op.const, i32, 0, 0, 0, 7));
     let first = -1;
     for (const arm of arms) {

@@ -76,7 +76,10 @@ test("comments, blank lines and values in any order", (t) => {
       return v1
     }`);
   verifyFunction(func, "parser");
-  t.is(printFunction(func), 'func 0 "f" -> i32 {\nb0(v9:ptr):\n  v2:i32 = const 7\n  jump b1(v2)\nb1(v1:i32):\n  return v1\n}\n');
+  t.is(
+    printFunction(func),
+    'func 0 "f" -> i32 {\nb0(v9:ptr):\n  v2:i32 = const 7\n  jump b1(v2)\nb1(v1:i32):\n  return v1\n}\n',
+  );
 });
 
 const wrongs: readonly (readonly [line: string, message: RegExp])[] = [

@@ -32,7 +32,10 @@ test("the error names pass, function and row", (t) => {
   const error = t.throws(() => verifyFunction(parseFunction(text), "some-pass"), { instanceOf: EngineBug });
   t.is(error?.stage, "some-pass");
   t.is(error?.functionIndex, 5);
-  t.is(error?.message, 'engine bug after some-pass in function 5 "f": result 0 isn\'t i32 (in b3: return v3)');
+  t.is(
+    error?.message,
+    'engine bug after some-pass in function 5 "f": result 0 isn\'t i32 (in b3: return v3)',
+  );
 });
 
 /** Replacements in the text, and what the verifier says. */

@@ -14,7 +14,8 @@ export function projectRoot(): string {
   let folder = dirname(fileURLToPath(import.meta.url));
   for (;;) {
     const manifest = join(folder, "package.json");
-    if (existsSync(manifest) && JSON.parse(readFileSync(manifest, "utf8")).name === "backplane") return folder;
+    if (existsSync(manifest) && JSON.parse(readFileSync(manifest, "utf8")).name === "backplane")
+      return folder;
     const parent = dirname(folder);
     if (parent === folder) throw new Error("no package.json of backplane above the tests");
     folder = parent;

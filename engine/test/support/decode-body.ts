@@ -109,7 +109,11 @@ export function withImmediates(instruction: Instruction, immediates: readonly nu
 }
 
 /** The module with other code; all other sections stay as they are. */
-export function replaceBodies(bytes: Uint8Array, shape: ModuleShape, bodies: readonly Uint8Array[]): Uint8Array {
+export function replaceBodies(
+  bytes: Uint8Array,
+  shape: ModuleShape,
+  bodies: readonly Uint8Array[],
+): Uint8Array {
   const out = new ByteWriter();
   out.bytes(bytes.subarray(0, 8));
   for (const section of shape.sections) {

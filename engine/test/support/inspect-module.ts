@@ -63,7 +63,9 @@ export class ByteReader {
 
   name(): string {
     const length = this.u32();
-    const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(this.bytes.subarray(this.position, this.position + length));
+    const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(
+      this.bytes.subarray(this.position, this.position + length),
+    );
     this.position += length;
     return text;
   }
@@ -129,7 +131,10 @@ export function skipConstantExpression(reader: ByteReader): void {
   }
 }
 
-type SectionReader = (reader: ByteReader, shape: { -readonly [K in keyof ModuleShape]: ModuleShape[K] }) => void;
+type SectionReader = (
+  reader: ByteReader,
+  shape: { -readonly [K in keyof ModuleShape]: ModuleShape[K] },
+) => void;
 
 const sectionReaders: { readonly [id: number]: SectionReader } = {
   1(reader, shape) {

@@ -136,8 +136,16 @@ function add(opcode: number, name: string, immediate: Immediate, signature?: str
 }
 
 /** Names of consecutive opcodes, all with one signature. */
-function family(first: number, prefix: string, names: string, signature: string, immediate: Immediate = "none"): void {
-  names.split(" ").forEach((name, index) => add(first + index, prefix + name, immediate, signature));
+function family(
+  first: number,
+  prefix: string,
+  names: string,
+  signature: string,
+  immediate: Immediate = "none",
+): void {
+  names.split(" ").forEach((name, index) => {
+    add(first + index, prefix + name, immediate, signature);
+  });
 }
 
 /** `name signature` pairs of consecutive opcodes. */

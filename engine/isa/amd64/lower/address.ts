@@ -149,7 +149,7 @@ export const isDisplacement = (n: number): boolean => n === (n | 0);
 
 /**
  * Makes the load `v` the memory operand of the row being lowered, if `v` is read there only and reads `bytes`
- * bytes (a 64-bit value may be read in part). On success the address is set and `v` must be consumed.
+ * bytes (of a 64-bit record field, a part may be read). On success the address is set and `v` must be consumed.
  */
 export function takeLoad(c: Lowering, v: number, bytes: 4 | 8 | 16): boolean {
   if (c.shared !== 0 || !mayTakeIn(c, v)) return false;
@@ -176,7 +176,9 @@ function bytesRead(c: Lowering, v: number): number {
 
 function takeAccess(c: Lowering, v: number, bytes: number): boolean {
   const read = bytesRead(c, v);
-  if (read < bytes || (read > bytes && bytes !== 4)) return false;
+  // Part of one of the engine's own records may be read; an access to linear memory must trap for all its bytes.
+  const mayReadPart = bytes === 4 && c.op[v] === Op.peek;
+  if (read < bytes || (read > bytes && !mayReadPart)) return false;
   if (!mayMoveDown(c, v)) return false;
   takeAddress(c, v);
   return true;

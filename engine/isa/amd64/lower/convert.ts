@@ -70,14 +70,14 @@ export function lowerFloatToInt(c: Lowering, v: number): void {
     // The 64-bit result is the 32-bit one, extended, or the value didn't fit.
     c.row2(signed ? i.movsx32to64_rr : i.mov32_rr, low, whole);
     c.row2(i.cmp64_rr, low, whole);
-    trapWhen(c, cc.ne, TrapKind.integerOverflow);
+    trapWhen(c, cc.ne, TrapKind.conversionOverflow);
     if (signed) c.row2(i.mov32_rr, to, whole);
     return;
   }
   compareBound(c, x, signed ? 63 : 64, width);
-  trapWhen(c, cc.ae, TrapKind.integerOverflow);
+  trapWhen(c, cc.ae, TrapKind.conversionOverflow);
   compareBound(c, x, signed ? "-63" : "-1", width);
-  trapWhen(c, signed ? cc.b : cc.be, TrapKind.integerOverflow);
+  trapWhen(c, signed ? cc.b : cc.be, TrapKind.conversionOverflow);
   if (signed) truncate64(c, to, x, width);
   else truncateUnsigned64(c, to, x, width);
 }

@@ -1,0 +1,53 @@
+/** What the engine says where it can't run: one clear sentence each, no crash. Each in a child process. */
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import test from "ava";
+
+const engine = new URL("../../index.js", import.meta.url).href;
+const denyExecutable = new URL("./deny-executable.js", import.meta.url).href;
+const root = fileURLToPath(new URL("../../../..", import.meta.url));
+
+/** Imports the engine, uses it, prints the error it gives. */
+function attempt(nodeOptions: string[], before = ""): { stdout: string; stderr: string; status: number | null } {
+  const script = `${before}
+    const { createNamespace } = await import(${JSON.stringify(engine)});
+    try {
+      new (createNamespace().Module)(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]));
+      console.log("fine");
+    } catch (error) {
+      console.log(error.name + " " + error.reason + ": " + error.message);
+    }`;
+  return spawnSync(process.execPath, [...nodeOptions, "--input-type=module", "-e", script], {
+    encoding: "utf8",
+    cwd: root,
+    env: { ...process.env, NODE_OPTIONS: "" },
+  });
+}
+
+test("it runs at all", (t) => {
+  t.is(attempt([]).stdout.trim(), "fine");
+});
+
+test("--jitless", (t) => {
+  t.regex(attempt(["--jitless"]).stdout, /^UnsupportedPlatformError webassembly-missing: .*--jitless/);
+});
+
+test("the permission model without --allow-addons", (t) => {
+  const { stdout } = attempt(["--experimental-permission", "--allow-fs-read=*"]);
+  t.regex(stdout, /^UnsupportedPlatformError addons-denied: .*--allow-addons/);
+});
+
+test("a kernel that denies executable mappings", (t) => {
+  const { stdout, stderr } = attempt([], `await import(${JSON.stringify(denyExecutable)});`);
+  t.regex(stdout, /^UnsupportedPlatformError executable-memory-denied: .*denies executable memory/, stderr);
+});
+
+test("an unknown platform", (t) => {
+  const { stdout } = attempt([], `Object.defineProperty(process, "platform", { value: "sunos" });`);
+  t.regex(stdout, /^UnsupportedPlatformError platform: .*sunos/);
+});
+
+test("a V8 without guard pages: explicit checks are compiled instead", (t) => {
+  const { stdout } = attempt(["--disable-wasm-trap-handler"]);
+  t.is(stdout.trim(), "fine");
+});
