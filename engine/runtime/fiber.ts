@@ -100,7 +100,7 @@ export class Fiber {
 export class FiberPool {
   private readonly idle: Fiber[] = [];
   /** Pooled fibers that keep the memory of their stacks. */
-  private readonly warmCount = 4;
+  private readonly warmCount = 64;
   private readonly idleLimit = 1024;
 
   constructor(

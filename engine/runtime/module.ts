@@ -75,13 +75,15 @@ export class Module implements CompileUnit {
     return this.signatures[this.module.functionTypes[index]];
   }
 
-  /** The address of a function's code, compiling it if need be. */
+  /** The address of a function's code, compiling it if need be. Errors: CompileError beyond the compiler's limits. */
   ensureCompiled(index: number): number {
     const known = this.code.function(index);
     if (known !== undefined) return known.address;
     const { target, features } = this.engine;
     const { bounds, interrupts, effort } = this.options;
-    const code = compileFunction(this, index, { target, features, bounds, interrupts, effort });
+    const code = asCompileError(() =>
+      compileFunction(this, index, { target, features, bounds, interrupts, effort }),
+    );
     return timeStage("link", () => this.code.link(index, code));
   }
 
@@ -93,10 +95,16 @@ export class Module implements CompileUnit {
 
 /** Errors: CompileError with the decoder's or validator's error as cause. */
 export function checkedModule(bytes: Uint8Array, options: { readonly vectors: boolean }): WasmModule {
-  try {
+  return asCompileError(() => {
     const module = timeStage("decode", () => decodeModule(bytes));
     timeStage("validate", () => validateModule(module, { simd: options.vectors }));
     return module;
+  });
+}
+
+function asCompileError<T>(action: () => T): T {
+  try {
+    return action();
   } catch (error) {
     if (error instanceof WasmFormatError) throw new CompileError(error.message, { cause: error });
     throw error;

@@ -19,13 +19,16 @@ export class Table {
   private readonly ownGroup = new LinkGroup();
   length: number;
 
-  /** Every element is the null reference at first. */
+  /** Every element is the null reference at first. Errors: RangeError. */
   constructor(
     private readonly engine: Engine,
     readonly element: RefType,
     minimum: number,
     readonly maximum: number | undefined,
   ) {
+    if (minimum > largestTable) {
+      throw new RangeError(`a table of ${minimum} elements is too large: at most ${largestTable}`);
+    }
     this.recordAddress = engine.platform.addressOf(this.record.buffer);
     this.length = minimum;
     this.words = new Int32Array(minimum * 2);

@@ -7,7 +7,7 @@
  *
  * The work is bounded by counted steps, never by time; a function beyond the bounds goes to the quick allocator.
  */
-import type { Allocation, RegisterFile, VCode } from "../vcode.js";
+import type { Allocation, PReg, RegisterFile, VCode } from "../vcode.js";
 import { allocateFast } from "./allocate-fast.js";
 import { Assigner } from "./assign.js";
 import { Bundles, Merger } from "./bundles.js";
@@ -34,6 +34,8 @@ export function tryAllocateFull(code: VCode, registers: RegisterFile): Allocatio
   const loops = new Loops(code);
   const bundles = new Bundles(ranges.pieceFrom.length);
   const unitOf = new Merger(code, ranges, loops, bundles).run();
-  if (!new Assigner(code, registers, ranges, loops, bundles).run()) return null;
-  return new Resolver(code, registers, ranges, loops, unitOf, bundles).run();
+  const assigner = new Assigner(code, registers, ranges, loops, bundles);
+  if (!assigner.run()) return null;
+  const isFree = (r: PReg, from: number, to: number): boolean => assigner.occupancy.isFree(r, from, to);
+  return new Resolver(code, registers, ranges, loops, unitOf, bundles, isFree).run();
 }

@@ -61,7 +61,7 @@ class BundleQueue {
 
 export class Assigner {
   private readonly queue = new BundleQueue();
-  private readonly occupancy: Occupancy;
+  readonly occupancy: Occupancy;
   private readonly splitter: Splitter;
   /** The register that a bundle of the unit got last, or -1. */
   private readonly unitRegister: Int32Array;

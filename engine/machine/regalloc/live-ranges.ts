@@ -34,6 +34,8 @@ export const UseKind = {
   any: 1,
   /** Nothing: a move in the gap reads it. */
   source: 2,
+  /** The same, of a move on an edge. */
+  argument: 3,
 } as const;
 
 /** Where an operand's location comes from, if not from its value's. */
@@ -94,10 +96,12 @@ export class LiveRanges {
     this.to = new Int32Array(capacity);
     this.pieceStart = new Int32Array(n + 1);
     this.useStart = new Int32Array(n + 1);
-    this.usePoint = new Int32Array(code.operandCount);
-    this.useEnd = new Int32Array(code.operandCount);
-    this.useKind = new Uint8Array(code.operandCount);
-    this.useHint = new Int8Array(code.operandCount).fill(-1);
+    let uses = code.operandCount;
+    for (const lists of code.successorArgs) for (const args of lists) uses += args.length;
+    this.usePoint = new Int32Array(uses);
+    this.useEnd = new Int32Array(uses);
+    this.useKind = new Uint8Array(uses);
+    this.useHint = new Int8Array(uses).fill(-1);
     this.place = new Uint8Array(code.operandCount);
     this.reusedBy = new Int32Array(code.operandCount);
     this.fixedDefinition = new Int8Array(n).fill(-1);
@@ -321,14 +325,24 @@ export class LiveRanges {
   private collectUses(): void {
     const { code, useStart } = this;
     for (let o = 0; o < code.operandCount; o++) useStart[code.operandVReg[o] + 1]++;
+    for (const lists of code.successorArgs) {
+      for (const args of lists) for (let k = 0; k < args.length; k++) useStart[args[k] + 1]++;
+    }
     for (let v = 0; v < code.vregCount; v++) useStart[v + 1] += useStart[v];
     const fill = useStart.slice(0, code.vregCount);
-    for (let i = 0; i < code.instructionCount; i++) {
-      for (let o = code.operandStart[i]; o < code.operandStart[i + 1]; o++) this.addUse(i, o, fill);
+    for (let b = 0; b < code.blockCount; b++) {
+      const end = code.blockStart[b + 1];
+      for (let i = code.blockStart[b]; i < end; i++) {
+        for (let o = code.operandStart[i]; o < code.operandStart[i + 1]; o++) this.addOperand(i, o, fill);
+      }
+      for (const args of code.successorArgs[b]) {
+        // Read by moves at the very end of the block.
+        for (let k = 0; k < args.length; k++) this.addUse(args[k], gapOf(end - 1), gapOf(end), UseKind.argument, -1, fill);
+      }
     }
   }
 
-  private addUse(i: number, o: number, fill: Int32Array): void {
+  private addOperand(i: number, o: number, fill: Int32Array): void {
     const { code, place } = this;
     const v = code.operandVReg[o];
     const word = code.operandWord[o];
@@ -353,6 +367,10 @@ export class LiveRanges {
       point = earlyOf(i);
       kind = constraint === Constraint.any && !code.vregRematerializable[v] ? UseKind.any : UseKind.register;
     }
+    this.addUse(v, point, end, kind, hint, fill);
+  }
+
+  private addUse(v: number, point: number, end: number, kind: number, hint: number, fill: Int32Array): void {
     let at = fill[v]++;
     const first = this.useStart[v];
     for (; at > first && this.usePoint[at - 1] > point; at--) {

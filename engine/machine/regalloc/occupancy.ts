@@ -3,6 +3,7 @@
  * evicted. Both are kept sorted, so that a conflict is found by binary search; a piece is put in by shifting the
  * tail, which is one fast memory move.
  */
+import type { PReg } from "../vcode.js";
 import type { Bundles } from "./bundles.js";
 
 /** No reservation is longer than this (from the early point to the next gap). */
@@ -143,6 +144,14 @@ export class Occupancy {
     }
     this.conflictCount = known;
     return known === 0 ? Conflict.none : Conflict.evictable;
+  }
+
+  /** Whether nothing at all lies in the register between two points. */
+  isFree(r: PReg, from: number, to: number): boolean {
+    const map = this.maps[r];
+    const at = map.firstAfter(from);
+    if (at < map.count && map.from[at] < to) return false;
+    return this.reservedFrom(this.reservations[r], from, to, -2) === 0x7fffffff;
   }
 
   private newStamp(): void {

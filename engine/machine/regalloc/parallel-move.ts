@@ -3,7 +3,7 @@
  *
  * Moves form a graph with at most one writer per location. A move whose destination nobody else still reads can
  * go; doing it may free its source for that one's writer. What is left when nothing is ready are plain cycles,
- * each broken by saving one source in the scratch register (see Rideau, Serpette, Leroy: "Tilting at windmills
+ * each broken by saving one source in a free register or the scratch register (see Rideau, Serpette, Leroy: "Tilting at windmills
  * with Coq", 2008, for the proof). The scratch register also carries moves between two slots; a cycle with such
  * a move in it is therefore broken through a temporary slot.
  *
@@ -11,7 +11,7 @@
  * Slots never overlap in part (`slots.ts`). Linear in the number of moves.
  */
 import { EngineBug } from "../../ssa/engine-bug.js";
-import { firstSlot, type Location, RegisterClass, type RegisterFile } from "../vcode.js";
+import { firstSlot, type Location, type PReg, RegisterClass, type RegisterFile } from "../vcode.js";
 import type { EditList } from "./edits.js";
 import type { SlotPool } from "./slots.js";
 
@@ -30,6 +30,8 @@ export class ParallelMove {
     private readonly edits: EditList,
     private readonly registers: RegisterFile,
     private readonly slots: SlotPool,
+    /** Whether a register holds nothing before an instruction: better than the scratch register for integers. */
+    private readonly isFree: (r: PReg, before: number) => boolean = () => false,
   ) {}
 
   add(from: Location, to: Location, cls: number): void {
@@ -78,7 +80,7 @@ export class ParallelMove {
     for (let m = writer[from[first]] - 1; m !== first; m = writer[from[m]] - 1) {
       if (from[m] >= firstSlot && to[m] >= firstSlot) throughScratch = true;
     }
-    const temporary = throughScratch ? this.slots.take(cls[first]) : registers.scratch;
+    const temporary = throughScratch ? this.slots.take(cls[first]) : this.freeRegister(before, cls[first]);
     emitMove(edits, registers, before, from[first], temporary, cls[first]);
     done[first] = 1;
     for (let m = writer[from[first]] - 1; m !== first; m = writer[from[m]] - 1) {
@@ -87,6 +89,23 @@ export class ParallelMove {
     }
     emitMove(edits, registers, before, temporary, to[first], cls[first]);
     if (throughScratch) this.slots.give(temporary, cls[first]);
+  }
+
+  /** An integer register that nobody holds, reads or writes, else the scratch register. */
+  private freeRegister(before: number, cls: number): PReg {
+    const { registers, readers, writer } = this;
+    if (cls !== RegisterClass.int) return registers.scratch;
+    for (let k = 0; k < registers.orderInt.length; k++) {
+      const r = registers.orderInt[k];
+      if (readers[r] === 0 && writer[r] === 0 && !this.reads(r) && this.isFree(r, before)) return r;
+    }
+    return registers.scratch;
+  }
+
+  /** Whether a move of this group reads the register, done or not. */
+  private reads(r: PReg): boolean {
+    for (let m = 0; m < this.count; m++) if (this.from[m] === r) return true;
+    return false;
   }
 
   private growMoves(): void {

@@ -18,11 +18,13 @@ import {
   type Location,
   operandDef,
   operandUnusualPosition,
+  type PReg,
   type RegisterFile,
   type VCode,
 } from "../vcode.js";
 import { BundleState, type Bundles } from "./bundles.js";
 import { EditList } from "./edits.js";
+import { forwardCopies } from "./forward-copies.js";
 import { type LiveRanges, OperandPlace } from "./live-ranges.js";
 import { findSafepointReferences, movesAreAtTarget } from "./liveness.js";
 import type { Loops } from "./loops.js";
@@ -99,6 +101,7 @@ export class Resolver {
     private readonly loops: Loops,
     private readonly unitOf: Int32Array,
     bundles: Bundles,
+    private readonly isFree: (r: PReg, from: number, to: number) => boolean,
   ) {
     const n = code.vregCount;
     this.storeCost = new Float64Array(n);
@@ -123,6 +126,7 @@ export class Resolver {
     this.decideStores();
     this.placeOperands();
     const edits = this.orderMoves();
+    forwardCopies(this.code, this.registers, this.operandLocation, edits, this.slots.slotCount);
     return this.finish(edits);
   }
 
@@ -366,7 +370,9 @@ export class Resolver {
     const edits = new EditList();
     // Slots for moves must be none that a value has anywhere.
     this.slots = new SlotPool(this.slots.slotCount);
-    const parallel = new ParallelMove(edits, this.registers, this.slots);
+    const parallel = new ParallelMove(edits, this.registers, this.slots, (r, i) =>
+      this.isFree(r, gapOf(i), gapOf(i + 1)),
+    );
     const keys = new Float64Array(moves.count);
     for (let n = 0; n < moves.count; n++) keys[n] = moves.key[n] * 0x1000000 + n;
     keys.sort();

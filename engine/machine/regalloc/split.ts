@@ -25,7 +25,7 @@ import { earlyOf, gapOf, instructionAt, nextEarlyOf } from "./points.js";
 const lastGeneration = 12;
 export const minimalWeight = 1e30;
 /** What a use is worth by kind: one that needs a register, one that reads memory as well, one that a move reads. */
-const worth = [1, 0.6, 0.5];
+const worth = [1, 0.6, 0.5, 0.1];
 const rematerializableWorth = 0.5;
 
 export class Splitter {
@@ -233,7 +233,7 @@ export class Splitter {
       const v = bundles.pieceVReg[p];
       for (let u = this.firstUse(v, bundles.pieceFrom[p]); u < ranges.useStart[v + 1]; u++) {
         if (ranges.usePoint[u] >= bundles.pieceTo[p]) break;
-        if (ranges.useKind[u] === UseKind.source) continue;
+        if (ranges.useKind[u] >= UseKind.source) continue;
         const instruction = instructionAt(ranges.usePoint[u]);
         const b = loops.blockOf[instruction];
         // After a block's last instruction comes the next block's start.
@@ -300,9 +300,9 @@ export class Splitter {
         const point = ranges.usePoint[u];
         if (point >= child[k + 1]) break;
         if (ranges.useKind[u] === UseKind.register) needs++;
-        else others++;
+        else if (ranges.useKind[u] !== UseKind.argument) others++;
         // A source that is read in a gap doesn't call for a load before.
-        if (point < from && (ranges.useKind[u] !== UseKind.source || point % 4 === 1)) from = point;
+        if (point < from && (ranges.useKind[u] < UseKind.source || point % 4 === 1)) from = point;
         if (ranges.useEnd[u] > to) to = ranges.useEnd[u];
       }
     }

@@ -18,7 +18,7 @@ import { buildFunction } from "../../ssa/build/build-function.js";
 import { layoutBlocks } from "../../ssa/layout.js";
 import { optimize } from "../../ssa/optimize.js";
 import { printFunction } from "../../ssa/print.js";
-import { decodeModule, declaredFunctions, validateModule, type WasmModule } from "../../wasm/index.js";
+import { declaredFunctions, decodeModule, validateModule, type WasmModule } from "../../wasm/index.js";
 import { readPage } from "./pages.js";
 
 const pageName = "docs/architecture.md";
@@ -52,7 +52,9 @@ function bodyText(module: WasmModule): string {
   const { start, end } = module.bodies[0]!;
   const lines: string[] = [];
   for (let at = start; at < end; at += 16) {
-    const bytes = Array.from(module.bytes.subarray(at, Math.min(at + 16, end)), (b) => b.toString(16).padStart(2, "0"));
+    const bytes = Array.from(module.bytes.subarray(at, Math.min(at + 16, end)), (b) =>
+      b.toString(16).padStart(2, "0"),
+    );
     lines.push(`${at.toString(16).padStart(4, "0")}  ${bytes.join(" ")}\n`);
   }
   return lines.join("");
@@ -121,15 +123,23 @@ test("the dumps in docs/architecture.md are what the compiler gives", async (t) 
   }
   for (const block of shown) {
     const stage = block.attributes.get("dump")!;
-    t.is(block.text, expected.get(stage)!, `${stage}: if the compiler is right, rewrite with BACKPLANE_GOLDEN=write`);
+    t.is(
+      block.text,
+      expected.get(stage)!,
+      `${stage}: if the compiler is right, rewrite with BACKPLANE_GOLDEN=write`,
+    );
   }
 });
 
 test("the machine code shown is that of the listing shown", (t) => {
   const page = readPage(pageName);
-  const text = (stage: string): string => page.blocks.find((b) => b.attributes.get("dump") === stage)?.text ?? "";
+  const text = (stage: string): string =>
+    page.blocks.find((b) => b.attributes.get("dump") === stage)?.text ?? "";
   const bytesOf = (dump: string, line: RegExp): string =>
-    [...dump.matchAll(line)].map((m) => m[1]!.trim()).filter((hex) => hex !== "").join(" ");
+    [...dump.matchAll(line)]
+      .map((m) => m[1]!.trim())
+      .filter((hex) => hex !== "")
+      .join(" ");
   const listed = bytesOf(text("asm"), /^[0-9a-f]{8} ((?: [0-9a-f]{2})*)/gm);
   t.true(listed.length > 0);
   t.is(bytesOf(text("sites"), /^[0-9a-f]{8} ((?: [0-9a-f]{2})+)$/gm), listed);

@@ -47,14 +47,19 @@ test.before(async () => {
       const name = attributes.get("file");
       if (name === undefined) continue;
       const isText = language !== "wat";
-      writeFileSync(join(folder, name), isText ? text : wabt.parseWat(name, text).toBinary({ write_debug_names: true }).buffer);
+      writeFileSync(
+        join(folder, name),
+        isText ? text : wabt.parseWat(name, text).toBinary({ write_debug_names: true }).buffer,
+      );
     }
   }
 });
 
-/** The compiler options that the README recommends, over those that make a module for Node. */
+/** The compiler options that the README recommends. */
 function readmeOptions(): ts.CompilerOptions {
-  const block = readPage("README.md").blocks.find((b) => b.language === "json" && b.attributes.has("tsconfig"));
+  const block = readPage("README.md").blocks.find(
+    (b) => b.language === "json" && b.attributes.has("tsconfig"),
+  );
   const json = JSON.parse(block!.text) as { compilerOptions: object };
   const { options, errors } = ts.convertCompilerOptionsFromJson(json.compilerOptions, folder);
   if (errors.length > 0) throw new Error(ts.formatDiagnostics(errors, host));
@@ -69,12 +74,15 @@ const host: ts.FormatDiagnosticsHost = {
 
 /** Type-checks and compiles the files; what is wrong as text, "" if nothing is. */
 function compileTypeScript(files: readonly string[]): string {
-  const program = ts.createProgram(files, { ...readmeOptions(), outDir: folder, rootDir: folder, types: ["node"] });
+  const program = ts.createProgram(files, { ...readmeOptions(), outDir: folder, rootDir: folder });
   const emitted = program.emit();
   return ts.formatDiagnostics([...ts.getPreEmitDiagnostics(program), ...emitted.diagnostics], host);
 }
 
-function run(command: string, args: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+function run(
+  command: string,
+  args: readonly string[],
+): Promise<{ code: number; stdout: string; stderr: string }> {
   const { NODE_OPTIONS: _, ...env } = process.env;
   return new Promise((resolve) => {
     execFile(command, args, { cwd: folder, env, timeout: 120_000 }, (error, stdout, stderr) => {
@@ -86,7 +94,10 @@ function run(command: string, args: readonly string[]): Promise<{ code: number; 
 const cli = join(projectRoot(), "dist/engine/cli/main.js");
 
 /** Runs a block; its file has been compiled if it is TypeScript. */
-async function runBlock({ block }: Runnable, file: string): Promise<{ code: number; stdout: string; stderr: string }> {
+async function runBlock(
+  { block }: Runnable,
+  file: string,
+): Promise<{ code: number; stdout: string; stderr: string }> {
   if (block.language === "sh") {
     const script = `set -e\nbackplane() { "${process.execPath}" "${cli}" "$@"; }\n${block.text}`;
     return await run("sh", ["-c", script]);
@@ -97,7 +108,10 @@ async function runBlock({ block }: Runnable, file: string): Promise<{ code: numb
 
 const blocks = runnables();
 const sources = new Map(
-  blocks.map((runnable, i): [Runnable, string] => [runnable, join(folder, `block-${i}.${runnable.block.language === "ts" ? "mts" : "mjs"}`)]),
+  blocks.map((runnable, i): [Runnable, string] => [
+    runnable,
+    join(folder, `block-${i}.${runnable.block.language === "ts" ? "mts" : "mjs"}`),
+  ]),
 );
 for (const [{ block }, file] of sources) writeFileSync(file, block.text);
 

@@ -11,7 +11,11 @@ const root = projectRoot();
 function allowed(): Map<string, string[]> {
   const rows = readPage("docs/architecture.md").text.matchAll(/^\| `([^`]+\/[^`]*)` \| [^|]* \|([^|]*)\|$/gm);
   const table = new Map<string, string[]>();
-  for (const [, name, may] of rows) table.set(name!, [...may!.matchAll(/`([^`]+)`/g)].map((match) => match[1]!));
+  for (const [, name, may] of rows)
+    table.set(
+      name!,
+      [...may!.matchAll(/`([^`]+)`/g)].map((match) => match[1]!),
+    );
   return table;
 }
 
@@ -19,7 +23,9 @@ function allowed(): Map<string, string[]> {
 function sourcesOf(name: string): string[] {
   if (!name.endsWith("/")) return [name];
   const entries = readdirSync(join(root, name), { recursive: true, encoding: "utf8" });
-  return entries.filter((entry) => entry.endsWith(".ts") && !/(^|\/)test\//.test(entry)).map((entry) => name + entry);
+  return entries
+    .filter((entry) => entry.endsWith(".ts") && !/(^|\/)test\//.test(entry))
+    .map((entry) => name + entry);
 }
 
 /** The project's files that a file imports, as `.ts` paths from the root. */
@@ -32,7 +38,9 @@ function importsOf(file: string): string[] {
 const table = allowed();
 
 test("the table has every folder", (t) => {
-  const folders = readdirSync(join(root, "engine"), { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  const folders = readdirSync(join(root, "engine"), { withFileTypes: true }).filter((entry) =>
+    entry.isDirectory(),
+  );
   for (const { name } of folders) {
     if (name !== "test" && name !== "bench") t.true(table.has(`engine/${name}/`), name);
   }
@@ -45,7 +53,9 @@ for (const [name, may] of table) {
     for (const file of sourcesOf(name)) {
       for (const imported of importsOf(file)) {
         count++;
-        const fits = [...everywhere, ...may].some((place) => imported === place || (place.endsWith("/") && imported.startsWith(place)));
+        const fits = [...everywhere, ...may].some(
+          (place) => imported === place || (place.endsWith("/") && imported.startsWith(place)),
+        );
         t.true(fits, `${file} imports ${imported}`);
       }
     }

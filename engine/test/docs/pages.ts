@@ -37,11 +37,18 @@ export function codeBlocks(page: string): CodeBlock[] {
   for (const line of page.split("\n")) {
     number++;
     const next = offset + line.length + 1;
-    if (open === undefined && line.startsWith("```")) open = { info: line.slice(3), start: next, line: number };
+    if (open === undefined && line.startsWith("```"))
+      open = { info: line.slice(3), start: next, line: number };
     else if (open !== undefined && line === "```") {
       const [language = "", ...words] = open.info.trim().split(/\s+/);
       const attributes = new Map(words.map((word): [string, string] => splitAttribute(word)));
-      blocks.push({ language, attributes, text: page.slice(open.start, offset), start: open.start, line: open.line });
+      blocks.push({
+        language,
+        attributes,
+        text: page.slice(open.start, offset),
+        start: open.start,
+        line: open.line,
+      });
       open = undefined;
     }
     offset = next;

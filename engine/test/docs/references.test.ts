@@ -24,7 +24,14 @@ function links(page: Page): string[] {
 /** The id that GitHub gives a heading. */
 function headingIds(page: Page): Set<string> {
   const headings = [...page.text.matchAll(/^#+ (.*)$/gm)].map((match) => match[1]!);
-  return new Set(headings.map((text) => text.toLowerCase().replace(/[^\p{L}\p{N}\- _]/gu, "").replaceAll(" ", "-")));
+  return new Set(
+    headings.map((text) =>
+      text
+        .toLowerCase()
+        .replace(/[^\p{L}\p{N}\- _]/gu, "")
+        .replaceAll(" ", "-"),
+    ),
+  );
 }
 
 const pages = allPages();
@@ -40,7 +47,8 @@ for (const page of pages) {
       const name = path.slice(root.length + 1);
       if (!generated.test(name)) t.true(existsSync(path), `${page.name} links to ${link}`);
       const linked = pages.find((other) => other.path === path);
-      if (id !== undefined && linked !== undefined) t.true(headingIds(linked).has(id), `${page.name} links to ${link}`);
+      if (id !== undefined && linked !== undefined)
+        t.true(headingIds(linked).has(id), `${page.name} links to ${link}`);
     }
     const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
       scripts: Record<string, string>;

@@ -1,4 +1,6 @@
 /** A list of 32-bit integers that grows by doubling. */
+const keptLength = 1 << 16;
+
 export class IntList {
   count = 0;
   items = new Int32Array(64);
@@ -10,6 +12,12 @@ export class IntList {
       this.items = bigger;
     }
     this.items[this.count++] = value;
+  }
+
+  /** Empties the list; memory beyond what most uses need is given back. */
+  clear(): void {
+    this.count = 0;
+    if (this.items.length > keptLength) this.items = new Int32Array(keptLength);
   }
 
   get(i: number): number {

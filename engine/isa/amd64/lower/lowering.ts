@@ -29,6 +29,41 @@ const constantReach = 40;
 /** How many conversions in a row are seen through: more than compilers write, few enough to stay linear. */
 const chainReach = 8;
 
+/**
+ * The growing columns of `Lowering`, kept from one function to the next: most functions are small, and making
+ * these lists anew would cost as much as lowering such a function.
+ */
+class Lists {
+  readonly all: IntList[] = [];
+  readonly opcode = this.add();
+  readonly flags = this.add();
+  readonly imm0 = this.add();
+  readonly imm1 = this.add();
+  readonly imm2 = this.add();
+  readonly source = this.add();
+  readonly operandStart = this.add();
+  readonly operandVReg = this.add();
+  readonly operandWord = this.add();
+  readonly rootStart = this.add();
+  readonly rootConstant = this.add();
+  readonly constantNext = this.add();
+  readonly constantInstruction = this.add();
+  readonly constantVReg = this.add();
+  readonly constantValue = this.add();
+
+  private add(): IntList {
+    const list = new IntList();
+    this.all.push(list);
+    return list;
+  }
+
+  /** Empties all lists; what a huge function made them is given back. */
+  clear(): void {
+    for (let k = 0; k < this.all.length; k++) this.all[k]!.clear();
+  }
+}
+const lists = new Lists();
+
 export class Lowering {
   readonly code = new Amd64VCode();
   readonly avx: boolean;
@@ -61,23 +96,23 @@ export class Lowering {
   private readonly constantRoot: Int32Array;
 
   // -- instructions, root by root, in the order of emission
-  readonly opcode = new IntList();
-  readonly flags = new IntList();
-  readonly imm0 = new IntList();
-  readonly imm1 = new IntList();
-  readonly imm2 = new IntList();
-  readonly source = new IntList();
-  readonly operandStart = new IntList();
-  readonly operandVReg = new IntList();
-  readonly operandWord = new IntList();
+  readonly opcode = lists.opcode;
+  readonly flags = lists.flags;
+  readonly imm0 = lists.imm0;
+  readonly imm1 = lists.imm1;
+  readonly imm2 = lists.imm2;
+  readonly source = lists.source;
+  readonly operandStart = lists.operandStart;
+  readonly operandVReg = lists.operandVReg;
+  readonly operandWord = lists.operandWord;
   /** First instruction of each root. */
-  readonly rootStart = new IntList();
+  readonly rootStart = lists.rootStart;
   /** Root -> the first constant to be defined before it, -1 none; next in the chain by constant. */
-  readonly rootConstant = new IntList();
-  readonly constantNext = new IntList();
-  readonly constantInstruction = new IntList();
-  readonly constantVReg = new IntList();
-  readonly constantValue = new IntList();
+  readonly rootConstant = lists.rootConstant;
+  readonly constantNext = lists.constantNext;
+  readonly constantInstruction = lists.constantInstruction;
+  readonly constantVReg = lists.constantVReg;
+  readonly constantValue = lists.constantValue;
 
   /** Number of each slot of the function in the frame. */
   slots: Int32Array = new Int32Array(0);
@@ -113,6 +148,7 @@ export class Lowering {
     /** Block -> its innermost loop. */
     private readonly loopOf: Int32Array,
   ) {
+    lists.clear();
     const { features } = options;
     this.avx = features.has("avx");
     this.bmi1 = features.has("bmi1");
