@@ -10,8 +10,8 @@
 export {
   createNamespace,
   type ExportDescriptor,
-  Instance,
   type ImportDescriptor,
+  Instance,
   type InstantiatedSource,
   Module,
   type Namespace,
@@ -21,6 +21,7 @@ export {
 export { Global, Memory, Table } from "./js-api/objects.js";
 export { promising, Suspending } from "./js-api/suspending.js";
 export type { Effort } from "./pipeline.js";
+export { UnsupportedPlatformError, type UnsupportedReason } from "./platform/errors.js";
 export type { EngineOptions } from "./runtime/engine.js";
 export {
   CompileError,
@@ -33,5 +34,4 @@ export {
   type WasmErrorConstructor,
   type WasmFrame,
 } from "./runtime/errors.js";
-export { UnsupportedPlatformError, type UnsupportedReason } from "./platform/errors.js";
 export { type ErrorFamily, type FormatErrorCode, WasmFormatError } from "./wasm/index.js";

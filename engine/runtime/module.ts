@@ -4,6 +4,7 @@
  * Instances share its code. Its collection gives the code memory back.
  */
 import { compileFunction, type CompileUnit } from "../pipeline.js";
+import { UnsupportedInstruction } from "../ssa/build/instructions.js";
 import { timeStage } from "../debug.js";
 import {
   decodeModule,
@@ -106,7 +107,9 @@ function asCompileError<T>(action: () => T): T {
   try {
     return action();
   } catch (error) {
-    if (error instanceof WasmFormatError) throw new CompileError(error.message, { cause: error });
+    if (error instanceof WasmFormatError || error instanceof UnsupportedInstruction) {
+      throw new CompileError(error.message, { cause: error });
+    }
     throw error;
   }
 }

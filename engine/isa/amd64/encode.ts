@@ -8,6 +8,7 @@
  * Source: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2, chapter 2 (prefixes, ModRM, SIB,
  * VEX) and chapter 3.1 (how opcodes are written).
  */
+import { rbp } from "./registers.js";
 import { instructionRows, RowFlag } from "./instructions.js";
 
 // ---------------------------------------------------------------- the table as columns
@@ -107,6 +108,12 @@ export class Encoder {
       this.base = index;
       if (scale === 0) this.index = noRegister;
       else this.scale = 0;
+    }
+    // rbp and r13 as a base need a displacement byte, as an unscaled index they don't.
+    const both = base !== noRegister && index !== noRegister && scale === 0 && displacement === 0;
+    if (both && (base & 7) === rbp && (index & 7) !== rbp) {
+      this.base = index;
+      this.index = base;
     }
   }
 

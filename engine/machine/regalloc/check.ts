@@ -271,6 +271,8 @@ class Checker {
       if ((code.operandWord[o] & operandDef) === 0) continue;
       const v = code.operandVReg[o];
       const held = copied.length > 0 && !copied.includes(v) ? [...copied, v] : [v];
+      // What holds the value that is copied holds the copy as well.
+      if (isMove) for (const [l, names] of state) if (names.includes(code.operandVReg[start + 1])) state.set(l, [...names, v]);
       this.write(state, allocation.operandLocation[o], code.vregClass[v], held);
     }
   }

@@ -74,7 +74,7 @@ export class LiveRanges {
   /** Reservations by physical register: (from, to, owner or -1) in flat triples, sorted by `from`. */
   readonly reservations: readonly Int32Array[];
 
-  private readonly lists: number[][] = Array.from({ length: 64 }, () => []);
+  private readonly lists: (number[] | undefined)[] = new Array<undefined>(64).fill(undefined);
   private readonly head: Int32Array;
   private next: Int32Array;
   private from: Int32Array;
@@ -111,7 +111,7 @@ export class LiveRanges {
     for (let b = code.blockCount - 1; b >= 0; b--) this.block(b);
     this.flattenPieces();
     this.collectUses();
-    this.reservations = this.lists.map(sortedTriples);
+    this.reservations = this.lists.map((list) => (list === undefined ? noReservations : sortedTriples(list)));
   }
 
   private findDestroyers(file: number): Int32Array {
@@ -164,6 +164,15 @@ export class LiveRanges {
     return this.destroysAll(i, code.vregClass[v] === 0 ? 0 : 1);
   }
 
+  private list(r: number): number[] {
+    let list = this.lists[r];
+    if (list === undefined) {
+      list = [];
+      this.lists[r] = list;
+    }
+    return list;
+  }
+
   private reserveClobbers(i: number): void {
     const { code, registers } = this;
     for (let file = 0; file < 2; file++) {
@@ -173,7 +182,7 @@ export class LiveRanges {
       while (mask !== 0) {
         const bit = 31 - Math.clz32(mask);
         mask &= ~(1 << bit);
-        this.lists[file * 32 + bit].push(lateOf(i), afterOf(i), -1);
+        this.list(file * 32 + bit).push(lateOf(i), afterOf(i), -1);
       }
     }
   }
@@ -185,10 +194,10 @@ export class LiveRanges {
     const unusual = (word & operandUnusualPosition) !== 0;
     if (this.place[o] !== OperandPlace.reused) this.place[o] = OperandPlace.fixed;
     if (word & operandDef) {
-      this.lists[r].push(unusual ? earlyOf(i) : lateOf(i), nextEarlyOf(i), v);
+      this.list(r).push(unusual ? earlyOf(i) : lateOf(i), nextEarlyOf(i), v);
       this.fixedDefinition[v] = r;
     } else {
-      this.lists[r].push(earlyOf(i), unusual ? afterOf(i) : lateOf(i), v);
+      this.list(r).push(earlyOf(i), unusual ? afterOf(i) : lateOf(i), v);
     }
   }
 
@@ -201,7 +210,7 @@ export class LiveRanges {
     if (((word >> constraintShift) & 7) === Constraint.fixed) {
       // The definition is fixed, too, from the gap on.
       const r = word >> payloadShift;
-      this.lists[r].push(earlyOf(i), nextEarlyOf(i), code.operandVReg[def]);
+      this.list(r).push(earlyOf(i), nextEarlyOf(i), code.operandVReg[def]);
       this.fixedDefinition[code.operandVReg[def]] = r;
       place[def] = OperandPlace.fixed;
       reusedBy[def] = r;
@@ -385,6 +394,8 @@ export class LiveRanges {
     this.useHint[at] = hint;
   }
 }
+
+const noReservations = new Int32Array(0);
 
 /** Insertion sort by the first of each three: they come almost sorted. */
 function sortedTriples(list: readonly number[]): Int32Array {

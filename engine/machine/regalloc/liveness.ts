@@ -48,8 +48,8 @@ export interface LiveIn {
 
 class PairList {
   count = 0;
-  a = new Int32Array(256);
-  b = new Int32Array(256);
+  a = new Int32Array(64);
+  b = new Int32Array(64);
 
   push(a: number, b: number): void {
     if (this.count >= this.a.length) {

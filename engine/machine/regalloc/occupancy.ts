@@ -60,6 +60,9 @@ class PieceMap {
   }
 }
 
+/** The map of a register that nothing was put into. */
+const nothing = new PieceMap();
+
 export const Conflict = {
   none: 0,
   /** Bundles in `conflicting` would have to go, the heaviest of which weighs `heaviest`. */
@@ -69,8 +72,8 @@ export const Conflict = {
 } as const;
 
 export class Occupancy {
-  private readonly maps: readonly PieceMap[];
-  private stamp: Int32Array = new Int32Array(256);
+  private readonly maps: PieceMap[] = new Array<PieceMap>(64).fill(nothing);
+  private stamp: Int32Array = new Int32Array(64);
   private now = 0;
 
   // Answers of `probe`.
@@ -85,12 +88,11 @@ export class Occupancy {
   constructor(
     private readonly bundles: Bundles,
     private readonly reservations: readonly Int32Array[],
-  ) {
-    this.maps = Array.from({ length: 64 }, () => new PieceMap());
-  }
+  ) {}
 
   assign(bundle: number, r: number): void {
     const { bundles } = this;
+    if (this.maps[r] === nothing) this.maps[r] = new PieceMap();
     const map = this.maps[r];
     const end = bundles.first[bundle] + bundles.pieces[bundle];
     for (let p = bundles.first[bundle]; p < end; p++) map.insert(bundles.pieceFrom[p], bundles.pieceTo[p], bundle);

@@ -23,8 +23,8 @@ export class ParallelMove {
   private done = new Uint8Array(32);
   private ready = new Int32Array(32);
   /** By location: how many waiting moves read it, and 1 + the move that writes it. All zero between uses. */
-  private readers = new Int32Array(256);
-  private writer = new Int32Array(256);
+  private readers = new Int32Array(128);
+  private writer = new Int32Array(128);
 
   constructor(
     private readonly edits: EditList,

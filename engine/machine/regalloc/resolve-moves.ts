@@ -45,11 +45,11 @@ const edgeOut = 2;
 /** Moves before they are put in order. Locations as in segments; `home` belongs to the named register. */
 class MoveTable {
   count = 0;
-  key: Float64Array = new Float64Array(256);
-  from: Int32Array = new Int32Array(256);
-  fromVReg: Int32Array = new Int32Array(256);
-  to: Int32Array = new Int32Array(256);
-  toVReg: Int32Array = new Int32Array(256);
+  key: Float64Array = new Float64Array(32);
+  from: Int32Array = new Int32Array(32);
+  fromVReg: Int32Array = new Int32Array(32);
+  to: Int32Array = new Int32Array(32);
+  toVReg: Int32Array = new Int32Array(32);
 
   push(instruction: number, group: number, from: number, fromVReg: number, to: number, toVReg: number): void {
     const n = this.count++;
@@ -115,7 +115,7 @@ export class Resolver {
     this.segmentFrom = new Int32Array(pieces);
     this.segmentTo = new Int32Array(pieces);
     this.segmentPlace = new Int32Array(pieces);
-    this.collectSegments(bundles, pieces);
+    this.collectSegments(bundles);
   }
 
   run(): Allocation {
@@ -132,33 +132,70 @@ export class Resolver {
 
   // -- segments
 
-  private collectSegments(bundles: Bundles, pieces: number): void {
+  private collectSegments(bundles: Bundles): void {
     const { code, segmentStart } = this;
-    const keys = new Float64Array(pieces);
-    const pieceBundle = new Int32Array(bundles.pieceCount);
-    let n = 0;
     for (let k = 0; k < bundles.count; k++) {
       if (!isFinal(bundles, k)) continue;
-      for (let p = bundles.first[k]; p < bundles.first[k] + bundles.pieces[k]; p++) {
-        pieceBundle[p] = k;
-        keys[n++] = bundles.pieceFrom[p] * 0x1000000 + p;
-        segmentStart[bundles.pieceVReg[p] + 1]++;
-      }
+      const end = bundles.first[k] + bundles.pieces[k];
+      for (let p = bundles.first[k]; p < end; p++) segmentStart[bundles.pieceVReg[p] + 1]++;
     }
-    keys.sort();
     for (let v = 0; v < code.vregCount; v++) segmentStart[v + 1] += segmentStart[v];
     const fill = segmentStart.slice(0, code.vregCount);
-    for (n = 0; n < pieces; n++) {
-      const p = keys[n] % 0x1000000;
-      const k = pieceBundle[p];
-      const v = bundles.pieceVReg[p];
-      const at = fill[v]++;
-      this.segmentFrom[at] = bundles.pieceFrom[p];
-      this.segmentTo[at] = bundles.pieceTo[p];
-      this.segmentPlace[at] = bundles.state[k] === BundleState.spilled ? home : bundles.register[k];
-      if (this.segmentPlace[at] === home && !code.vregRematerializable[v]) this.spilled[v] = 1;
+    for (let k = 0; k < bundles.count; k++) {
+      if (!isFinal(bundles, k)) continue;
+      const place = bundles.state[k] === BundleState.spilled ? home : bundles.register[k];
+      const end = bundles.first[k] + bundles.pieces[k];
+      for (let p = bundles.first[k]; p < end; p++) {
+        const v = bundles.pieceVReg[p];
+        const at = fill[v]++;
+        this.segmentFrom[at] = bundles.pieceFrom[p];
+        this.segmentTo[at] = bundles.pieceTo[p];
+        this.segmentPlace[at] = place;
+        if (place === home && !code.vregRematerializable[v]) this.spilled[v] = 1;
+      }
     }
+    for (let v = 0; v < code.vregCount; v++) this.sortSegments(segmentStart[v], segmentStart[v + 1]);
     for (let v = 0; v < code.vregCount; v++) if (this.ranges.slotOperand[v]) this.spilled[v] = 1;
+  }
+
+  /** Sorts the segments of one register: by insertion if they are few or almost in order. */
+  private sortSegments(first: number, end: number): void {
+    const { segmentFrom, segmentTo, segmentPlace } = this;
+    let steps = 0;
+    for (let k = first + 1; k < end; k++) {
+      const from = segmentFrom[k];
+      const to = segmentTo[k];
+      const place = segmentPlace[k];
+      let at = k;
+      for (; at > first && segmentFrom[at - 1] > from; at--) {
+        segmentFrom[at] = segmentFrom[at - 1];
+        segmentTo[at] = segmentTo[at - 1];
+        segmentPlace[at] = segmentPlace[at - 1];
+      }
+      segmentFrom[at] = from;
+      segmentTo[at] = to;
+      segmentPlace[at] = place;
+      steps += k - at;
+      if (steps > 50 * (end - first)) {
+        this.sortManySegments(first, end);
+        return;
+      }
+    }
+  }
+
+  private sortManySegments(first: number, end: number): void {
+    const { segmentFrom, segmentTo, segmentPlace } = this;
+    const keys = new Float64Array(end - first);
+    for (let k = first; k < end; k++) keys[k - first] = segmentFrom[k] * 0x1000000 + (k - first);
+    keys.sort();
+    const to = segmentTo.slice(first, end);
+    const place = segmentPlace.slice(first, end);
+    for (let k = 0; k < keys.length; k++) {
+      const old = keys[k] % 0x1000000;
+      segmentFrom[first + k] = (keys[k] - old) / 0x1000000;
+      segmentTo[first + k] = to[old];
+      segmentPlace[first + k] = place[old];
+    }
   }
 
   /** The place of v at a point, or nowhere. */

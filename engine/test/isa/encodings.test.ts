@@ -1,6 +1,6 @@
 /**
  * Every row of amd64's instruction table against an assembler. The golden file holds what GNU as makes of each
- * case; BACKPLANE_GOLDEN=1 writes it anew (needs as and objdump), and the diff is the review.
+ * case; BACKPLANE_GOLDEN=write writes it anew (needs as and objdump), and the diff is the review.
  */
 import test from "ava";
 import { Encoder } from "../../isa/amd64/encode.js";
@@ -9,7 +9,7 @@ import { assemble, hasAssembler, readGolden, writeGolden } from "./assemble.js";
 import { encodingCases } from "./encoding-cases.js";
 
 const cases = encodingCases();
-if (process.env.BACKPLANE_GOLDEN === "1") writeGolden(cases.map((c) => c.text));
+if (process.env.BACKPLANE_GOLDEN === "write") writeGolden(cases.map((c) => c.text));
 const hex = (bytes: Uint8Array): string =>
   Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join(" ");
 

@@ -7,13 +7,13 @@ import { encodeFunction } from "../../isa/amd64/emit.js";
 import { lower } from "../../isa/amd64/lower/lower.js";
 import { registerFile } from "../../isa/amd64/registers.js";
 import { entryAdapter } from "../../isa/amd64/trampoline.js";
-import { allocate, checkAllocation } from "../../machine/regalloc/index.js";
 import { type MachineCode, RelocationKind, SiteKind } from "../../machine/machine-code.js";
+import { allocate, checkAllocation } from "../../machine/regalloc/index.js";
 import type { Signature } from "../../machine/target.js";
 import { Context, ExitStatus } from "../../runtime/layout.js";
-import { layoutBlocks } from "../../ssa/layout.js";
 import type { SsaFunction } from "../../ssa/function.js";
-import { trapNames, Type } from "../../ssa/ops.js";
+import { layoutBlocks } from "../../ssa/layout.js";
+import { Type, trapNames } from "../../ssa/ops.js";
 import { verifyFunction } from "../../ssa/verify.js";
 import { NativeBench } from "../isa/native-bench.js";
 
@@ -79,7 +79,8 @@ export class Executor {
     const slots: number[] = [];
     machine.relocationOffset.forEach((offset, k) => {
       const symbol = machine.relocationSymbol[k]!;
-      if (machine.relocationKind[k] === RelocationKind.signature) words.setInt32(offset, canonicalNumber(symbol), true);
+      if (machine.relocationKind[k] === RelocationKind.signature)
+        words.setInt32(offset, canonicalNumber(symbol), true);
       else slots.push(offset, symbol);
     });
     if (slots.length === 0) return this.bench.add(bytes);

@@ -4,10 +4,17 @@
  * a selection and a trap; with all optional instructions and with none.
  */
 import test from "ava";
-import { SsaFunction, type Value, entryBlock, type Block } from "../../ssa/function.js";
+import { type Block, entryBlock, SsaFunction, type Value } from "../../ssa/function.js";
 import { Op, OpFlag, opFlags, TrapKind, Type } from "../../ssa/ops.js";
 import { isNativeHere } from "../isa/native-bench.js";
-import { allFeatures, type Compiled, Executor, leastFeatures, type Outcome, type RunOptions } from "./execute.js";
+import {
+  allFeatures,
+  type Compiled,
+  Executor,
+  leastFeatures,
+  type Outcome,
+  type RunOptions,
+} from "./execute.js";
 import { edgeValues, isNaNBits, isQuietNaN, type NumericOp, numericOps, reference } from "./reference.js";
 
 const native = isNativeHere ? test : test.skip;
@@ -97,7 +104,8 @@ function isExpected(op: NumericOp, args: readonly bigint[], reader: Reader, got:
   return got[0] === expected;
 }
 
-const hex = (bits: Outcome): string => (typeof bits === "string" ? bits : bits.map((b) => b.toString(16)).join(","));
+const hex = (bits: Outcome): string =>
+  typeof bits === "string" ? bits : bits.map((b) => b.toString(16)).join(",");
 const text = (result: bigint | string): string => (typeof result === "string" ? result : result.toString(16));
 
 /** Runs a shape over pairs of edge values; returns the first difference. */
@@ -117,7 +125,7 @@ function tryShape(
     for (const second of choices[1] ?? [0n]) {
       const args = [first, second].slice(0, op.params.length);
       if (sources[1] === "same") args[1] = first;
-      args.forEach((bits, k) => executor.memory.setBigUint64(loadOffset(k) + 4, bits, true));
+      for (const [k, bits] of args.entries()) executor.memory.setBigUint64(loadOffset(k) + 4, bits, true);
       const got = executor.call(compiled, [4n, ...args]);
       if (isExpected(op, args, reader, got)) continue;
       const shape = sources.map(String).join(", ");
@@ -131,7 +139,14 @@ const isComparison = (op: NumericOp): boolean => op.result === Type.i32 && op.op
 
 function shapes(op: NumericOp): Source[][] {
   const constants = (k: number): readonly bigint[] => edgeValues[op.params[k]!]!;
-  if (op.params.length === 1) return [["param"], ["load"], ...constants(0).slice(0, 4).map((c): Source[] => [c])];
+  if (op.params.length === 1)
+    return [
+      ["param"],
+      ["load"],
+      ...constants(0)
+        .slice(0, 4)
+        .map((c): Source[] => [c]),
+    ];
   return [
     ["param", "param"],
     ["param", "load"],

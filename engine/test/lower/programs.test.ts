@@ -6,10 +6,17 @@
 import test from "ava";
 import type { Signature } from "../../machine/target.js";
 import { Context, ExitStatus } from "../../runtime/layout.js";
-import { parseFunction } from "../../ssa/parse.js";
 import { Type } from "../../ssa/ops.js";
+import { parseFunction } from "../../ssa/parse.js";
 import { isNativeHere } from "../isa/native-bench.js";
-import { allFeatures, canonicalNumber, Executor, leastFeatures, type Outcome, type RunOptions } from "./execute.js";
+import {
+  allFeatures,
+  canonicalNumber,
+  Executor,
+  leastFeatures,
+  type Outcome,
+  type RunOptions,
+} from "./execute.js";
 
 const native = isNativeHere ? test : test.skip;
 const executor = new Executor();
@@ -71,7 +78,17 @@ check(
   [
     [
       [8, 0, 0],
-      [0x87, u32(-121), 0x8586, u32(0x8586 - 65536), 0x87, -121, 0x8586 - 65536, 0x81828384n, 0x81828384n - (1n << 32n)],
+      [
+        0x87,
+        u32(-121),
+        0x8586,
+        u32(0x8586 - 65536),
+        0x87,
+        -121,
+        0x8586 - 65536,
+        0x81828384n,
+        0x81828384n - (1n << 32n),
+      ],
     ],
   ],
   { prepare: fill },
@@ -112,12 +129,7 @@ check(
      v22:i32 = load v1, v21
      return v22`,
   ),
-  [
-    [
-      [u32(-40), 0, 0],
-      [0x85868788 + 24],
-    ],
-  ],
+  [[[u32(-40), 0, 0], [0x85868788 + 24]]],
   { prepare: fill },
 );
 
@@ -163,18 +175,20 @@ check(
      store8 v1, v2, v4 +52
      return v3`,
   ),
-  [
-    [
-      [1024, 7, 0x1122n],
-      [7],
-    ],
-  ],
+  [[[1024, 7, 0x1122n], [7]]],
   {
     prepare: () => {
       for (let k = 1024; k < 1088; k++) memory.setUint8(k, 0x55);
     },
     after: () =>
-      [0, 8, 16, 24, 32, 40, 48].map((k) => memory.getBigUint64(1024 + k, true).toString(16).padStart(16, "0")).join(" "),
+      [0, 8, 16, 24, 32, 40, 48]
+        .map((k) =>
+          memory
+            .getBigUint64(1024 + k, true)
+            .toString(16)
+            .padStart(16, "0"),
+        )
+        .join(" "),
     expectAfter:
       "ffffffffffff55ff 1122334455667788 fffffffffffffffe 555555553fc00000 bfe0000000000000 0000000000000000 5555552255667788",
   },
@@ -199,16 +213,17 @@ check(
      store v1, v2, v28 +20
      return v3`,
   ),
-  [
-    [
-      [64, 3, 0],
-      [3],
-    ],
-  ],
+  [[[64, 3, 0], [3]]],
   {
     prepare: fill,
     after: () => [64, 68, 72, 80, 84].map((k) => memory.getUint32(k, true).toString(16)).join(" "),
-    expectAfter: [0x85868788 + 64 + 3, 0x81828384, (0x85868788 + 72) ^ 255, 3 - 0x85868788 - 80, 0x81828384 | 3]
+    expectAfter: [
+      0x85868788 + 64 + 3,
+      0x81828384,
+      (0x85868788 + 72) ^ 255,
+      3 - 0x85868788 - 80,
+      0x81828384 | 3,
+    ]
       .map((n) => (n >>> 0).toString(16))
       .join(" "),
   },
@@ -458,7 +473,8 @@ const wide: Signature = {
   results: [i64, ...Array<Type>(10).fill(i32), ...Array<Type>(9).fill(f64), f32],
 };
 const typeName = (t: Type): string => ({ [i32]: "i32", [i64]: "i64", [f32]: "f32", [f64]: "f64" })[t as 1]!;
-const list = (from: number, count: number): string[] => Array.from({ length: count }, (_, k) => `v${from + k}`);
+const list = (from: number, count: number): string[] =>
+  Array.from({ length: count }, (_, k) => `v${from + k}`);
 
 /** Returns its parameters in another order. */
 const shuffle = `func 7 "shuffle" -> ${wide.results.map(typeName).join(", ")} {
@@ -496,7 +512,9 @@ native("calls with arguments and results beyond the registers", (t) => {
     );
     t.deepEqual(executor.call(folded, args), expected, "through memory");
     const indirect = executor.compile(
-      parseFunction(caller("callptr v1", "v21:ptr = peek v1 +0 record\nv22:i64 = bitcast v21\nv20:ptr = bitcast v22")),
+      parseFunction(
+        caller("callptr v1", "v21:ptr = peek v1 +0 record\nv22:i64 = bitcast v21\nv20:ptr = bitcast v22"),
+      ),
       options,
     );
     t.deepEqual(executor.call(indirect, args), expected, "through a register");
@@ -532,7 +550,10 @@ native("values live across calls, and the same value goes to several places", (t
         }`),
       options,
     );
-    t.deepEqual(executor.call(compiled, bits([6, 0x4010000000000000n])), bits([48 + 4 * 1048, 0x3ff0000000000000n, 994]));
+    t.deepEqual(
+      executor.call(compiled, bits([6, 0x4010000000000000n])),
+      bits([48 + 4 * 1048, 0x3ff0000000000000n, 994]),
+    );
   }
 });
 
@@ -559,7 +580,8 @@ native("builtins and interrupts exit and come back with all values as they were"
     executor.interrupt();
     const got = executor.call(compiled, bits([5, 1n << 50n]), (bench) => {
       statuses.push(bench.status);
-      if (bench.status === ExitStatus.builtin) bench.setSlot(0, bench.callIndex === 0 ? bench.slot(0) * 3n : 1000n);
+      if (bench.status === ExitStatus.builtin)
+        bench.setSlot(0, bench.callIndex === 0 ? bench.slot(0) * 3n : 1000n);
       else bench.context.setUint32(Context.interrupt, 0, true);
     });
     t.deepEqual(got, bits([1020, 1n << 50n]));

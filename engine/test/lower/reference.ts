@@ -4,7 +4,7 @@
  */
 import { nodeWebAssembly } from "../../platform/index.js";
 import { Op, Type } from "../../ssa/ops.js";
-import { opcodeRows, type OpcodeRow } from "../../wasm/opcodes.js";
+import { type OpcodeRow, opcodeRows } from "../../wasm/opcodes.js";
 import { ByteWriter, encodeModule, KIND_FUNCTION, KIND_MEMORY } from "../support/wasm-bytes.js";
 
 export interface NumericOp {
@@ -36,7 +36,14 @@ const stores = new Map<Type, number>([
 ]);
 
 /** Signed and unsigned variants of the instructions whose SSA op has the letter in front. */
-const signedNames: Record<string, string> = { lt: "lt", gt: "gt", le: "le", ge: "ge", div: "div", rem: "rem" };
+const signedNames: Record<string, string> = {
+  lt: "lt",
+  gt: "gt",
+  le: "le",
+  ge: "ge",
+  div: "div",
+  rem: "rem",
+};
 const otherNames: Record<string, Op> = {
   shr_s: Op.sshr,
   shr_u: Op.ushr,
@@ -130,7 +137,7 @@ const memory = new DataView((exported.memory as { buffer: ArrayBuffer }).buffer)
  * conversion, which V8 doesn't tell apart.
  */
 export function reference(op: NumericOp, args: readonly bigint[]): bigint | string {
-  args.forEach((bits, k) => memory.setBigUint64(8 * k, bits, true));
+  for (const [k, bits] of args.entries()) memory.setBigUint64(8 * k, bits, true);
   memory.setBigUint64(16, 0n, true);
   try {
     (exported[op.name] as () => void)();
@@ -161,7 +168,23 @@ const double = (x: number): bigint => {
   return scratch.getBigUint64(0, true);
 };
 
-const floats = [0, -0, 1, -1, 0.5, -0.5, 1.5, 2.5, -1.5, 3.7, -3.7, Infinity, -Infinity, 0.99999994, 4503599627370497.5];
+const floats = [
+  0,
+  -0,
+  1,
+  -1,
+  0.5,
+  -0.5,
+  1.5,
+  2.5,
+  -1.5,
+  3.7,
+  -3.7,
+  Infinity,
+  -Infinity,
+  0.99999994,
+  2251799813685248.5,
+];
 const bounds = [31, 32, 63, 64].flatMap((n) => [2 ** n, -(2 ** n)]);
 
 function around(values: readonly number[], step: (x: number) => number[]): number[] {
@@ -184,25 +207,65 @@ function neighbours64(x: number): number[] {
 /** Edge values of each type, as bits. */
 export const edgeValues: Readonly<Record<number, readonly bigint[]>> = {
   [Type.i32]: [
-    0, 1, -1, 2, 7, -7, 31, 32, 33, 63, 127, -128, 255, 256, 0x7fff, 0x8000, 0xffff, 0x10000, 0x12345678, 0x7fffffff,
-    -0x80000000, -0x7fffffff,
+    0, 1, -1, 2, 7, -7, 31, 32, 33, 63, 127, -128, 255, 256, 0x7fff, 0x8000, 0xffff, 0x10000, 0x12345678,
+    0x7fffffff, -0x80000000, -0x7fffffff,
   ].map((n) => BigInt(n >>> 0)),
   [Type.i64]: [
-    0n, 1n, -1n, 2n, 7n, -7n, 31n, 32n, 63n, 64n, 65n, 255n, 0x8000n, 0xffffn, 0x7fffffffn, 0x80000000n,
-    -0x80000000n, -0x80000001n, 0xffffffffn, 0x100000000n, 0x123456789abcdef0n, 0x20000000000001n,
-    0x7fffffffffffffffn, -0x8000000000000000n, 0x8000008000000001n, 0xffffff7fffffffffn,
+    0n,
+    1n,
+    -1n,
+    2n,
+    7n,
+    -7n,
+    31n,
+    32n,
+    63n,
+    64n,
+    65n,
+    255n,
+    0x8000n,
+    0xffffn,
+    0x7fffffffn,
+    0x80000000n,
+    -0x80000000n,
+    -0x80000001n,
+    0xffffffffn,
+    0x100000000n,
+    0x123456789abcdef0n,
+    0x20000000000001n,
+    0x7fffffffffffffffn,
+    -0x8000000000000000n,
+    0x8000008000000001n,
+    0xffffff7fffffffffn,
   ].map((n) => BigInt.asUintN(64, n)),
   [Type.f32]: [
     ...new Set([...floats, 1e-40, 3.4e38, ...around(bounds, neighbours32)].map(single)),
-    0x7fc00000n, 0xffc00000n, 0x7fa00001n, 0x7fffffffn,
+    0x7fc00000n,
+    0xffc00000n,
+    0x7fa00001n,
+    0x7fffffffn,
   ],
   [Type.f64]: [
     ...new Set(
       [
-        ...floats, 5e-324, 1.7e308, 2147483647, 2147483647.5, -2147483648.5, -2147483649, 4294967295, 4294967295.5,
-        ...around(bounds, neighbours64), 0.1, 16777217, 3.402823669209385e38,
+        ...floats,
+        5e-324,
+        1.7e308,
+        2147483647,
+        2147483647.5,
+        -2147483648.5,
+        -2147483649,
+        4294967295,
+        4294967295.5,
+        ...around(bounds, neighbours64),
+        0.1,
+        16777217,
+        3.402823669209385e38,
       ].map(double),
     ),
-    0x7ff8000000000000n, 0xfff8000000000000n, 0x7ff4000000000001n, 0x7fffffffffffffffn,
+    0x7ff8000000000000n,
+    0xfff8000000000000n,
+    0x7ff4000000000001n,
+    0x7fffffffffffffffn,
   ],
 };

@@ -9,7 +9,7 @@
 import type { VReg } from "../../../machine/vcode.js";
 import { AliasClass, Op, Type } from "../../../ssa/ops.js";
 import { AddressBase, Amd64 } from "../instructions.js";
-import { type Lowering, noRegister } from "./lowering.js";
+import type { Lowering } from "./lowering.js";
 
 const maxDisplacement = 0x7fffffff;
 
@@ -218,10 +218,4 @@ export function takeFloatOperand(c: Lowering, v: number): boolean {
     return true;
   }
   return takeLoad(c, v, c.type[v] === Type.f32 ? 4 : 8);
-}
-
-/** A register that holds the address found last. */
-export function addressInRegister(c: Lowering, to: VReg): void {
-  if (c.base !== noRegister && c.index === noRegister && c.displacement === 0) c.move(to, c.base);
-  else c.load1(Amd64.lea64, to);
 }

@@ -2,14 +2,15 @@
  * Calls, arguments and results, by the convention in registers.ts. A call's arguments are uses fixed to their
  * registers, its results fixed definitions; every other register is destroyed.
  */
-import { Context, builtins } from "../../../runtime/layout.js";
+
 import type { Signature } from "../../../machine/target.js";
 import { Constraint, def, InstructionFlag, RegisterClass, use, type VReg } from "../../../machine/vcode.js";
+import { builtins, Context } from "../../../runtime/layout.js";
 import { Op, Type } from "../../../ssa/ops.js";
 import { classOf, isStackPlace, signatureLayout, stackOffset } from "../abi.js";
 import { AddressBase, Amd64, operandWords } from "../instructions.js";
 import { calleeRegister, instanceRegister } from "../registers.js";
-import { mayTakeIn, mayMoveDown, takeAddress } from "./address.js";
+import { mayMoveDown, mayTakeIn, takeAddress } from "./address.js";
 import { type Lowering, noRegister } from "./lowering.js";
 import { loadRow, storeRow } from "./memory.js";
 
@@ -66,7 +67,11 @@ function argument(c: Lowering, value: number): VReg {
 function storeArgument(c: Lowering, value: number, offset: number, area: AddressBase): void {
   const type = c.type[value]! as Type;
   // An i32 is stored with the zeros above it, so that what copies whole slots finds no remains there.
-  if (classOf(type) === RegisterClass.int && c.isImmediate(value) && (type !== Type.i32 || c.lo[value]! >= 0)) {
+  if (
+    classOf(type) === RegisterClass.int &&
+    c.isImmediate(value) &&
+    (type !== Type.i32 || c.lo[value]! >= 0)
+  ) {
     stackAddress(c, area, offset);
     c.memory0(i.mov64_mi, c.lo[value]!);
     return;
@@ -177,7 +182,8 @@ export function lowerParameters(c: Lowering): void {
   const { signature } = c.options;
   const layout = signatureLayout(signature);
   c.emit(i.arguments);
-  if (params.length > 0 && c.vregOf[params[0]!] !== -1) c.arg(c.defined(params[0]!), fixedDef(instanceRegister));
+  if (params.length > 0 && c.vregOf[params[0]!] !== -1)
+    c.arg(c.defined(params[0]!), fixedDef(instanceRegister));
   for (let k = 1; k < params.length; k++) {
     const place = layout.params[k - 1]!;
     if (!isStackPlace(place) && c.vregOf[params[k]!] !== -1) c.arg(c.defined(params[k]!), fixedDef(place));

@@ -326,7 +326,10 @@ function compareFloats(c: Lowering, op: Op, x: number, y: number): void {
 export function compareFloatOperands(c: Lowering, x: number, y: number): void {
   const is64 = c.type[x] === Type.f64;
   if (x !== y && takeFloatOperand(c, y)) {
-    c.load1(is64 ? ucomi(c, Amd64.ucomisd_rm, Amd64.vucomisd_rm) : ucomi(c, Amd64.ucomiss_rm, Amd64.vucomiss_rm), c.reg(x));
+    c.load1(
+      is64 ? ucomi(c, Amd64.ucomisd_rm, Amd64.vucomisd_rm) : ucomi(c, Amd64.ucomiss_rm, Amd64.vucomiss_rm),
+      c.reg(x),
+    );
     return;
   }
   const left = c.reg(x);

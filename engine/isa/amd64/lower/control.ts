@@ -57,7 +57,13 @@ export function lowerEdgeBlock(c: Lowering, plan: BlockPlan, to: Successors, pla
 }
 
 /** The terminator `v` of the block at `place`. */
-export function lowerTerminator(c: Lowering, plan: BlockPlan, to: Successors, place: number, v: number): void {
+export function lowerTerminator(
+  c: Lowering,
+  plan: BlockPlan,
+  to: Successors,
+  place: number,
+  v: number,
+): void {
   switch (c.op[v]) {
     case Op.return:
       lowerReturn(c, v);
@@ -117,7 +123,14 @@ function lowerBranchTable(c: Lowering, plan: BlockPlan, to: Successors, place: n
 }
 
 /** All edges of a table; those that are the same share one list of arguments. */
-function addTableEdges(c: Lowering, plan: BlockPlan, to: Successors, place: number, first: number, count: number): void {
+function addTableEdges(
+  c: Lowering,
+  plan: BlockPlan,
+  to: Successors,
+  place: number,
+  first: number,
+  count: number,
+): void {
   const base = to.targets[place]!.length;
   for (let e = first; e < first + count; e++) {
     const same = plan.sameAs[e]!;

@@ -10,7 +10,17 @@ import type { VReg } from "../../../machine/vcode.js";
 import { Op, TrapKind, Type } from "../../../ssa/ops.js";
 import { Amd64, Condition } from "../instructions.js";
 import { takeLoad } from "./address.js";
-import { addRows, andRows, floatOperation, floatOperationMemory, floatUnary, maxRows, minRows, mulRows, subRows } from "./float.js";
+import {
+  addRows,
+  andRows,
+  floatOperation,
+  floatOperationMemory,
+  floatUnary,
+  maxRows,
+  minRows,
+  mulRows,
+  subRows,
+} from "./float.js";
 import { lowerCopyInt } from "./integer.js";
 import type { Lowering } from "./lowering.js";
 

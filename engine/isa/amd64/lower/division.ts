@@ -39,7 +39,15 @@ export function lowerDivision(c: Lowering, v: number): void {
   divide(c, row, quotient, remainder, x, upper, y);
 }
 
-function divide(c: Lowering, row: number, quotient: VReg, remainder: VReg, x: VReg, upper: VReg, y: VReg): void {
+function divide(
+  c: Lowering,
+  row: number,
+  quotient: VReg,
+  remainder: VReg,
+  x: VReg,
+  upper: VReg,
+  y: VReg,
+): void {
   const words = operandWords[row]!;
   c.row3(row, quotient, remainder, x);
   c.arg(upper, words[3]!);

@@ -1,6 +1,7 @@
-/** A list of 32-bit integers that grows by doubling. */
+/** A cleared list doesn't keep more words than this. */
 const keptLength = 1 << 16;
 
+/** A list of 32-bit integers that grows by doubling. */
 export class IntList {
   count = 0;
   items = new Int32Array(64);

@@ -4,7 +4,7 @@
  */
 import type { VReg } from "../../../machine/vcode.js";
 import { Op, Type } from "../../../ssa/ops.js";
-import { Amd64, operandWords } from "../instructions.js";
+import { AddressBase, Amd64, Condition, operandWords } from "../instructions.js";
 import { isDisplacement, mayTakeIn, shiftCount, takeLoad } from "./address.js";
 import { type Lowering, noRegister } from "./lowering.js";
 
@@ -217,7 +217,7 @@ export function lowerOffset(c: Lowering, v: number): void {
   c.clearAddress();
   const pointer = c.a0[v]!;
   c.displacement = c.lo[v]!;
-  if (c.op[pointer] === Op.ctx) c.special = 1;
+  if (c.op[pointer] === Op.ctx) c.special = AddressBase.context;
   else c.base = c.reg(pointer);
   c.load1(Amd64.lea64, c.defined(v));
 }
@@ -353,7 +353,7 @@ export function lowerClz(c: Lowering, v: number): void {
   const found = c.newInt();
   const whenZero = c.ownInteger(is64 ? 127 : 63);
   c.row2(is64 ? Amd64.bsr64_rr : Amd64.bsr32_rr, highest, c.operand(c.a0[v]!, is64));
-  c.row3(Amd64.cmov32_rr, found, highest, whenZero, 4);
+  c.row3(Amd64.cmov32_rr, found, highest, whenZero, Condition.e);
   c.row2(Amd64.xor32_ri, c.defined(v), found, is64 ? 63 : 31);
 }
 
@@ -366,13 +366,19 @@ export function lowerCtz(c: Lowering, v: number): void {
   const lowest = c.newInt();
   const whenZero = c.ownInteger(is64 ? 64 : 32);
   c.row2(is64 ? Amd64.bsf64_rr : Amd64.bsf32_rr, lowest, c.operand(c.a0[v]!, is64));
-  c.row3(Amd64.cmov32_rr, c.defined(v), lowest, whenZero, 4);
+  c.row3(Amd64.cmov32_rr, c.defined(v), lowest, whenZero, Condition.e);
 }
 
 export function lowerPopcnt(c: Lowering, v: number): void {
   const is64 = c.is64(v);
   if (c.popcnt) {
-    unary(c, v, is64 ? Amd64.popcnt64_rr : Amd64.popcnt32_rr, is64 ? Amd64.popcnt64_rm : Amd64.popcnt32_rm, is64);
+    unary(
+      c,
+      v,
+      is64 ? Amd64.popcnt64_rr : Amd64.popcnt32_rr,
+      is64 ? Amd64.popcnt64_rm : Amd64.popcnt32_rm,
+      is64,
+    );
     return;
   }
   countBits(c, v, is64);

@@ -3,7 +3,7 @@
  * entry first. Leaves: virtual code that satisfies what vcode.ts demands. See lowering.ts for the method.
  */
 import type { LowerOptions } from "../../../machine/target.js";
-import { operandDef, operandPayload, floatFile, type VReg } from "../../../machine/vcode.js";
+import { floatFile, operandDef, operandPayload, type VReg } from "../../../machine/vcode.js";
 import type { SsaFunction } from "../../../ssa/function.js";
 import { Op, OpFlag, opFlags, opNames } from "../../../ssa/ops.js";
 import { instructionFlags, RowFlag } from "../instructions.js";
@@ -194,7 +194,8 @@ function assemble(
     const b = plan.order[place]!;
     if (b > 0) addParams(c, b, place);
     for (let root = rootsTo[place]! - 1; root >= rootsFrom[place]!; root--) {
-      for (let k = rootConstant.get(root); k !== -1; k = constantNext.get(k)) copy(c, constantInstruction.get(k));
+      for (let k = rootConstant.get(root); k !== -1; k = constantNext.get(k))
+        copy(c, constantInstruction.get(k));
       const end = rootStart.get(root + 1);
       for (let n = rootStart.get(root); n < end; n++) copy(c, n);
     }

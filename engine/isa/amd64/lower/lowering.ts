@@ -12,13 +12,13 @@
  * instructions are emitted; nothing that changes the flags stands between a comparison and its reader.
  */
 import type { LowerOptions } from "../../../machine/target.js";
-import { InstructionFlag, operandDef, RegisterClass, use, type VReg } from "../../../machine/vcode.js";
-import { EngineBug } from "../../../ssa/engine-bug.js";
+import { InstructionFlag, RegisterClass, use, type VReg } from "../../../machine/vcode.js";
 import { countUses } from "../../../ssa/analysis/use-counts.js";
+import { EngineBug } from "../../../ssa/engine-bug.js";
 import type { SsaFunction } from "../../../ssa/function.js";
 import { Op, opArity, opIsList, Type } from "../../../ssa/ops.js";
 import { classOf } from "../abi.js";
-import { address, AddressBase, Amd64, mayFault, operandWords } from "../instructions.js";
+import { AddressBase, Amd64, address, mayFault, operandWords } from "../instructions.js";
 import { Amd64VCode } from "../virtual-code.js";
 import { IntList } from "./int-list.js";
 
@@ -252,7 +252,9 @@ export class Lowering {
     const to = this.type[v]!;
     const from = this.type[this.a0[v]!]!;
     if (to === from) return true;
-    return (to === Type.i64 || to === Type.ptr) && (from === Type.i64 || from === Type.ptr || from === Type.ref);
+    return (
+      (to === Type.i64 || to === Type.ptr) && (from === Type.i64 || from === Type.ptr || from === Type.ref)
+    );
   }
 
   /** The register that holds value `v`, which becomes needed by this. */
@@ -399,7 +401,9 @@ export class Lowering {
   /** The address of a float constant in the constant pool. */
   constantAddress(v: number): void {
     const lo = this.lo[v]!;
-    this.poolAddress(this.type[v] === Type.f32 ? this.code.constant32(lo) : this.code.constant64(lo, this.hi[v]!));
+    this.poolAddress(
+      this.type[v] === Type.f32 ? this.code.constant32(lo) : this.code.constant64(lo, this.hi[v]!),
+    );
   }
 
   /** The address of a constant of the pool. */
@@ -498,10 +502,5 @@ export class Lowering {
     this.special = AddressBase.none;
     this.addressFaults = false;
     this.addressSource = -1;
-  }
-
-  /** Whether the last operand of an instruction is a definition: for the clobbers of calls. */
-  isDefinition(operand: number): boolean {
-    return (this.operandWord.get(operand) & operandDef) !== 0;
   }
 }

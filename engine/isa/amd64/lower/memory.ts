@@ -147,7 +147,7 @@ function lowBits(c: Lowering, v: number, bytes: number): number {
   }
 }
 
-const keepsLow = (mask: number, bits: number): boolean => (~mask << (32 - bits)) === 0;
+const keepsLow = (mask: number, bits: number): boolean => ~mask << (32 - bits) === 0;
 
 /** store(address, op(load(address), x)) as `op [m], x`. */
 function updateMemory(c: Lowering, v: number, value: number, bytes: number): boolean {
@@ -243,8 +243,4 @@ export function lowerContext(c: Lowering, v: number): void {
 export function lowerSignature(c: Lowering, v: number): void {
   c.emit(i.mov32_signature, c.lo[v]!);
   c.arg(c.defined(v), operandWords[i.mov32_signature]![0]!);
-}
-
-export function lowerConstant(): void {
-  // Constants are defined where they are used.
 }
