@@ -164,7 +164,8 @@ class FastAllocator {
     for (let b = 0; b < code.blockCount; b++) {
       if (movesAreAtTarget(code, b)) continue;
       const params = code.blockParams[b];
-      for (let k = 0; k < params.length; k++) if (lastUse[params[k]] !== none) lastUse[params[k]] = everywhere;
+      for (let k = 0; k < params.length; k++)
+        if (lastUse[params[k]] !== none) lastUse[params[k]] = everywhere;
     }
   }
 
@@ -314,7 +315,8 @@ class FastAllocator {
 
   /** Gives back the slot of a value that lived in one block, or of a constant. */
   private releaseSlot(v: number): void {
-    if (this.home[v] === none || (this.lastUse[v] === everywhere && !this.code.vregRematerializable[v])) return;
+    if (this.home[v] === none || (this.lastUse[v] === everywhere && !this.code.vregRematerializable[v]))
+      return;
     this.slots.give(this.home[v], this.code.vregClass[v]);
     this.home[v] = none;
     this.stored[v] = 0;
@@ -384,7 +386,8 @@ class FastAllocator {
 
   /** Constants first, then what is in memory anyway, then what must be stored; later uses before sooner ones. */
   private evictionCost(v: number): number {
-    const distance = this.lastUse[v] === everywhere ? 0 : Math.min(1023, 1023 - Math.min(1023, this.lastUse[v] - this.i));
+    const distance =
+      this.lastUse[v] === everywhere ? 0 : Math.min(1023, 1023 - Math.min(1023, this.lastUse[v] - this.i));
     if (this.code.vregRematerializable[v]) return distance;
     return (this.isKept(v) ? 1024 : 2048) + distance;
   }
@@ -622,7 +625,8 @@ class FastAllocator {
       const kind = (word >> constraintShift) & 7;
       const v = operandVReg[o];
       if (kind === Constraint.fixed) location[o] = this.define(v, word >> payloadShift);
-      else if (kind === Constraint.reuse) location[o] = this.defineReusing(v, location[start + (word >> payloadShift)]);
+      else if (kind === Constraint.reuse)
+        location[o] = this.defineReusing(v, location[start + (word >> payloadShift)]);
       else if (kind === Constraint.slot) {
         location[o] = this.slotFor(v);
         this.stored[v] = 1;
@@ -679,7 +683,13 @@ class FastAllocator {
     const cls = this.code.vregClass[v];
     const file = cls === 0 ? 0 : 1;
     const avoid = this.unusable(file, early);
-    if (hint >= 0 && hint < firstSlot && hint >> 5 === file && (avoid & (1 << (hint & 31))) === 0 && this.isFree(hint)) {
+    if (
+      hint >= 0 &&
+      hint < firstSlot &&
+      hint >> 5 === file &&
+      (avoid & (1 << (hint & 31))) === 0 &&
+      this.isFree(hint)
+    ) {
       return this.define(v, hint);
     }
     const r = this.take(cls, avoid);

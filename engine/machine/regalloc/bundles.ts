@@ -9,7 +9,14 @@
  *
  * Pieces lie in columns, a bundle's pieces in a row, ascending. Splitting writes new rows.
  */
-import { Constraint, constraintShift, InstructionFlag, operandDef, payloadShift, type VCode } from "../vcode.js";
+import {
+  Constraint,
+  constraintShift,
+  InstructionFlag,
+  operandDef,
+  payloadShift,
+  type VCode,
+} from "../vcode.js";
 import type { LiveRanges } from "./live-ranges.js";
 import type { Loops } from "./loops.js";
 import { instructionAt } from "./points.js";
@@ -209,7 +216,11 @@ export class Merger {
     const { code, bundles } = this;
     if (code.vregClass[v] !== code.vregClass[w]) return;
     // A constant is cheaper made where it is needed than kept in a register from far away.
-    if ((code.vregRematerializable[v] && !this.isLocal(v)) || (code.vregRematerializable[w] && !this.isLocal(w))) return;
+    if (
+      (code.vregRematerializable[v] && !this.isLocal(v)) ||
+      (code.vregRematerializable[w] && !this.isLocal(w))
+    )
+      return;
     // A slot that is written in mid-instruction can't be shared with what is read there.
     if ((this.ranges.slotOperand[v] | this.ranges.slotOperand[w]) & 1) return;
     const a = this.find(v);
@@ -236,7 +247,10 @@ export class Merger {
     const { ranges, loops } = this;
     const p = ranges.pieceStart[v];
     if (ranges.pieceStart[v + 1] - p !== 1) return false;
-    return loops.blockOf[instructionAt(ranges.pieceFrom[p])] === loops.blockOf[instructionAt(ranges.pieceTo[p] - 1)];
+    return (
+      loops.blockOf[instructionAt(ranges.pieceFrom[p])] ===
+      loops.blockOf[instructionAt(ranges.pieceTo[p] - 1)]
+    );
   }
 
   private overlap(a: number, b: number): boolean {

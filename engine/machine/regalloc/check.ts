@@ -97,7 +97,8 @@ class Checker {
     if (allocation.safepoints.length !== instructions.length) this.fail(-1, "number of safepoints");
     if (allocation.mapStart.length !== instructions.length + 1) this.fail(-1, "length of mapStart");
     for (let n = 0; n < instructions.length; n++) {
-      if (allocation.safepoints[n] !== instructions[n]) this.fail(instructions[n], "isn't listed as a safepoint");
+      if (allocation.safepoints[n] !== instructions[n])
+        this.fail(instructions[n], "isn't listed as a safepoint");
     }
   }
 
@@ -110,7 +111,8 @@ class Checker {
     this.checkLocation(to, cls, true, what);
     if (from >= 0) {
       this.checkLocation(from, cls, true, what);
-      if (from >= firstSlot && to >= firstSlot) this.fail(allocation.editBefore[e], `${what} moves slot to slot`);
+      if (from >= firstSlot && to >= firstSlot)
+        this.fail(allocation.editBefore[e], `${what} moves slot to slot`);
       return;
     }
     const i = -1 - from;
@@ -136,13 +138,15 @@ class Checker {
     if (l >= firstSlot) {
       const slot = l - firstSlot;
       const wide = cls === RegisterClass.vector ? 1 : 0;
-      if (slot < code.reservedSlots || slot + wide >= allocation.slotCount) this.fail(-1, `${what}: slot ${slot}`);
+      if (slot < code.reservedSlots || slot + wide >= allocation.slotCount)
+        this.fail(-1, `${what}: slot ${slot}`);
       if (wide && slot & 1) this.fail(-1, `${what}: vector in odd slot ${slot}`);
       return;
     }
     if (isEdit && l === registers.scratch) return;
     const isFloat = l >= floatFile;
-    if (isFloat !== (cls !== RegisterClass.int)) this.fail(-1, `${what}: ${registers.name(l)} is of the wrong file`);
+    if (isFloat !== (cls !== RegisterClass.int))
+      this.fail(-1, `${what}: ${registers.name(l)} is of the wrong file`);
     const mask = isFloat ? registers.allocatableFloat : registers.allocatableInt;
     if ((mask & (1 << (l & 31))) === 0) this.fail(-1, `${what}: ${registers.name(l)} isn't allocatable`);
   }
@@ -233,7 +237,8 @@ class Checker {
       if (cls === RegisterClass.vector) state.delete(to + 1);
       const below = state.get(to - 1);
       const odd = ((to - firstSlot) & 1) === 1;
-      if (odd && below !== undefined && this.code.vregClass[below[0]] === RegisterClass.vector) state.delete(to - 1);
+      if (odd && below !== undefined && this.code.vregClass[below[0]] === RegisterClass.vector)
+        state.delete(to - 1);
     }
     if (held.length === 0) state.delete(to);
     else state.set(to, held);
@@ -244,7 +249,9 @@ class Checker {
     const from = allocation.editFrom[e];
     const cls = allocation.editClass[e];
     const held = from < 0 ? this.remade(b, this.constantOf(-1 - from)) : (state.get(from) ?? []);
-    const moved = held.every((v) => code.vregClass[v] === cls) ? held : held.filter((v) => code.vregClass[v] === cls);
+    const moved = held.every((v) => code.vregClass[v] === cls)
+      ? held
+      : held.filter((v) => code.vregClass[v] === cls);
     this.write(state, allocation.editTo[e], cls, moved);
   }
 
@@ -272,7 +279,9 @@ class Checker {
       const v = code.operandVReg[o];
       const held = copied.length > 0 && !copied.includes(v) ? [...copied, v] : [v];
       // What holds the value that is copied holds the copy as well.
-      if (isMove) for (const [l, names] of state) if (names.includes(code.operandVReg[start + 1])) state.set(l, [...names, v]);
+      if (isMove)
+        for (const [l, names] of state)
+          if (names.includes(code.operandVReg[start + 1])) state.set(l, [...names, v]);
       this.write(state, allocation.operandLocation[o], code.vregClass[v], held);
     }
   }
@@ -291,12 +300,14 @@ class Checker {
         if (!(state.get(l) ?? []).includes(v)) {
           this.fail(i, `v${v} isn't in ${this.show(l)}, which holds ${this.showHeld(state.get(l))}`);
         }
-        if (word & operandUnusualPosition && this.isClobbered(i, l)) this.fail(i, `late use of v${v} is clobbered`);
+        if (word & operandUnusualPosition && this.isClobbered(i, l))
+          this.fail(i, `late use of v${v} is clobbered`);
       } else if (operandConstraint(word) !== Constraint.fixed && this.isClobbered(i, l)) {
         this.fail(i, `v${v} is defined in clobbered ${this.show(l)}`);
       }
     }
-    for (let o = start; o < end; o++) if (code.operandWord[o] & operandDef) this.checkOverlap(i, o, start, end);
+    for (let o = start; o < end; o++)
+      if (code.operandWord[o] & operandDef) this.checkOverlap(i, o, start, end);
   }
 
   private checkConstraint(i: number, o: number, word: number, l: Location): void {
@@ -321,7 +332,8 @@ class Checker {
           this.fail(i, `${what} reuses operand ${payload}, which isn't a use`);
         }
         if (l >= firstSlot) this.fail(i, `${what} must be in a register`);
-        if (l !== allocation.operandLocation[other]) this.fail(i, `${what} must be where operand ${payload} is`);
+        if (l !== allocation.operandLocation[other])
+          this.fail(i, `${what} must be where operand ${payload} is`);
         return;
       }
       default:
@@ -338,7 +350,10 @@ class Checker {
       if (o === def || allocation.operandLocation[o] !== l) continue;
       const word = code.operandWord[o];
       if (word & operandDef || word & operandUnusualPosition || early) {
-        this.fail(i, `${this.show(l)} is written as v${code.operandVReg[def]} while operand ${o - start} is there`);
+        this.fail(
+          i,
+          `${this.show(l)} is written as v${code.operandVReg[def]} while operand ${o - start} is there`,
+        );
       }
     }
   }
@@ -370,7 +385,8 @@ class Checker {
         }
       }
       const held = (state.get(l) ?? []).filter((v) => live.has(v));
-      if (held.length === 0) this.fail(i, `the stack map names ${this.show(l)}, which holds no live reference`);
+      if (held.length === 0)
+        this.fail(i, `the stack map names ${this.show(l)}, which holds no live reference`);
       for (const v of held) found.add(v);
     }
     for (const v of live) if (!found.has(v)) this.fail(i, `reference v${v} isn't in the stack map`);

@@ -118,7 +118,8 @@ class CopyForwarder {
     const start = code.operandStart[i];
     const end = code.operandStart[i + 1];
     for (let o = start; o < end; o++) {
-      if (operandLocation[o] >= firstSlot && (code.operandWord[o] & operandDef) === 0) this.use(o, start, end);
+      if (operandLocation[o] >= firstSlot && (code.operandWord[o] & operandDef) === 0)
+        this.use(o, start, end);
     }
     const moved = code.flags[i] & InstructionFlag.move ? this.numberOf(operandLocation[start + 1]) : 0;
     this.renew(code.clobbersInt[i], 0);

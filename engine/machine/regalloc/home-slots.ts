@@ -64,7 +64,7 @@ export function assignHomeSlots(
 }
 
 function findExtents(code: VCode, definitions: Definitions): Extents | null {
-  const budget = 10_000_000 + 50 * (code.instructionCount + code.blockCount);
+  const budget = 10_000_000 + 25 * (code.instructionCount + code.blockCount);
   const liveIn = computeLiveIn(code, definitions, budget);
   if (liveIn === null) return null;
   const extents = new Extents(code.vregCount);
@@ -73,7 +73,8 @@ function findExtents(code: VCode, definitions: Definitions): Extents | null {
     for (let o = operandStart[i]; o < operandStart[i + 1]; o++) extents.include(operandVReg[o], i);
   }
   for (let b = 0; b < code.blockCount; b++) {
-    for (let n = liveIn.start[b]; n < liveIn.start[b + 1]; n++) includeEntry(code, extents, liveIn.vregs[n], b);
+    for (let n = liveIn.start[b]; n < liveIn.start[b + 1]; n++)
+      includeEntry(code, extents, liveIn.vregs[n], b);
     const params = code.blockParams[b];
     for (let k = 0; k < params.length; k++) includeEntry(code, extents, params[k], b);
     const successors = code.successors[b];

@@ -5,8 +5,8 @@ import { allocateFull } from "./allocate.js";
 import { allocateFast } from "./allocate-fast.js";
 import { checkAllocation } from "./check.js";
 
-export { allocateFast } from "./allocate-fast.js";
 export { allocateFull, tryAllocateFull } from "./allocate.js";
+export { allocateFast } from "./allocate-fast.js";
 export { checkAllocation } from "./check.js";
 
 /**

@@ -160,7 +160,8 @@ export class LiveRanges {
   /** A constant has no slot to be read from, so one that can't be in a register is written to a slot first. */
   private needsSlot(i: number, word: number, v: number): boolean {
     const { code } = this;
-    if (!code.vregRematerializable[v] || word & operandDef || (word & operandUnusualPosition) === 0) return false;
+    if (!code.vregRematerializable[v] || word & operandDef || (word & operandUnusualPosition) === 0)
+      return false;
     return this.destroysAll(i, code.vregClass[v] === 0 ? 0 : 1);
   }
 
@@ -346,7 +347,8 @@ export class LiveRanges {
       }
       for (const args of code.successorArgs[b]) {
         // Read by moves at the very end of the block.
-        for (let k = 0; k < args.length; k++) this.addUse(args[k], gapOf(end - 1), gapOf(end), UseKind.argument, -1, fill);
+        for (let k = 0; k < args.length; k++)
+          this.addUse(args[k], gapOf(end - 1), gapOf(end), UseKind.argument, -1, fill);
       }
     }
   }

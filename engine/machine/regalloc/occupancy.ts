@@ -95,7 +95,8 @@ export class Occupancy {
     if (this.maps[r] === nothing) this.maps[r] = new PieceMap();
     const map = this.maps[r];
     const end = bundles.first[bundle] + bundles.pieces[bundle];
-    for (let p = bundles.first[bundle]; p < end; p++) map.insert(bundles.pieceFrom[p], bundles.pieceTo[p], bundle);
+    for (let p = bundles.first[bundle]; p < end; p++)
+      map.insert(bundles.pieceFrom[p], bundles.pieceTo[p], bundle);
     this.steps += bundles.pieces[bundle];
   }
 

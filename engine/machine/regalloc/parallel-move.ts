@@ -39,7 +39,12 @@ export class ParallelMove {
     const earlier = to < this.writer.length ? this.writer[to] : 0;
     if (earlier !== 0) {
       if (this.from[earlier - 1] === from) return;
-      throw new EngineBug("regalloc", -1, "", `location ${to} has two sources, ${this.from[earlier - 1]} and ${from}`);
+      throw new EngineBug(
+        "regalloc",
+        -1,
+        "",
+        `location ${to} has two sources, ${this.from[earlier - 1]} and ${from}`,
+      );
     }
     const m = this.count++;
     if (m >= this.from.length) this.growMoves();

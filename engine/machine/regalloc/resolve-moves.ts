@@ -155,6 +155,7 @@ export class Resolver {
       }
     }
     for (let v = 0; v < code.vregCount; v++) this.sortSegments(segmentStart[v], segmentStart[v + 1]);
+    this.joinSegments();
     for (let v = 0; v < code.vregCount; v++) if (this.ranges.slotOperand[v]) this.spilled[v] = 1;
   }
 
@@ -181,6 +182,32 @@ export class Resolver {
         return;
       }
     }
+  }
+
+  /** Makes one segment of those that touch and have the same place. */
+  private joinSegments(): void {
+    const { segmentStart, segmentFrom, segmentTo, segmentPlace } = this;
+    let n = 0;
+    let first = 0;
+    for (let v = 0; v < this.code.vregCount; v++) {
+      const end = segmentStart[v + 1];
+      segmentStart[v] = n;
+      for (let k = first; k < end; k++) {
+        if (
+          n > segmentStart[v] &&
+          segmentTo[n - 1] === segmentFrom[k] &&
+          segmentPlace[n - 1] === segmentPlace[k]
+        ) {
+          segmentTo[n - 1] = segmentTo[k];
+          continue;
+        }
+        segmentFrom[n] = segmentFrom[k];
+        segmentTo[n] = segmentTo[k];
+        segmentPlace[n++] = segmentPlace[k];
+      }
+      first = end;
+    }
+    segmentStart[this.code.vregCount] = n;
   }
 
   private sortManySegments(first: number, end: number): void {
@@ -245,7 +272,8 @@ export class Resolver {
     for (let v = 0; v < code.vregCount; v++) {
       for (let s = segmentStart[v] + 1; s < segmentStart[v + 1]; s++) {
         const point = segmentFrom[s];
-        if (segmentTo[s - 1] !== point || point % 4 === 0 || segmentPlace[s] === segmentPlace[s - 1]) continue;
+        if (segmentTo[s - 1] !== point || point % 4 === 0 || segmentPlace[s] === segmentPlace[s - 1])
+          continue;
         const i = instructionAt(point);
         // Within an instruction a value can only fall back to its slot, which is filled in the gap.
         const from = point % 4 === 1 ? segmentPlace[s - 1] : this.sourceAt(v, i);
@@ -287,7 +315,8 @@ export class Resolver {
 
   private moveToSlot(i: number, v: number): void {
     if (this.code.vregRematerializable[v]) this.moves.push(i, inGap, home, v, home, -1 - v);
-    else if (this.placeAt(v, earlyOf(i)) !== home) this.pass(i, inGap, this.sourceAt(v, i), v, home, this.frequencyAt(i));
+    else if (this.placeAt(v, earlyOf(i)) !== home)
+      this.pass(i, inGap, this.sourceAt(v, i), v, home, this.frequencyAt(i));
   }
 
   private moveOnEdges(): void {
@@ -361,7 +390,9 @@ export class Resolver {
     if (fixedDefinition[v] >= 0) return fixedDefinition[v];
     if (slotOperand[v] & 1) return home;
     const i = definitions.instruction[v];
-    return i < 0 ? this.placeAt(v, gapOf(this.code.blockStart[definitions.block[v]])) : this.placeAt(v, lateOf(i));
+    return i < 0
+      ? this.placeAt(v, gapOf(this.code.blockStart[definitions.block[v]]))
+      : this.placeAt(v, lateOf(i));
   }
 
   private slot(v: number): Location {
@@ -420,7 +451,8 @@ export class Resolver {
       // A constant for a slot operand is written -1 - v: its slot is meant, not its definition.
       const toVReg = moves.toVReg[n] < 0 ? -1 - moves.toVReg[n] : moves.toVReg[n];
       let from = moves.from[n];
-      if (from === home) from = code.vregRematerializable[v] ? -1 - this.ranges.definitions.instruction[v] : this.slot(v);
+      if (from === home)
+        from = code.vregRematerializable[v] ? -1 - this.ranges.definitions.instruction[v] : this.slot(v);
       const to = moves.to[n] === home ? this.slot(toVReg) : moves.to[n];
       parallel.add(from, to, code.vregClass[v]);
       if (k + 1 === keys.length || moves.key[keys[k + 1] % 0x1000000] !== key) parallel.resolve(key >> 2);

@@ -76,7 +76,10 @@ export class Splitter {
       for (let u = this.firstUse(v, bundles.pieceFrom[p]); u < ranges.useStart[v + 1]; u++) {
         if (ranges.usePoint[u] >= to) break;
         if (isMinimal && ranges.useKind[u] === UseKind.register) return minimalWeight;
-        total += loops.frequency[loops.blockOf[instructionAt(ranges.usePoint[u])]] * worth[ranges.useKind[u]] * factor;
+        total +=
+          loops.frequency[loops.blockOf[instructionAt(ranges.usePoint[u])]] *
+          worth[ranges.useKind[u]] *
+          factor;
       }
     }
     return total / (bundles.size[bundle] / 4 + 8);
@@ -134,7 +137,7 @@ export class Splitter {
         if (newKey !== key) this.closeChild(key < 0);
         key = newKey;
         if (key >= 0) {
-          this.child.push(at, blockEnd, v);
+          addTo(this.child, at, blockEnd, v);
           at = blockEnd;
         } else at = this.upToCall(calls, at, blockEnd, v);
       }
@@ -153,11 +156,11 @@ export class Splitter {
   private upToCall(calls: Int32Array, at: number, to: number, v: number): number {
     const n = firstCall(calls, at);
     if (n === calls.length || gapOf(calls[n]) + 2 >= to) {
-      this.child.push(at, to, v);
+      addTo(this.child, at, to, v);
       return to;
     }
     const before = Math.max(at, earlyOf(calls[n]));
-    if (before > at) this.child.push(at, before, v);
+    if (before > at) addTo(this.child, at, before, v);
     this.closeChild(true);
     const after = Math.min(to, nextEarlyOf(calls[n]));
     this.spill(before, after, v);
@@ -173,7 +176,8 @@ export class Splitter {
     const end = first + bundles.pieces[bundle];
     this.begin(bundle);
     if (this.generation > lastGeneration) {
-      for (let p = first; p < end; p++) this.spill(bundles.pieceFrom[p], bundles.pieceTo[p], bundles.pieceVReg[p]);
+      for (let p = first; p < end; p++)
+        this.spill(bundles.pieceFrom[p], bundles.pieceTo[p], bundles.pieceVReg[p]);
     } else if (!this.splitAtLoop(bundle)) this.splitAt(bundle, this.cutPoint(bundle, conflict));
     this.finish(bundle);
   }
@@ -186,7 +190,8 @@ export class Splitter {
     if (hottest < 0) return false;
     let loop = -1;
     for (let h = code.blockLoopHeader[hottest]; h >= 0; h = loops.parent[h]) {
-      if (gapOf(code.blockStart[loops.first[h]]) <= from && gapOf(code.blockStart[loops.last[h] + 1]) >= to) break;
+      if (gapOf(code.blockStart[loops.first[h]]) <= from && gapOf(code.blockStart[loops.last[h] + 1]) >= to)
+        break;
       loop = h;
     }
     if (loop < 0) return false;
@@ -250,7 +255,7 @@ export class Splitter {
     for (let p = bundles.first[bundle]; p < bundles.first[bundle] + bundles.pieces[bundle]; p++) {
       const start = Math.max(from, bundles.pieceFrom[p]);
       const end = Math.min(to, bundles.pieceTo[p]);
-      if (start < end) this.child.push(start, end, bundles.pieceVReg[p]);
+      if (start < end) addTo(this.child, start, end, bundles.pieceVReg[p]);
     }
   }
 
@@ -359,14 +364,21 @@ export class Splitter {
         if (ranges.useKind[u] === UseKind.register) end = Math.max(end, ranges.useEnd[u]);
       }
       end = Math.min(end, to);
-      if (point > at) slot.push(at, point, v);
+      if (point > at) addTo(slot, at, point, v);
       const first = this.bundles.pieceCount;
       this.bundles.addPiece(point, end, v);
       this.addBundle(first);
       at = end;
     }
-    if (at < to) slot.push(at, to, v);
+    if (at < to) addTo(slot, at, to, v);
   }
+}
+
+/** Appends a piece, or lengthens the last one if they touch. */
+function addTo(list: number[], from: number, to: number, v: number): void {
+  const n = list.length;
+  if (n > 0 && list[n - 1] === v && list[n - 2] === from) list[n - 2] = to;
+  else list.push(from, to, v);
 }
 
 /** The first call whose destruction comes at or after the point. */

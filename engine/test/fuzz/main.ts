@@ -14,6 +14,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { parseArgs } from "node:util";
 
+import { nodeNamespace } from "../support/namespace.js";
 import { Random } from "../support/random.js";
 import { binaryenModule } from "./binaryen-source.js";
 import { generateModule } from "./generate-module.js";
@@ -101,7 +102,12 @@ function damagedRunner(): (seed: number) => Promise<void> {
 function runnerOf(source: string): (seed: number) => Promise<void> {
   if (source === "damaged") return damagedRunner();
   if (source === "binaryen") {
-    return async (seed) => compareOne(`binaryen-${seed}`, await binaryenModule(seed), seed);
+    return async (seed) => {
+      const bytes = await binaryenModule(seed);
+      // Now and then it emits an instruction past 2.0 whatever features it was told.
+      if (nodeNamespace.validate(bytes)) return compareOne(`binaryen-${seed}`, bytes, seed);
+      totals.skipped++;
+    };
   }
   if (source !== "own") throw new Error(`unknown source ${source}: own, binaryen or damaged`);
   return (seed) => compareOne(`own-${seed}`, generateModule(seed, { size: Number(options.size) }), seed);

@@ -38,7 +38,11 @@ interface Edit {
   readonly cls?: number;
 }
 
-function allocation(locations: readonly number[], edits: readonly Edit[] = [], more: Partial<Allocation> = {}): Allocation {
+function allocation(
+  locations: readonly number[],
+  edits: readonly Edit[] = [],
+  more: Partial<Allocation> = {},
+): Allocation {
   return {
     operandLocation: Int32Array.from(locations),
     editCount: edits.length,
@@ -81,7 +85,15 @@ function twoValues(first: number, second: number): VCode {
   const code = new VCode();
   const a = code.newVReg(RegisterClass.int);
   const b = code.newVReg(RegisterClass.int);
-  block(code, [[[a, def()]], [[b, def()]], [[a, first], [b, second]], []]);
+  block(code, [
+    [[a, def()]],
+    [[b, def()]],
+    [
+      [a, first],
+      [b, second],
+    ],
+    [],
+  ]);
   return code;
 }
 
@@ -101,16 +113,25 @@ test("edits are executed in order", (t) => {
   ];
   t.is(refusal(code, allocation([rax, rcx, rcx, rax], swap)), "accepted");
   t.regex(refusal(code, allocation([rax, rcx, rcx, rax], swap.slice(1))), /isn't in/);
-  t.regex(refusal(code, allocation([rax, rcx, rax, rcx], [swap[0], { ...swap[1], before: 1 }])), /out of order/);
+  t.regex(
+    refusal(code, allocation([rax, rcx, rax, rcx], [swap[0], { ...swap[1], before: 1 }])),
+    /out of order/,
+  );
 });
 
 test("locations must exist and suit the class", (t) => {
   const code = twoValues(use(Constraint.any), use());
-  t.is(refusal(code, allocation([rax, rcx, slot(0), rcx], [{ before: 1, from: rax, to: slot(0) }])), "accepted");
+  t.is(
+    refusal(code, allocation([rax, rcx, slot(0), rcx], [{ before: 1, from: rax, to: slot(0) }])),
+    "accepted",
+  );
   t.regex(refusal(code, allocation([rsp, rcx, rsp, rcx])), /isn't allocatable/);
   t.regex(refusal(code, allocation([32, rcx, 32, rcx])), /wrong file/);
   t.regex(refusal(code, allocation([-1, rcx, -1, rcx])), /no location/);
-  t.regex(refusal(code, allocation([rax, rcx, slot(8), rcx], [{ before: 1, from: rax, to: slot(8) }])), /slot 8/);
+  t.regex(
+    refusal(code, allocation([rax, rcx, slot(8), rcx], [{ before: 1, from: rax, to: slot(8) }])),
+    /slot 8/,
+  );
   const moved = [
     { before: 1, from: rax, to: slot(0) },
     { before: 2, from: slot(0), to: slot(1) },
@@ -120,17 +141,35 @@ test("locations must exist and suit the class", (t) => {
 
 test("constraints: register, fixed, slot", (t) => {
   t.regex(
-    refusal(twoValues(use(), use()), allocation([rax, rcx, slot(0), rcx], [{ before: 1, from: rax, to: slot(0) }])),
+    refusal(
+      twoValues(use(), use()),
+      allocation([rax, rcx, slot(0), rcx], [{ before: 1, from: rax, to: slot(0) }]),
+    ),
     /must be in a register/,
   );
-  t.regex(refusal(twoValues(use(Constraint.fixed, rbx), use()), allocation([rax, rcx, rax, rcx])), /must be in rbx/);
-  t.regex(refusal(twoValues(use(Constraint.slot), use()), allocation([rax, rcx, rax, rcx])), /must be in a slot/);
+  t.regex(
+    refusal(twoValues(use(Constraint.fixed, rbx), use()), allocation([rax, rcx, rax, rcx])),
+    /must be in rbx/,
+  );
+  t.regex(
+    refusal(twoValues(use(Constraint.slot), use()), allocation([rax, rcx, rax, rcx])),
+    /must be in a slot/,
+  );
 });
 
 test("a definition may take over a reused operand only where that is", (t) => {
   const code = new VCode();
   const [a, b, c] = [0, 1, 2].map(() => code.newVReg(RegisterClass.int));
-  block(code, [[[a, def()]], [[b, def()]], [[c, def(Constraint.reuse, 1)], [a, use()], [b, use()]], [[c, use()]]]);
+  block(code, [
+    [[a, def()]],
+    [[b, def()]],
+    [
+      [c, def(Constraint.reuse, 1)],
+      [a, use()],
+      [b, use()],
+    ],
+    [[c, use()]],
+  ]);
   t.is(refusal(code, allocation([rax, rcx, rax, rax, rcx, rax])), "accepted");
   t.regex(refusal(code, allocation([rax, rcx, rcx, rax, rcx, rcx])), /must be where operand 1 is/);
 });
@@ -142,13 +181,27 @@ test("late uses and early definitions share no register with what is written", (
   ]) {
     const code = new VCode();
     const [a, b] = [0, 1].map(() => code.newVReg(RegisterClass.int));
-    block(code, [[[a, def()]], [[b, defWord], [a, useWord]], []]);
+    block(code, [
+      [[a, def()]],
+      [
+        [b, defWord],
+        [a, useWord],
+      ],
+      [],
+    ]);
     t.is(refusal(code, allocation([rax, rcx, rax])), "accepted");
     t.regex(refusal(code, allocation([rax, rax, rax])), /while operand 1 is there/);
   }
   const code = new VCode();
   const [a, b] = [0, 1].map(() => code.newVReg(RegisterClass.int));
-  block(code, [[[a, def()]], [[b, def()], [a, use()]], []]);
+  block(code, [
+    [[a, def()]],
+    [
+      [b, def()],
+      [a, use()],
+    ],
+    [],
+  ]);
   t.is(refusal(code, allocation([rax, rax, rax])), "accepted");
 });
 
@@ -171,7 +224,15 @@ test("vectors take two slots, and scratch may carry values between slots", (t) =
   const code = new VCode();
   const a = code.newVReg(RegisterClass.vector);
   const b = code.newVReg(RegisterClass.int);
-  block(code, [[[a, def()]], [[b, def()]], [[a, use(Constraint.slot)], [b, use()]], []]);
+  block(code, [
+    [[a, def()]],
+    [[b, def()]],
+    [
+      [a, use(Constraint.slot)],
+      [b, use()],
+    ],
+    [],
+  ]);
   const vector = { before: 1, from: 32, to: slot(2), cls: RegisterClass.vector };
   t.is(refusal(code, allocation([32, rax, slot(2), rax], [vector])), "accepted");
   t.regex(refusal(code, allocation([32, rax, slot(3), rax], [{ ...vector, to: slot(3) }])), /odd slot/);
@@ -191,7 +252,10 @@ test("only constants are made again, and only where they can be", (t) => {
   t.regex(refusal(code, allocation([rax, rax, rdx, rax], remade)), /not a constant/);
   code.vregRematerializable[0] = 1;
   t.is(refusal(code, allocation([rax, rax, rdx, rax], remade)), "accepted");
-  t.regex(refusal(code, allocation([rax, rax, slot(1), rax], [{ before: 2, from: -1, to: slot(1) }])), /into a slot/);
+  t.regex(
+    refusal(code, allocation([rax, rax, slot(1), rax], [{ before: 2, from: -1, to: slot(1) }])),
+    /into a slot/,
+  );
 });
 
 /** A loop: parameter p, passed p + 1 back. Blocks: entry, loop, back, exit. */
@@ -200,7 +264,13 @@ function loop(): VCode {
   const [start, p, next] = [0, 1, 2].map(() => code.newVReg(RegisterClass.int));
   const rows: Row[][] = [
     [[[start, def()]], []],
-    [[[next, def()], [p, use()]], [[next, use()]]],
+    [
+      [
+        [next, def()],
+        [p, use()],
+      ],
+      [[next, use()]],
+    ],
     [[]],
     [[[next, use()]]],
   ];
@@ -237,7 +307,19 @@ test("stack maps name exactly the live references", (t) => {
   const code = new VCode();
   const a = code.newVReg(RegisterClass.int, true);
   const b = code.newVReg(RegisterClass.int);
-  block(code, [[[a, def()]], [[b, def()]], [], [[a, use()], [b, use()]]], [0, 0, InstructionFlag.safepoint]);
+  block(
+    code,
+    [
+      [[a, def()]],
+      [[b, def()]],
+      [],
+      [
+        [a, use()],
+        [b, use()],
+      ],
+    ],
+    [0, 0, InstructionFlag.safepoint],
+  );
   const locations = [rax, rcx, rax, rcx];
   const map = (...mapLocation: number[]): Partial<Allocation> => ({
     safepoints: Int32Array.of(2),
@@ -283,6 +365,7 @@ for (const [name, allocate] of [
   test(`planted faults in allocations of the ${name} allocator are found`, (t) => {
     const random = new Random(5);
     let uses = 0;
+    let usesFound = 0;
     let edits = 0;
     let editsFound = 0;
     for (let seed = 1; seed <= 60; seed++) {
@@ -291,21 +374,21 @@ for (const [name, allocate] of [
       for (let round = 0; round < 6 && code.operandCount > 0; round++) {
         const bad = copyOf(good);
         const o = random.below(code.operandCount);
-        if (code.operandWord[o] & operandDef || (code.operandWord[o] >> 2 & 7) === Constraint.slot) continue;
+        if (code.operandWord[o] & operandDef || ((code.operandWord[o] >> 2) & 7) === Constraint.slot)
+          continue;
         // Another register of the same file can hold the value as well only after a copy; such are rare.
         const old = bad.operandLocation[o];
         const isInt = code.vregClass[code.operandVReg[o]] === RegisterClass.int;
         bad.operandLocation[o] = isInt ? (old === rbx ? rdx : rbx) : old === 40 ? 41 : 40;
         uses++;
-        if (refusal(code, bad) === "accepted") uses--;
-        else t.pass();
+        if (refusal(code, bad) !== "accepted") usesFound++;
       }
       for (let round = 0; round < 6 && good.editCount > 0; round++) {
         edits++;
         if (refusal(code, withoutEdit(good, random.below(good.editCount))) !== "accepted") editsFound++;
       }
     }
-    t.true(uses > 150, `${uses} wrong locations were refused`);
+    t.true(usesFound > 0.85 * uses && uses > 150, `${usesFound} of ${uses} wrong locations were refused`);
     // A few edits are superfluous, above all in blocks that nothing enters.
     t.true(editsFound > 0.8 * edits, `${editsFound} of ${edits} missing edits were refused`);
   });

@@ -69,8 +69,22 @@ test("every map of up to five locations onto themselves, in registers, slots and
 });
 
 test("a chain takes one edit a move, a cycle of registers one more", (t) => {
-  t.is(moveAll([[rax, rcx], [rcx, rdx], [rdx, 3]]).edits.count, 3);
-  t.is(moveAll([[rax, rcx], [rcx, rdx], [rdx, rax]]).edits.count, 4);
+  t.is(
+    moveAll([
+      [rax, rcx],
+      [rcx, rdx],
+      [rdx, 3],
+    ]).edits.count,
+    3,
+  );
+  t.is(
+    moveAll([
+      [rax, rcx],
+      [rcx, rdx],
+      [rdx, rax],
+    ]).edits.count,
+    4,
+  );
   t.is(moveAll([[rax, rax]]).edits.count, 0);
 });
 
@@ -86,8 +100,21 @@ test("constants are made after their destination has been read, also in slots", 
 });
 
 test("the same move twice is one move; two sources for one location are refused", (t) => {
-  t.is(moveAll([[rax, rcx], [rax, rcx]]).edits.count, 1);
-  t.throws(() => moveAll([[rax, rcx], [rdx, rcx]]), { message: /two sources/ });
+  t.is(
+    moveAll([
+      [rax, rcx],
+      [rax, rcx],
+    ]).edits.count,
+    1,
+  );
+  t.throws(
+    () =>
+      moveAll([
+        [rax, rcx],
+        [rdx, rcx],
+      ]),
+    { message: /two sources/ },
+  );
 });
 
 test("edits stand before the instruction asked for, with the class of their value", (t) => {

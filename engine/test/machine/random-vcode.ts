@@ -3,13 +3,22 @@
  * exits) in a random emission order, and instructions with every kind of constraint. A seed gives the same code
  * every time.
  */
-import { allocatableFloatMask, allocatableIntMask, r8, rax, rcx, rdx, rsi, xmm } from "../../isa/amd64/registers.js";
+import {
+  allocatableFloatMask,
+  allocatableIntMask,
+  r8,
+  rax,
+  rcx,
+  rdx,
+  rsi,
+  xmm,
+} from "../../isa/amd64/registers.js";
 import {
   Constraint,
   def,
   earlyDef,
-  InstructionFlag,
   floatFile,
+  InstructionFlag,
   lateUse,
   operandDef,
   operandPayload,
@@ -171,7 +180,9 @@ export class RandomCode {
 
   /** Kinds of a few parameters: class, or 3 for a reference. */
   private paramKinds(): number[] {
-    return Array.from({ length: this.random.below(this.random.chance(10) ? 24 : 5) }, () => this.random.below(4));
+    return Array.from({ length: this.random.below(this.random.chance(10) ? 24 : 5) }, () =>
+      this.random.below(4),
+    );
   }
 
   private makeParams(block: Block, kinds: readonly number[]): void {
@@ -290,7 +301,9 @@ export class RandomCode {
   private twoAddress(): void {
     const cls = this.random.below(3);
     const d = this.fresh(cls);
-    const second = this.random.chance(20) ? lateUse() : use(this.random.chance(50) ? Constraint.any : Constraint.register);
+    const second = this.random.chance(20)
+      ? lateUse()
+      : use(this.random.chance(50) ? Constraint.any : Constraint.register);
     const operands = [
       { v: d, word: def(Constraint.reuse, 1) },
       { v: this.value(cls), word: use(this.random.chance(10) ? Constraint.any : Constraint.register) },
@@ -307,7 +320,10 @@ export class RandomCode {
     this.emit([
       { v: d, word: def(this.random.chance(20) ? Constraint.any : Constraint.register) },
       { v: this.value(cls), word: use() },
-      { v: this.value(this.random.below(3)), word: use(this.random.chance(50) ? Constraint.any : Constraint.register) },
+      {
+        v: this.value(this.random.below(3)),
+        word: use(this.random.chance(50) ? Constraint.any : Constraint.register),
+      },
     ]);
     this.declare(d);
   }
@@ -333,7 +349,10 @@ export class RandomCode {
     this.emit([
       { v: d, word: def(Constraint.reuse, 1) },
       { v: this.value(0), word: use() },
-      { v: this.value(0), word: this.random.chance(50) ? lateUse(Constraint.fixed, rcx) : use(Constraint.fixed, rcx) },
+      {
+        v: this.value(0),
+        word: this.random.chance(50) ? lateUse(Constraint.fixed, rcx) : use(Constraint.fixed, rcx),
+      },
     ]);
     this.declare(d);
   }
@@ -513,16 +532,22 @@ export function printCode(code: VCode): string {
   const kinds = ["any", "reg", "fixed", "reuse", "slot"];
   for (let b = 0; b < code.blockCount; b++) {
     const args = code.successors[b].map((t, s) => `b${t}(${code.successorArgs[b][s].join(" ")})`);
-    lines.push(`b${b}(${code.blockParams[b].join(" ")}) depth ${code.blockLoopDepth[b]} -> ${args.join(", ")}`);
+    lines.push(
+      `b${b}(${code.blockParams[b].join(" ")}) depth ${code.blockLoopDepth[b]} -> ${args.join(", ")}`,
+    );
     for (let i = code.blockStart[b]; i < code.blockStart[b + 1]; i++) {
       const operands: string[] = [];
       for (let o = code.operandStart[i]; o < code.operandStart[i + 1]; o++) {
         const word = code.operandWord[o];
         const role = `${word & 2 ? "!" : ""}${word & 1 ? "def" : "use"}`;
-        operands.push(`${role} v${code.operandVReg[o]}:${kinds[(word >> 2) & 7]}${word >> 5 ? `.${word >> 5}` : ""}`);
+        operands.push(
+          `${role} v${code.operandVReg[o]}:${kinds[(word >> 2) & 7]}${word >> 5 ? `.${word >> 5}` : ""}`,
+        );
       }
       const clobbers = code.clobbersInt[i] ? ` clobbers ${code.clobbersInt[i].toString(16)}` : "";
-      lines.push(`  ${i}: ${operands.join(", ")}${code.flags[i] ? ` flags ${code.flags[i]}` : ""}${clobbers}`);
+      lines.push(
+        `  ${i}: ${operands.join(", ")}${code.flags[i] ? ` flags ${code.flags[i]}` : ""}${clobbers}`,
+      );
     }
   }
   return lines.join("\n");
