@@ -4,8 +4,8 @@
  * order of functions.
  */
 import { dumpStage, timeStage } from "./debug.js";
-import { allocate } from "./machine/regalloc/index.js";
 import type { MachineCode } from "./machine/machine-code.js";
+import { allocate } from "./machine/regalloc/index.js";
 import type { CpuFeatures, LowerOptions, Signature, Target } from "./machine/target.js";
 import type { InstanceLayout } from "./runtime/layout.js";
 import { buildFunction } from "./ssa/build/build-function.js";

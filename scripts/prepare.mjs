@@ -35,7 +35,11 @@ function newestSource(folder) {
 
 function build() {
   const stamp = at("dist", ".built");
-  const newest = Math.max(modified(at("tsconfig.json")), modified(at("package-lock.json")), ...["engine", "sdk", "plugins-example"].map(newestSource));
+  const newest = Math.max(
+    modified(at("tsconfig.json")),
+    modified(at("package-lock.json")),
+    ...["engine", "sdk", "plugins-example"].map(newestSource),
+  );
   if (modified(stamp) >= newest) return;
   console.log("building");
   run(process.execPath, [at("node_modules", "typescript", "bin", "tsc"), "-p", root]);
@@ -55,7 +59,10 @@ async function assemblePlugins() {
   const assembler = await wabt();
   for (const name of stale) {
     const module = assembler.parseWat(name, readFileSync(join(from, name), "utf8"));
-    writeFileSync(join(to, name.replace(/\.wat$/, ".wasm")), module.toBinary({ write_debug_names: true }).buffer);
+    writeFileSync(
+      join(to, name.replace(/\.wat$/, ".wasm")),
+      module.toBinary({ write_debug_names: true }).buffer,
+    );
     module.destroy();
   }
 }

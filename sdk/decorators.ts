@@ -42,7 +42,9 @@ export function hostModule(
   options: { inject?: readonly InjectionToken[] } = {},
 ): (target: HostModuleClass) => void {
   return (target) => {
-    options.inject?.forEach((token, i) => inject(token as InjectionToken<unknown>)(target, undefined, i));
+    options.inject?.forEach((token, i) => {
+      inject(token as InjectionToken<unknown>)(target, undefined, i);
+    });
     injectable()(target);
     moduleOf.set(target, {
       name,

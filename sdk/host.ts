@@ -2,7 +2,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { EventEmitter } from "eventemitter3";
-import { container as rootContainer, type DependencyContainer, type InjectionToken } from "tsyringe";
+import { type DependencyContainer, type InjectionToken, container as rootContainer } from "tsyringe";
 import { type Instance, WebAssembly } from "../engine/index.js";
 import { type HostModuleClass, type HostModuleDeclaration, hostModuleDeclaration } from "./decorators.js";
 import { BackplaneError } from "./errors.js";
@@ -82,7 +82,10 @@ export class PluginHost extends EventEmitter<PluginHostEvents> {
   private offer(target: HostModuleClass): OfferedModule {
     const declaration = hostModuleDeclaration(target);
     if (declaration === undefined) {
-      throw new BackplaneError("HOST_MODULE", `${target.name} is not a host module: mark it with @hostModule("name")`);
+      throw new BackplaneError(
+        "HOST_MODULE",
+        `${target.name} is not a host module: mark it with @hostModule("name")`,
+      );
     }
     return { declaration, object: this.container.resolve(target) };
   }

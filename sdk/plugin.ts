@@ -17,13 +17,19 @@ export class PluginMemory {
   text(pointer: number, length: number): string {
     const memory = this.instance?.exports.memory as { buffer: ArrayBuffer } | undefined;
     if (memory === undefined) {
-      throw new BackplaneError("MARSHAL", `${this.plugin}: a string was passed, but the plugin exports no "memory"`);
+      throw new BackplaneError(
+        "MARSHAL",
+        `${this.plugin}: a string was passed, but the plugin exports no "memory"`,
+      );
     }
     const start = pointer >>> 0;
     const size = length >>> 0;
     if (start + size > memory.buffer.byteLength) {
       const has = memory.buffer.byteLength;
-      throw new BackplaneError("MARSHAL", `${this.plugin}: string at ${start}, ${size} bytes, ends outside of ${has} bytes of memory`);
+      throw new BackplaneError(
+        "MARSHAL",
+        `${this.plugin}: string at ${start}, ${size} bytes, ends outside of ${has} bytes of memory`,
+      );
     }
     try {
       return this.decoder.decode(new Uint8Array(memory.buffer, start, size));
@@ -52,7 +58,10 @@ export class Plugin {
     const exported = this.exports[name];
     if (typeof exported !== "function") {
       const offered = Object.keys(this.exports).join(", ") || "nothing";
-      throw new BackplaneError("PLUGIN_NOT_FOUND", `${this.name}: no exported function "${name}" (exports: ${offered})`);
+      throw new BackplaneError(
+        "PLUGIN_NOT_FOUND",
+        `${this.name}: no exported function "${name}" (exports: ${offered})`,
+      );
     }
     return (exported as (...values: unknown[]) => unknown)(...args);
   }

@@ -6,9 +6,9 @@
 import { readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { performance } from "node:perf_hooks";
+import { namespaceOf as engineNamespace } from "../test/limits/engine-namespace.js";
 import { microBenchmark } from "./micro.js";
 import { allPrograms, type Program } from "./programs.js";
-import { namespaceOf as engineNamespace } from "../test/limits/engine-namespace.js";
 import { median } from "./statistics.js";
 import { ProgramExit, WasiShim } from "./wasi-shim.js";
 

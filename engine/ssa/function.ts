@@ -8,7 +8,7 @@
  * What must hold (the verifier checks it): every block ends with exactly one terminator; arguments of an edge
  * match the target's parameters in number and type; definitions dominate uses.
  */
-import { Op, opArity, opFlags, OpFlag, opIsList, Type } from "./ops.js";
+import { Op, OpFlag, opArity, opFlags, opIsList, type Type } from "./ops.js";
 
 declare const valueBrand: unique symbol;
 declare const blockBrand: unique symbol;
@@ -120,7 +120,16 @@ export class SsaFunction {
   // ---------------------------------------------------------------- rows
 
   /** A row that is in no block yet. */
-  newRow(op: Op, type: Type, a0: number, a1: number, a2: number, lo: number, hi: number, source: number): Value {
+  newRow(
+    op: Op,
+    type: Type,
+    a0: number,
+    a1: number,
+    a2: number,
+    lo: number,
+    hi: number,
+    source: number,
+  ): Value {
     const v = this.rowCount++;
     if (v >= this.op.length) this.growRows();
     this.op[v] = op;
@@ -138,17 +147,7 @@ export class SsaFunction {
   }
 
   /** Appends a new row to the end of a block. */
-  append(
-    block: Block,
-    op: Op,
-    type: Type,
-    a0 = 0,
-    a1 = 0,
-    a2 = 0,
-    lo = 0,
-    hi = 0,
-    source = -1,
-  ): Value {
+  append(block: Block, op: Op, type: Type, a0 = 0, a1 = 0, a2 = 0, lo = 0, hi = 0, source = -1): Value {
     const v = this.newRow(op, type, a0, a1, a2, lo, hi, source);
     this.blockOf[v] = block;
     const last = this.lastRow[block]!;
@@ -251,7 +250,8 @@ export class SsaFunction {
   allocatePool(count: number): number {
     const start = this.poolCount;
     this.poolCount += count;
-    if (this.poolCount > this.pool.length) this.pool = grown(this.pool, Math.max(this.poolCount, this.pool.length * 2));
+    if (this.poolCount > this.pool.length)
+      this.pool = grown(this.pool, Math.max(this.poolCount, this.pool.length * 2));
     return start;
   }
 

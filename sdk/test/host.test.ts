@@ -48,7 +48,11 @@ async function started(
 test("a plugin calls typed host functions", async (t) => {
   const scaler = `(module (import "app" "scale-by" (func $s (param i64 f64) (result f64)))
     (func (export "run") (result f64) (call $s (i64.const 6) (f64.const 7))))`;
-  const { host, store } = await started(t, { "greeter.wasm": greeter, "scaler.wasm": scaler, "notes.txt": new Uint8Array() });
+  const { host, store } = await started(t, {
+    "greeter.wasm": greeter,
+    "scaler.wasm": scaler,
+    "notes.txt": new Uint8Array(),
+  });
   t.deepEqual(host.names, ["greeter", "scaler"]);
   host.plugin("greeter").call("greet");
   t.deepEqual(store.seen, ["héllo"]);
@@ -79,5 +83,7 @@ test("a plugin that can't be loaded is reported, the others load", async (t) => 
 });
 
 test("a class that isn't a host module is refused", async (t) => {
-  await t.throwsAsync(PluginHost.start({ plugins: tmpdir(), modules: [Store] }), { message: /Store is not a host module/ });
+  await t.throwsAsync(PluginHost.start({ plugins: tmpdir(), modules: [Store] }), {
+    message: /Store is not a host module/,
+  });
 });

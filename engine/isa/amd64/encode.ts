@@ -8,8 +8,9 @@
  * Source: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2, chapter 2 (prefixes, ModRM, SIB,
  * VEX) and chapter 3.1 (how opcodes are written).
  */
-import { rbp } from "./registers.js";
+
 import { instructionRows, RowFlag } from "./instructions.js";
+import { rbp } from "./registers.js";
 
 // ---------------------------------------------------------------- the table as columns
 

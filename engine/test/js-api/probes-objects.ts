@@ -1,7 +1,7 @@
 // Probes of Memory, Table and Global objects: descriptors and the order they are read in, growth, buffers, contents.
 
 import { attempt, convertible, describe, type Loose, logged, ProbeGroup, sameTwice } from "./probe.js";
-import { echoOf, EXTERNREF, exportsOf, FUNCREF, I32, I64 } from "./probe-modules.js";
+import { EXTERNREF, echoOf, exportsOf, FUNCREF, I32, I64 } from "./probe-modules.js";
 
 const group = new ProbeGroup("objects");
 export const objectProbes = group.probes;

@@ -2,8 +2,8 @@
 
 import { attempt, describe, errorClass, type Loose, ProbeGroup } from "./probe.js";
 import {
-  echoOf,
   EXTERNREF,
+  echoOf,
   exportsOf,
   F32,
   F64,

@@ -1,7 +1,7 @@
 // Probes of what can be seen without running anything: property descriptors, names, lengths, tags, constructors.
 
 import { attempt, describe, type Loose, ProbeGroup } from "./probe.js";
-import { emptyBytes, echoOf, I32 } from "./probe-modules.js";
+import { echoOf, emptyBytes, I32 } from "./probe-modules.js";
 
 const group = new ProbeGroup("surface");
 export const surfaceProbes = group.probes;

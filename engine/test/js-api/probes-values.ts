@@ -1,7 +1,7 @@
 // Probes of conversions: ToWebAssemblyValue for arguments, host results and globals, and back; indices and limits.
 
 import { attempt, convertible, describe, type Loose, ProbeGroup } from "./probe.js";
-import { echoOf, EXTERNREF, exportsOf, F32, F64, FUNCREF, functionOf, I32, I64 } from "./probe-modules.js";
+import { EXTERNREF, echoOf, exportsOf, F32, F64, FUNCREF, functionOf, I32, I64 } from "./probe-modules.js";
 
 const group = new ProbeGroup("values");
 export const valueProbes = group.probes;

@@ -1,7 +1,7 @@
 // Modules that trap, with what each call must do. Enters: nothing. Leaves: modules and checks.
 
-import type { TrapKind } from "./trap-kinds.js";
 import { EXTERNREF, F32, F64, FUNCREF, I32, I64, ModuleBytes } from "./module-bytes.js";
+import type { TrapKind } from "./trap-kinds.js";
 
 /** A call of an export and the trap that it must end in, or "none". */
 export interface TrapCheck {

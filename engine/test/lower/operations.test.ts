@@ -91,8 +91,8 @@ function isExpected(op: NumericOp, args: readonly bigint[], reader: Reader, got:
   const expected = reference(op, args);
   if (typeof expected === "string") {
     if (expected !== "float") return got === expected;
-    const isNaN = isNaNBits(op.params[0]!, args[0]!);
-    return got === (isNaN ? "invalidConversion" : "conversionOverflow");
+    const invalid = isNaNBits(op.params[0]!, args[0]!);
+    return got === (invalid ? "invalidConversion" : "conversionOverflow");
   }
   if (reader === "trapif" && expected !== 0n) return got === "undefinedElement";
   if (typeof got === "string") return false;

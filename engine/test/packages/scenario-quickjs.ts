@@ -1,9 +1,9 @@
 // Real work with QuickJS (quickjs-emscripten-core on the release-sync variant): programs, exceptions in both
 // directions, host callbacks, modules, promises, interrupts, memory limits. Prints a transcript.
 
-import { Transcript } from "./transcript.js";
-import { newQuickJSWASMModuleFromVariant, type QuickJSContext } from "quickjs-emscripten-core";
 import variant from "@jitl/quickjs-wasmfile-release-sync";
+import { newQuickJSWASMModuleFromVariant, type QuickJSContext } from "quickjs-emscripten-core";
+import { Transcript } from "./transcript.js";
 
 const transcript = new Transcript();
 const QuickJS = await newQuickJSWASMModuleFromVariant(

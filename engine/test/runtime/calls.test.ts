@@ -77,7 +77,8 @@ test("endless recursion through the host is a RangeError, and the next call work
 });
 
 test("a trap tells its kind and the Wasm frames", (t) => {
-  const { outer } = exportsOf(`(module $demo (func $inner (param i32) (result i32) (i32.div_u (i32.const 1) (local.get 0)))
+  const { outer } =
+    exportsOf(`(module $demo (func $inner (param i32) (result i32) (i32.div_u (i32.const 1) (local.get 0)))
     (func $outer (export "outer") (result i32) (call $inner (i32.const 0))))`);
   const error = t.throws(() => outer());
   const trap = trapOf(error);
@@ -86,7 +87,10 @@ test("a trap tells its kind and the Wasm frames", (t) => {
     trap?.frames.map((frame) => frame.functionName),
     ["demo.inner", "demo.outer"],
   );
-  t.regex(error.stack ?? "", /at demo\.inner \(wasm:\/\/wasm\/demo-[0-9a-f]{8}:wasm-function\[0\]:0x[0-9a-f]+\)/);
+  t.regex(
+    error.stack ?? "",
+    /at demo\.inner \(wasm:\/\/wasm\/demo-[0-9a-f]{8}:wasm-function\[0\]:0x[0-9a-f]+\)/,
+  );
 });
 
 for (const bounds of ["guard", "explicit"] as const) {
@@ -121,7 +125,13 @@ test("the same bytes compile to the same code in any order of functions", (t) =>
   for (const seed of [1, 2, 3, 4, 5]) {
     const bytes = generateModule(seed);
     const compileAll = (reverse: boolean): string[] => {
-      const options = { bounds: "guard", compile: "lazy", effort: "full", interrupts: false, vectors: false } as const;
+      const options = {
+        bounds: "guard",
+        compile: "lazy",
+        effort: "full",
+        interrupts: false,
+        vectors: false,
+      } as const;
       const unit = RuntimeModule.compile(engine, bytes, options);
       const { bodies, importedFunctionCount } = checkedModule(bytes, options);
       const order = bodies.map((_, i) => i);

@@ -43,4 +43,5 @@ const prctl = koffi.load(null).func("int prctl(int, uintptr_t, uintptr_t, uintpt
   ...args: (number | bigint)[]
 ) => number;
 if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) !== 0) throw new Error("PR_SET_NO_NEW_PRIVS failed");
-if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, koffi.address(head), 0, 0) !== 0) throw new Error("PR_SET_SECCOMP failed");
+if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, koffi.address(head), 0, 0) !== 0)
+  throw new Error("PR_SET_SECCOMP failed");

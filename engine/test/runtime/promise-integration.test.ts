@@ -85,7 +85,10 @@ test("a trap after resuming rejects", async (t) => {
     assemble(`(module (import "env" "wait" (func $wait (result i32)))
       (func (export "run") (result i32) (i32.div_s (i32.const 1) (call $wait))))`),
   );
-  const { run } = new Instance(module, { env: { wait: new Suspending(async () => 0) } }).exports as Record<string, Exported>;
+  const { run } = new Instance(module, { env: { wait: new Suspending(async () => 0) } }).exports as Record<
+    string,
+    Exported
+  >;
   await t.throwsAsync(promising(run)(), { instanceOf: WebAssembly.RuntimeError, message: "divide by zero" });
 });
 

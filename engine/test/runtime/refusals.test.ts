@@ -8,7 +8,10 @@ const denyExecutable = new URL("./deny-executable.js", import.meta.url).href;
 const root = fileURLToPath(new URL("../../../..", import.meta.url));
 
 /** Imports the engine, uses it, prints the error it gives. */
-function attempt(nodeOptions: string[], before = ""): { stdout: string; stderr: string; status: number | null } {
+function attempt(
+  nodeOptions: string[],
+  before = "",
+): { stdout: string; stderr: string; status: number | null } {
   const script = `${before}
     const { createNamespace } = await import(${JSON.stringify(engine)});
     try {
