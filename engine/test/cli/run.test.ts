@@ -63,8 +63,8 @@ test.serial("a trap: its message, the Wasm stack, exit code 134", async (t) => {
   t.is(stdout, "");
   const [head, first, second, end] = stderr.split("\n");
   t.is(head, `error: ${demo}: wasm trap: divide by zero`);
-  t.regex(first, /^ {4}at divide \(wasm:\/\/wasm\/demo-[0-9a-f]{8}:wasm-function\[1\]:0x[0-9a-f]+\)$/);
-  t.regex(second, /^ {4}at outer \(wasm:\/\/wasm\/demo-[0-9a-f]{8}:wasm-function\[2\]:0x[0-9a-f]+\)$/);
+  t.regex(first, /^ {4}at demo\.divide \(wasm:\/\/wasm\/demo-[0-9a-f]{8}:wasm-function\[1\]:0x[0-9a-f]+\)$/);
+  t.regex(second, /^ {4}at demo\.outer \(wasm:\/\/wasm\/demo-[0-9a-f]{8}:wasm-function\[2\]:0x[0-9a-f]+\)$/);
   t.is(end, "");
 });
 
