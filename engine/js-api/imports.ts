@@ -8,7 +8,7 @@
 import { LinkError } from "../runtime/errors.js";
 import { FunctionReference } from "../runtime/function.js";
 import { Global } from "../runtime/global.js";
-import { HostFunction, type Callable } from "../runtime/host-function.js";
+import { type Callable, HostFunction } from "../runtime/host-function.js";
 import type { ResolvedImports } from "../runtime/instance.js";
 import type { Memory } from "../runtime/memory.js";
 import type { Module } from "../runtime/module.js";
@@ -78,7 +78,9 @@ class ImportReader {
 
   private refuse(expected: string, given = describe(this.value)): Error {
     const { module, name } = this.wanted;
-    return new LinkError(`${what}: Import #${this.position} "${module}" "${name}": expected ${expected}, got ${given}`);
+    return new LinkError(
+      `${what}: Import #${this.position} "${module}" "${name}": expected ${expected}, got ${given}`,
+    );
   }
 
   private function(typeIndex: number, index: number): FunctionReference {
@@ -116,13 +118,22 @@ class ImportReader {
     return memory;
   }
 
-  private requireLimits(kind: string, unit: string, limits: Limits, size: number, maximum: number | undefined): void {
+  private requireLimits(
+    kind: string,
+    unit: string,
+    limits: Limits,
+    size: number,
+    maximum: number | undefined,
+  ): void {
     if (size < limits.minimum) {
       throw this.refuse(`a ${kind} of at least ${limits.minimum} ${unit}`, `one of ${size}`);
     }
     if (limits.maximum === undefined) return;
     if (maximum === undefined) {
-      throw this.refuse(`a ${kind} with a maximum of at most ${limits.maximum} ${unit}`, "one without a maximum");
+      throw this.refuse(
+        `a ${kind} with a maximum of at most ${limits.maximum} ${unit}`,
+        "one without a maximum",
+      );
     }
     if (maximum > limits.maximum) {
       throw this.refuse(

@@ -61,13 +61,17 @@ export class Module {
   }
 
   static exports(module: Module): ExportDescriptor[] {
-    return moduleOf(module, "WebAssembly.Module.exports()").module.exports.map(({ name, kind }) => ({ name, kind }));
+    return moduleOf(module, "WebAssembly.Module.exports()").module.exports.map(({ name, kind }) => ({
+      name,
+      kind,
+    }));
   }
 
   /** Copies of the payloads of all custom sections of a name. */
   static customSections(module: Module, name: string): ArrayBuffer[] {
     const wasm = moduleOf(module, "WebAssembly.Module.customSections()").module;
-    if (name === undefined) throw new TypeError("WebAssembly.Module.customSections(): Argument 1 is required");
+    if (name === undefined)
+      throw new TypeError("WebAssembly.Module.customSections(): Argument 1 is required");
     // Not String(name): that would take a symbol.
     const wanted = `${name}`;
     return wasm.customSections.filter((s) => s.name === wanted).map((s) => payload(wasm, s.start, s.end));
@@ -108,7 +112,8 @@ export class Instance {
 
   get exports(): Readonly<Record<string, unknown>> {
     const exports = isObject(this) ? exportsOf.get(this) : undefined;
-    if (exports === undefined) throw new TypeError("WebAssembly.Instance.exports: Receiver is not a WebAssembly.Instance");
+    if (exports === undefined)
+      throw new TypeError("WebAssembly.Instance.exports: Receiver is not a WebAssembly.Instance");
     return exports as Record<string, unknown>;
   }
 }
@@ -192,7 +197,8 @@ export function createNamespace(options: NamespaceOptions = {}): Namespace {
         const bytes = copyBufferSource(source, "WebAssembly.instantiate(): Argument 0");
         return Promise.resolve(bytes).then((b) => instantiateModule(compileBytes(b), importObject));
       }),
-    compileStreaming: (source: unknown): Promise<Module> => bytesOfResponse(source, "compileStreaming").then(compileBytes),
+    compileStreaming: (source: unknown): Promise<Module> =>
+      bytesOfResponse(source, "compileStreaming").then(compileBytes),
     instantiateStreaming: (source: unknown, importObject?: unknown): Promise<unknown> =>
       attempt(() => {
         requireImportObject(importObject, "WebAssembly.instantiateStreaming()");

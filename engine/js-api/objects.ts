@@ -15,10 +15,14 @@ import { asInterface, enforceRange, isObject, member } from "./webidl.js";
 const wrappers = new WeakMap<object, object>();
 
 /** The JavaScript object that stands for a runtime object, made when first asked for. */
-function wrapperOf<T extends object>(runtime: object, constructor: { prototype: T }, attach: (o: T) => void): T {
+function wrapperOf<T extends object>(
+  runtime: object,
+  interfaceClass: { prototype: T },
+  attach: (o: T) => void,
+): T {
   let object = wrappers.get(runtime) as T | undefined;
   if (object === undefined) {
-    object = Object.create(constructor.prototype) as T;
+    object = Object.create(interfaceClass.prototype) as T;
     attach(object);
     wrappers.set(runtime, object);
   }
@@ -39,12 +43,14 @@ export const globalOf = (value: unknown): RuntimeGlobal | undefined =>
 
 export const memoryObject = (memory: RuntimeMemory): Memory =>
   wrapperOf(memory, Memory, (o) => memories.set(o, memory));
-export const tableObject = (table: RuntimeTable): Table => wrapperOf(table, Table, (o) => tables.set(o, table));
+export const tableObject = (table: RuntimeTable): Table =>
+  wrapperOf(table, Table, (o) => tables.set(o, table));
 export const globalObject = (global: RuntimeGlobal): Global =>
   wrapperOf(global, Global, (o) => globals.set(o, global));
 
 function receiver<T>(runtime: T | undefined, what: string): T {
-  if (runtime === undefined) throw new TypeError(`${what}: Receiver is not a ${what.split(".").slice(0, 2).join(".")}`);
+  if (runtime === undefined)
+    throw new TypeError(`${what}: Receiver is not a ${what.split(".").slice(0, 2).join(".")}`);
   return runtime;
 }
 
@@ -83,7 +89,11 @@ export class Memory {
       throw new TypeError(`${what}: If shared is true, maximum property should be specified.`);
     }
     const { Memory: Native } = nodeWebAssembly();
-    const native = new Native({ initial, ...(maximum === undefined ? {} : { maximum }), ...(shared ? { shared } : {}) });
+    const native = new Native({
+      initial,
+      ...(maximum === undefined ? {} : { maximum }),
+      ...(shared ? { shared } : {}),
+    });
     const runtime = new RuntimeMemory(threadEngine(), native, maximum);
     memories.set(this, runtime);
     wrappers.set(runtime, this);
@@ -101,7 +111,9 @@ export class Memory {
     const pages = enforceRange(delta, `${what}: Argument 0`);
     const limitPages = memory.maximum ?? largestPages;
     if (memory.pages + pages > limitPages) {
-      throw new RangeError(`${what}: Maximum memory size exceeded: ${memory.pages} + ${pages} of ${limitPages} pages`);
+      throw new RangeError(
+        `${what}: Maximum memory size exceeded: ${memory.pages} + ${pages} of ${limitPages} pages`,
+      );
     }
     return memory.grow(pages);
   }
@@ -168,7 +180,9 @@ function defaultWord(table: RuntimeTable): number {
 function indexInto(table: RuntimeTable, index: unknown, what: string): number {
   const at = enforceRange(index, `${what}: Argument 0`);
   if (at >= table.length) {
-    throw new RangeError(`${what}: invalid address ${at} in ${table.element === ValType.funcref ? "funcref" : "externref"} table of size ${table.length}`);
+    throw new RangeError(
+      `${what}: invalid address ${at} in ${table.element === ValType.funcref ? "funcref" : "externref"} table of size ${table.length}`,
+    );
   }
   return at;
 }
@@ -177,7 +191,9 @@ function elementType(value: unknown, what: string): RefType {
   const name = String(value);
   if (name === "anyfunc") return ValType.funcref;
   if (name === "externref") return ValType.externref;
-  throw new TypeError(`${what}: Descriptor property 'element' must be a WebAssembly reference type, got "${name}"`);
+  throw new TypeError(
+    `${what}: Descriptor property 'element' must be a WebAssembly reference type, got "${name}"`,
+  );
 }
 
 /** A global: `new Global({ value: "i32", mutable? }, init?)`. */

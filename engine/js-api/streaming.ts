@@ -28,7 +28,10 @@ export async function bytesOfResponse(source: unknown, what: string): Promise<Ui
     );
   }
   if (!response.ok) {
-    throw responseError("ERR_WEBASSEMBLY_RESPONSE", `WebAssembly response has status code ${response.status}`);
+    throw responseError(
+      "ERR_WEBASSEMBLY_RESPONSE",
+      `WebAssembly response has status code ${response.status}`,
+    );
   }
   if (response.bodyUsed) {
     throw responseError("ERR_WEBASSEMBLY_RESPONSE", "WebAssembly response body has already been used");

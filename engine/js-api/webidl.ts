@@ -14,7 +14,8 @@ export function enforceRange(value: unknown, what: string): number {
   if (!Number.isFinite(number)) throw new TypeError(`${what} must be convertible to a valid number`);
   if (number < 0) throw new TypeError(`${what} must be non-negative, got ${number}`);
   const whole = Math.trunc(number);
-  if (whole > largestUnsigned) throw new TypeError(`${what} must be in the unsigned long range, got ${whole}`);
+  if (whole > largestUnsigned)
+    throw new TypeError(`${what} must be in the unsigned long range, got ${whole}`);
   return whole;
 }
 
@@ -41,7 +42,8 @@ export function member(dictionary: object, name: string): unknown {
  * or a bare SharedArrayBuffer is refused. Errors: TypeError.
  */
 export function copyBufferSource(value: unknown, what: string): Uint8Array {
-  if (types.isArrayBuffer(value)) return value.byteLength === 0 ? new Uint8Array() : new Uint8Array(value).slice();
+  if (types.isArrayBuffer(value))
+    return value.byteLength === 0 ? new Uint8Array() : new Uint8Array(value).slice();
   if (types.isTypedArray(value)) {
     if (value.byteLength === 0) return new Uint8Array();
     return new Uint8Array(new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
@@ -54,20 +56,24 @@ export function copyBufferSource(value: unknown, what: string): Uint8Array {
  * @param lengths of functions whose declared parameters don't give it
  */
 export function asInterface(
-  constructor: abstract new (...args: never[]) => unknown,
+  interfaceClass: abstract new (...args: never[]) => unknown,
   tag: string,
   lengths: Record<string, number> = {},
 ): void {
-  const prototype = constructor.prototype as object;
-  for (const owner of [prototype, constructor]) {
+  const prototype = interfaceClass.prototype as object;
+  for (const owner of [prototype, interfaceClass]) {
     for (const [name, descriptor] of Object.entries(Object.getOwnPropertyDescriptors(owner))) {
-      if (name === "constructor" || (owner === constructor && ["prototype", "length", "name"].includes(name))) continue;
+      if (
+        name === "constructor" ||
+        (owner === interfaceClass && ["prototype", "length", "name"].includes(name))
+      )
+        continue;
       const length = Object.hasOwn(lengths, name) ? lengths[name] : undefined;
       if (typeof descriptor.value === "function") setLength(descriptor.value as object, length);
       Object.defineProperty(owner, name, { ...descriptor, enumerable: true });
     }
   }
-  setLength(constructor, lengths.constructor_);
+  setLength(interfaceClass, lengths.constructor_);
   Object.defineProperty(prototype, Symbol.toStringTag, { value: tag, configurable: true });
 }
 

@@ -6,8 +6,8 @@
  */
 import type { SsaFunction } from "../ssa/function.js";
 import type { Type } from "../ssa/ops.js";
-import type { Allocation, RegisterFile, VCode } from "./vcode.js";
 import type { MachineCode } from "./machine-code.js";
+import type { Allocation, RegisterFile, VCode } from "./vcode.js";
 
 /** A signature in the SSA's types: what passes in registers and slots. */
 export interface Signature {
@@ -61,7 +61,7 @@ export interface FaultHandling {
   readonly tableOffset: number;
   readonly table: {
     readonly count: number;
-    readonly lock: number;
+    readonly retired: number;
     readonly next: number;
     readonly previousSegv: number;
     readonly previousBus: number;
@@ -104,7 +104,11 @@ export interface Target {
   readonly stubFrames: StubFrames;
   readonly faults: FaultHandling;
   /** A routine `void f()` that fills `words` 32-bit words at an address with what `cpuFeatures` reads. */
-  readonly featureProbe: { readonly words: number; code(buffer: bigint): Uint8Array; read(words: Uint32Array): CpuFeatures };
+  readonly featureProbe: {
+    readonly words: number;
+    code(buffer: bigint): Uint8Array;
+    read(words: Uint32Array): CpuFeatures;
+  };
   /** 8-byte slots that a signature's arguments, and results, take (v128: two). */
   slotCount(signature: Signature): number;
 }

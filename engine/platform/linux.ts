@@ -5,8 +5,8 @@
  * Sources: mmap(2), memfd_create(2), mprotect(2), madvise(2), sigaction(2), getauxval(3).
  */
 import { readFileSync } from "node:fs";
-import type { IKoffi } from "./koffi.js";
 import { UnsupportedPlatformError } from "./errors.js";
+import type { IKoffi } from "./koffi.js";
 import type { ExecutableMapping, Platform } from "./platform.js";
 
 const PROT_NONE = 0;
@@ -55,7 +55,14 @@ export function linuxPlatform(koffi: IKoffi): Platform {
 
   const pageSize = Number(sysconf(30));
 
-  function map(address: number, size: number, protection: number, flags: number, fd = -1, offset = 0): number {
+  function map(
+    address: number,
+    size: number,
+    protection: number,
+    flags: number,
+    fd = -1,
+    offset = 0,
+  ): number {
     const result = Number(mmap(address, size, protection, flags, fd, offset));
     if (result === MAP_FAILED || result < 0) {
       if (protection & PROT_EXEC) {
@@ -132,12 +139,14 @@ export function linuxPlatform(koffi: IKoffi): Platform {
         address,
         size: codeSize,
         write: (offset, bytes) => opened(offset, bytes.length, () => windowBytes.set(bytes, offset)),
-        discard: (offset, size) => opened(offset, size, () => void madvise(window + offset, size, MADV_REMOVE)),
+        discard: (offset, size) =>
+          opened(offset, size, () => void madvise(window + offset, size, MADV_REMOVE)),
       };
     },
     view: (address, size) => koffi.view(BigInt(address), size),
     // Of a shared buffer, koffi on Node 20 only finds the address through a view.
-    addressOf: (buffer) => Number(koffi.address(buffer instanceof ArrayBuffer ? buffer : new Uint8Array(buffer))),
+    addressOf: (buffer) =>
+      Number(koffi.address(buffer instanceof ArrayBuffer ? buffer : new Uint8Array(buffer))),
     routine: (address) => koffi.decode(BigInt(address), voidRoutine) as () => void,
     symbol: (name) => Number(koffi.address(c.symbol(name))),
     addressMap() {
@@ -161,7 +170,11 @@ export function linuxPlatform(koffi: IKoffi): Platform {
       const words = new DataView(action);
       words.setBigUint64(0, BigInt(handlerAddress), true);
       words.setInt32(sigactionFlags, SA_SIGINFO | SA_ONSTACK, true);
-      if (sigaction(SIGSEGV, new Uint8Array(action), null) !== 0) throw new Error("sigaction(SIGSEGV) failed");
+      const old = new ArrayBuffer(sigactionSize);
+      if (sigaction(SIGSEGV, new Uint8Array(action), new Uint8Array(old)) !== 0) {
+        throw new Error("sigaction(SIGSEGV) failed");
+      }
+      return Number(new DataView(old).getBigUint64(0, true));
     },
     currentFaultHandler,
   };

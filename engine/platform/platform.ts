@@ -39,8 +39,8 @@ export interface Platform {
   symbol(name: string): number;
   /** The address ranges of this process with their protection, ascending; null where unknown. */
   addressMap(): { start: number; end: number; protection: string }[] | null;
-  /** Installs a handler for memory faults; returns the previous one (see isa/NAME/fault-handler.ts). */
-  installFaultHandler(handlerAddress: number): void;
+  /** Installs a handler for memory faults; returns the address of the one it replaced (see isa/NAME/fault-handler.ts). */
+  installFaultHandler(handlerAddress: number): number;
   /** The installed fault handler's address and its flags, for chaining. */
   currentFaultHandler(): { address: number; flags: number };
 }

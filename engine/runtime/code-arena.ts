@@ -57,7 +57,7 @@ export class CodeArena {
   readonly siteBitmapAddress: number;
   /** Live segments, ascending by offset. */
   private readonly segments: Segment[] = [];
-  /** Free runs of slots: [start, count] pairs given back by collected modules. */
+  /** Free runs of slots that collected modules gave back, ascending, no two of them touching. */
   private readonly freeSlots: { start: number; count: number }[] = [];
   private slotsUsed = 0;
   private permanent: Segment | undefined;
@@ -114,6 +114,7 @@ export class CodeArena {
 
   /** Reserves `count` neighbouring call slots; returns the first's number. */
   allocateSlots(count: number): number {
+    if (count === 0) return 0;
     const at = this.freeSlots.findIndex((run) => run.count >= count);
     if (at >= 0) {
       const run = this.freeSlots[at]!;
@@ -128,8 +129,25 @@ export class CodeArena {
     return start;
   }
 
+  /** Gives slots back. Neighbouring runs become one, so that modules of other sizes can use them. */
   releaseSlots(start: number, count: number): void {
-    if (count > 0) this.freeSlots.push({ start, count });
+    if (count === 0) return;
+    const { freeSlots } = this;
+    let at = 0;
+    let high = freeSlots.length;
+    while (at < high) {
+      const middle = (at + high) >> 1;
+      if (freeSlots[middle]!.start < start) at = middle + 1;
+      else high = middle;
+    }
+    const before = freeSlots[at - 1];
+    const after = freeSlots[at];
+    const touchesAfter = after !== undefined && start + count === after.start;
+    if (before !== undefined && before.start + before.count === start) {
+      before.count += count + (touchesAfter ? after.count : 0);
+      if (touchesAfter) freeSlots.splice(at, 1);
+    } else if (touchesAfter) freeSlots[at] = { start, count: count + after.count };
+    else freeSlots.splice(at, 0, { start, count });
   }
 
   slotAddress(slot: number): number {

@@ -4,11 +4,12 @@
  * Nothing of the host's stack is held while TypeScript runs here, so a host function may call back into the
  * plugin (on a fiber of its own), throw, or let its caller be parked.
  */
-import { Context, ExitStatus, builtinNumber } from "./layout.js";
+import { types } from "node:util";
 import type { Engine } from "./engine.js";
 import type { Fiber } from "./fiber.js";
 import type { HostFunction } from "./host-function.js";
 import type { Instance } from "./instance.js";
+import { builtinNumber, Context, ExitStatus } from "./layout.js";
 import { routineTrap, trapError } from "./stack-trace.js";
 import { writeResults, writeSlot } from "./values.js";
 import { setWord64 } from "./words.js";
@@ -16,7 +17,7 @@ import { setWord64 } from "./words.js";
 /** A promise that a host function returned and that its parked caller waits for. */
 export interface Parked {
   readonly host: HostFunction;
-  readonly promise: PromiseLike<unknown>;
+  readonly promise: Promise<unknown>;
 }
 
 const statusWord = Context.status >> 2;
@@ -29,8 +30,10 @@ const envIndexWord = Context.envIndex >> 2;
  */
 export function run(engine: Engine, fiber: Fiber): Parked | undefined {
   const { words, contextLo, contextHi } = fiber;
-  const { contextWord, enter } = engine;
+  const { contextWord, enter, signatures } = engine;
   for (;;) {
+    // Whatever ran since (conversions, a host function) may have made longer signatures, which native code can reach.
+    if (fiber.slotCount < signatures.slotCount) fiber.ensureSlots(signatures.slotCount);
     contextWord[0] = contextLo;
     contextWord[1] = contextHi;
     enter();
@@ -62,7 +65,7 @@ export function run(engine: Engine, fiber: Fiber): Parked | undefined {
 function callHost(engine: Engine, fiber: Fiber, index: number): Parked | undefined {
   const host = fiber.group!.environments[index] as HostFunction;
   const result = host.invoke(fiber, fiber.group!);
-  if (host.suspending && result instanceof Promise) {
+  if (host.suspending && types.isPromise(result)) {
     host.requireParkable(fiber);
     return { host, promise: result };
   }
@@ -72,15 +75,13 @@ function callHost(engine: Engine, fiber: Fiber, index: number): Parked | undefin
 
 /** Converts a host function's result; the fiber can be entered again then. */
 export function finishHostCall(engine: Engine, fiber: Fiber, host: HostFunction, result: unknown): void {
-  // The host may have linked instances: the group, and the signatures in use, may have grown.
-  const slots = engine.signatures.slotCount;
-  if (fiber.slotCount < slots) fiber.ensureSlots(slots);
-  const types = host.results;
-  if (types.length === 0) return;
+  const { results } = host;
+  if (results.length === 0) return;
+  // The host may have linked instances: the group may be another one now.
   const group = fiber.group!;
   if (host.returnsReferences) group.sweepIfDue();
-  if (types.length === 1) writeSlot(engine, fiber, group, types[0], 0, result);
-  else writeResults(engine, fiber, group, types, result);
+  if (results.length === 1) writeSlot(engine, fiber, group, results[0], 0, result);
+  else writeResults(engine, fiber, group, results, result);
 }
 
 const unsigned = (fiber: Fiber, slot: number): number => fiber.i32[slot * 2] >>> 0;
@@ -89,17 +90,8 @@ const wordOfSlot = (fiber: Fiber, slot: number): number =>
 
 /** Routines by Builtin number: arguments and result in the slots. */
 const routines: ((engine: Engine, fiber: Fiber, instance: Instance) => void)[] = [];
-const {
-  memoryGrow,
-  memorySize,
-  memoryInit,
-  dataDrop,
-  tableInit,
-  elemDrop,
-  tableCopy,
-  tableGrow,
-  tableFill,
-} = builtinNumber;
+const { memoryGrow, memorySize, memoryInit, dataDrop, tableInit, elemDrop, tableCopy, tableGrow, tableFill } =
+  builtinNumber;
 
 routines[memoryGrow] = (_engine, fiber, instance) => {
   fiber.i32[0] = instance.memory!.tryGrow(unsigned(fiber, 0));

@@ -4,7 +4,12 @@
 import { amd64 } from "../isa/amd64/index.js";
 import type { CpuFeatures, FixedStubs, Target } from "../machine/target.js";
 import type { Effort } from "../pipeline.js";
-import { createPlatform, nodeWebAssembly, type Platform, UnsupportedPlatformError } from "../platform/index.js";
+import {
+  createPlatform,
+  nodeWebAssembly,
+  type Platform,
+  UnsupportedPlatformError,
+} from "../platform/index.js";
 import { CodeArena } from "./code-arena.js";
 import { installFaultHandling } from "./fault-handling.js";
 import { type Fiber, FiberPool } from "./fiber.js";
@@ -40,6 +45,8 @@ export class Engine {
   readonly enter: () => void;
   /** Address of the record that stands for a null funcref: no signature matches it. */
   readonly nullFunctionAddress: number;
+  /** The number of the next call from JavaScript. */
+  nextSequence = 1;
   /** Whether guard pages surround memories here. */
   readonly guardPages: boolean;
   private readonly nullFunction = new ArrayBuffer(FunctionRecord.size);
@@ -55,7 +62,8 @@ export class Engine {
     this.signatures = new SignatureTable(target, arena);
     this.fibers = new FiberPool(this, this.contextTemplate(base), stackSize);
     this.guardPages =
-      provesGuardPages(platform) && installFaultHandling(target, platform, arena, base + this.stubs.faultExit);
+      provesGuardPages(platform) &&
+      installFaultHandling(target, platform, arena, base + this.stubs.faultExit);
   }
 
   /** A fiber found the interrupt word set. */
@@ -73,7 +81,9 @@ export class Engine {
     setWord64(words, Context.compileStub, base + stubs.compileStub);
     setWord64(words, Context.memmove, platform.symbol("memmove"));
     setWord64(words, Context.memset, platform.symbol("memset"));
-    stubs.builtins.forEach((offset, i) => setWord64(words, Context.builtins + 8 * i, base + offset));
+    stubs.builtins.forEach((offset, i) => {
+      setWord64(words, Context.builtins + 8 * i, base + offset);
+    });
     return template;
   }
 }
@@ -93,7 +103,10 @@ function detectFeatures(target: Target, platform: Platform, arena: CodeArena): C
   platform.routine(arena.addPermanent(code(BigInt(platform.addressOf(answers.buffer)))))();
   const features = read(answers);
   if (!features.has("sse4_1")) {
-    throw new UnsupportedPlatformError("processor", "Backplane needs a processor with SSE4.1; this one lacks it.");
+    throw new UnsupportedPlatformError(
+      "processor",
+      "Backplane needs a processor with SSE4.1; this one lacks it.",
+    );
   }
   return features;
 }

@@ -14,28 +14,32 @@ export interface WasmErrorConstructor extends ErrorConstructor {
 }
 
 function nativeError(name: string): WasmErrorConstructor {
-  const constructor = {
+  const errorClass = {
     [name]: function (this: unknown, message?: unknown, options?: ErrorOptions): Error {
-      const target = new.target ?? constructor;
-      const error = Reflect.construct(Error, message === undefined ? [] : [message, options], target) as Error;
-      if (new.target === undefined) Error.captureStackTrace(error, constructor);
+      const target = new.target ?? errorClass;
+      const error = Reflect.construct(
+        Error,
+        message === undefined ? [] : [message, options],
+        target,
+      ) as Error;
+      if (new.target === undefined) Error.captureStackTrace(error, errorClass);
       return error;
     },
   }[name] as unknown as WasmErrorConstructor;
-  Object.setPrototypeOf(constructor, Error);
-  Object.defineProperty(constructor, "length", { value: 1, configurable: true });
+  Object.setPrototypeOf(errorClass, Error);
+  Object.defineProperty(errorClass, "length", { value: 1, configurable: true });
   const prototype = Object.create(Error.prototype, {
-    constructor: { value: constructor, writable: true, configurable: true },
+    constructor: { value: errorClass, writable: true, configurable: true },
     name: { value: name, writable: true, configurable: true },
     message: { value: "", writable: true, configurable: true },
   }) as Error;
-  Object.defineProperty(constructor, "prototype", {
+  Object.defineProperty(errorClass, "prototype", {
     value: prototype,
     writable: false,
     enumerable: false,
     configurable: false,
   });
-  return constructor;
+  return errorClass;
 }
 
 export const CompileError: WasmErrorConstructor = nativeError("CompileError");

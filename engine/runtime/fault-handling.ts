@@ -3,10 +3,11 @@
  * of ours yet.
  *
  * The handler and its table are never unmapped: a worker that ends must not take them along, and other copies of
- * the engine in the process share them (they recognise the handler by a signature before its entry). A thread's
- * range is taken out of the table when the thread's `exit` event comes; one that is terminated leaves its entry
- * behind, with the code it describes still mapped.
+ * the engine in the process share them (they recognise the handler by a signature before its entry). The
+ * range of a worker that ended by itself is another's when the table is full; one that is terminated leaves its
+ * entry behind, with the code it describes still mapped.
  */
+import { isMainThread } from "node:worker_threads";
 import type { FaultHandling, Target } from "../machine/target.js";
 import type { Platform } from "../platform/index.js";
 import type { CodeArena } from "./code-arena.js";
@@ -43,8 +44,11 @@ function installHandler(faults: FaultHandling, platform: Platform): number {
   const { bytes, entry } = faults.handler(BigInt(table));
   const mapping = platform.mapCode(platform.pageSize, platform.pageSize);
   mapping.write(lead, bytes);
-  setWord64(words, layout.previousSegv, platform.currentFaultHandler().address);
-  platform.installFaultHandler(mapping.address + lead + entry);
+  const expected = platform.currentFaultHandler().address;
+  setWord64(words, layout.previousSegv, expected);
+  // Another thread may have installed one of its own since; then that is who comes next.
+  const replaced = platform.installFaultHandler(mapping.address + lead + entry);
+  if (replaced !== expected) setWord64(words, layout.previousSegv, replaced);
   permanent.push(mapping);
   return table;
 }
@@ -61,24 +65,40 @@ function addRange(
 ): boolean {
   const { table: layout, range } = faults;
   const words = new Int32Array(platform.view(table, layout.pageSize));
-  while (Atomics.compareExchange(words, layout.lock >> 2, 0, 1) !== 0);
-  try {
-    const count = words[layout.count >> 2];
-    for (let i = 0; i < layout.entriesPerPage; i++) {
-      const at = layout.ranges + i * range.size;
-      if (word64(words, at + range.end) !== 0) continue;
-      const entry = words.subarray(at >> 2, (at + range.size) >> 2);
-      setWord64(entry, range.start, arena.codeBase);
-      setWord64(entry, range.sites, arena.siteBitmapAddress);
-      setWord64(entry, range.exit, faultExit);
-      writeEnd(entry, range.end, arena.codeBase + arena.codeSize);
-      if (i >= count) Atomics.store(words, layout.count >> 2, i + 1);
-      process.once("exit", () => writeEnd(entry, range.end, 0));
-      return true;
-    }
-    return false;
-  } finally {
-    Atomics.store(words, layout.lock >> 2, 0);
+  const startOf = (i: number): BigUint64Array =>
+    new BigUint64Array(words.buffer, layout.ranges + i * range.size + range.start, 1);
+  const fill = (i: number): true => {
+    const at = layout.ranges + i * range.size;
+    const entry = words.subarray(at >> 2, (at + range.size) >> 2);
+    setWord64(entry, range.sites, arena.siteBitmapAddress);
+    setWord64(entry, range.exit, faultExit);
+    raiseTo(words, layout.count >> 2, i + 1);
+    writeEnd(entry, range.end, arena.codeBase + arena.codeSize);
+    // Only a mark: other listeners of the event may still run code that traps.
+    if (!isMainThread)
+      process.once("exit", () => Atomics.or(words, (layout.retired >> 2) + (i >> 5), 1 << (i & 31)));
+    return true;
+  };
+  // No lock, which a worker that is terminated would keep: an entry is its thread's once it has put its start there.
+  for (let i = 0; i < layout.entriesPerPage; i++) {
+    if (Atomics.compareExchange(startOf(i), 0, 0n, BigInt(arena.codeBase)) === 0n) return fill(i);
+  }
+  for (let i = 0; i < layout.entriesPerPage; i++) {
+    const bit = 1 << (i & 31);
+    if ((Atomics.and(words, (layout.retired >> 2) + (i >> 5), ~bit) & bit) === 0) continue;
+    const at = layout.ranges + i * range.size;
+    writeEnd(words.subarray(at >> 2, (at + range.size) >> 2), range.end, 0);
+    Atomics.store(startOf(i), 0, BigInt(arena.codeBase));
+    return fill(i);
+  }
+  return false;
+}
+
+/** Makes a word at least `least`. */
+function raiseTo(words: Int32Array, index: number, least: number): void {
+  for (;;) {
+    const now = Atomics.load(words, index);
+    if (now >= least || Atomics.compareExchange(words, index, now, least) === now) return;
   }
 }
 

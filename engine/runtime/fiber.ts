@@ -45,6 +45,8 @@ export class Fiber {
 
   /** The group whose code runs on it, for stack maps and dispatch; undefined in the pool. */
   group: LinkGroup | undefined = undefined;
+  /** Calls are numbered as they begin. */
+  sequence = 0;
   /** True when it was entered by a promising call and so may be parked. */
   promising = false;
 
@@ -96,6 +98,12 @@ export class Fiber {
   }
 }
 
+/**
+ * Gives back the stacks of fibers that were lost: parked for a promise that nobody holds any more, or in an overflow
+ * of JavaScript's stack. A fiber that runs is held by the loop that runs it.
+ */
+const lostStacks = new FinalizationRegistry<() => void>((free) => free());
+
 /** Fibers that wait for a call. Beyond a few, their stacks' memory goes back to the system. */
 export class FiberPool {
   private readonly idle: Fiber[] = [];
@@ -121,6 +129,7 @@ export class FiberPool {
     fiber.promising = false;
     fiber.entry = undefined;
     if (this.idle.length >= this.idleLimit) {
+      lostStacks.unregister(fiber);
       this.engine.platform.free(fiber.stackBase, fiber.stackSize);
       return;
     }
@@ -129,8 +138,12 @@ export class FiberPool {
   }
 
   private create(slotCount: number): Fiber {
-    const base = this.engine.platform.allocate(this.stackSize);
-    this.engine.platform.protect(base, guardSize);
-    return new Fiber(this.engine, this.template, base, this.stackSize, slotCount);
+    const { engine, stackSize } = this;
+    const { platform } = engine;
+    const base = platform.allocate(stackSize);
+    platform.protect(base, guardSize);
+    const fiber = new Fiber(engine, this.template, base, stackSize, slotCount);
+    lostStacks.register(fiber, () => platform.free(base, stackSize), fiber);
+    return fiber;
   }
 }

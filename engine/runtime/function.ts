@@ -5,12 +5,12 @@
  * JavaScript function that stands for it, made when first asked for, so an exported function keeps its identity.
  */
 import type { FuncType } from "../wasm/types.js";
-import { Context, ExitStatus, FunctionRecord } from "./layout.js";
-import type { CanonicalSignature } from "./signatures.js";
+import { run } from "./dispatch.js";
 import type { Engine } from "./engine.js";
 import type { Fiber } from "./fiber.js";
-import { LinkGroup } from "./link-group.js";
-import { run } from "./dispatch.js";
+import { Context, ExitStatus, FunctionRecord } from "./layout.js";
+import type { LinkGroup } from "./link-group.js";
+import type { CanonicalSignature } from "./signatures.js";
 import { passesVectors, readResults, vectorsDontPass, writeSlots } from "./values.js";
 import { setWord64 } from "./words.js";
 
@@ -120,6 +120,7 @@ export abstract class FunctionReference {
     const joined = group.root();
     fiber.group = joined;
     fiber.entry = this.made;
+    fiber.sequence = engine.nextSequence++;
     joined.fibers.push(fiber);
     return fiber;
   }

@@ -1,5 +1,5 @@
 /** Globals: a 16-byte cell in some buffer (an instance's record, or one of their own) that native code uses. */
-import { ValType, type GlobalType } from "../wasm/types.js";
+import { type GlobalType, ValType } from "../wasm/types.js";
 import type { Engine } from "./engine.js";
 import { LinkGroup } from "./link-group.js";
 import { functionAddress, vectorsDontPass } from "./values.js";

@@ -4,8 +4,8 @@
  */
 import { type FuncType, ValType } from "../wasm/types.js";
 import type { Engine } from "./engine.js";
-import type { Fiber } from "./fiber.js";
 import { SuspendError } from "./errors.js";
+import type { Fiber } from "./fiber.js";
 import { FunctionReference } from "./function.js";
 import { HostRecord } from "./layout.js";
 import { LinkGroup } from "./link-group.js";
@@ -42,7 +42,9 @@ export class HostFunction extends FunctionReference {
     this.results = type.results;
     this.returnsReferences = type.results.includes(ValType.externref);
     this.onlyI32 =
-      type.params.length > 0 && type.params.length <= 4 && type.params.every((param) => param === ValType.i32);
+      type.params.length > 0 &&
+      type.params.length <= 4 &&
+      type.params.every((param) => param === ValType.i32);
     this.hasVectorParams = passesVectors(type.params);
     this.fillRecord(signature.hostStubAddress, engine.platform.addressOf(record.buffer));
     this.linkGroup.addEnvironment(this);

@@ -5,13 +5,13 @@
  * Source: core specification 2.0, "Execution / Modules / Instantiation".
  */
 import { type ConstExpr, ELEMENT_NULL, globalOfElement, ValType } from "../wasm/index.js";
+import { RuntimeError } from "./errors.js";
 import { FunctionReference } from "./function.js";
 import { Global } from "./global.js";
-import { FunctionRecord, ImportSlot, Instance as Head } from "./layout.js";
+import { FunctionRecord, Instance as Head, ImportSlot } from "./layout.js";
 import { LinkGroup } from "./link-group.js";
 import { Memory } from "./memory.js";
 import type { Module } from "./module.js";
-import { RuntimeError } from "./errors.js";
 import { Table } from "./table.js";
 import { setWord64 } from "./words.js";
 
@@ -176,7 +176,8 @@ export class Instance {
     const size = this.droppedElements[segment] ? 0 : items.length;
     const target = this.tables[table];
     if (source + length > size || destination + length > target.length) return false;
-    for (let i = 0; i < length; i++) target.setWord(destination + i, this.elementWord(table, items[source + i]));
+    for (let i = 0; i < length; i++)
+      target.setWord(destination + i, this.elementWord(table, items[source + i]));
     return true;
   }
 

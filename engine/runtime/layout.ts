@@ -44,7 +44,10 @@ export const builtins = [
   { name: "memorySet", params: ["ptr", "i32", "i64"], result: null, native: true },
 ] as const;
 export type BuiltinName = (typeof builtins)[number]["name"];
-export const builtinNumber = Object.fromEntries(builtins.map((b, i) => [b.name, i])) as Record<BuiltinName, number>;
+export const builtinNumber = Object.fromEntries(builtins.map((b, i) => [b.name, i])) as Record<
+  BuiltinName,
+  number
+>;
 
 /** The execution context, one per fiber. The pinned context register holds its address while Wasm runs. */
 export const Context = {

@@ -11,11 +11,11 @@
  */
 import type { Fiber } from "./fiber.js";
 import type { FunctionReference } from "./function.js";
-import type { Instance } from "./instance.js";
-import type { HostFunction } from "./host-function.js";
-import type { Table } from "./table.js";
 import type { Global } from "./global.js";
+import type { HostFunction } from "./host-function.js";
+import type { Instance } from "./instance.js";
 import { markStack } from "./stack-trace.js";
+import type { Table } from "./table.js";
 
 /** An instance or a host function: what the first word of its native record numbers. */
 export type Environment = Instance | HostFunction;
@@ -102,11 +102,20 @@ export class LinkGroup {
     this.environments.push(environment);
   }
 
-  /** Takes a fiber out whose call has ended; mostly it is the one that came last. */
+  /**
+   * Takes a fiber out whose call has ended; mostly it is the one that came last. Synchronous calls end in the
+   * reverse order of their beginning, so those that began later and are still here were lost: an overflow of
+   * JavaScript's stack struck while they were being taken out.
+   */
   removeFiber(fiber: Fiber): void {
     const { fibers } = this;
-    if (fibers[fibers.length - 1] === fiber) fibers.pop();
-    else fibers.splice(fibers.indexOf(fiber), 1);
+    if (fibers[fibers.length - 1] === fiber) {
+      fibers.pop();
+      return;
+    }
+    const isLost = (other: Fiber): boolean =>
+      !fiber.promising && !other.promising && other.sequence > fiber.sequence;
+    this.fibers = fibers.filter((other) => other !== fiber && !isLost(other));
   }
 
   // ---------------------------------------------------------------- functions

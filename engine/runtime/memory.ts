@@ -31,7 +31,9 @@ export class Memory {
   /** Errors: RangeError when the system refuses the memory. */
   static create(engine: Engine, minimum: number, maximum: number | undefined): Memory {
     const { Memory: NativeMemory } = nodeWebAssembly();
-    const native = new NativeMemory(maximum === undefined ? { initial: minimum } : { initial: minimum, maximum });
+    const native = new NativeMemory(
+      maximum === undefined ? { initial: minimum } : { initial: minimum, maximum },
+    );
     return new Memory(engine, native, maximum);
   }
 

@@ -8,7 +8,7 @@
 import type { MachineCode } from "../machine/machine-code.js";
 import { RelocationKind, SiteKind } from "../machine/machine-code.js";
 import type { Target } from "../machine/target.js";
-import { alignUp, codeAlignment, type CodeArena, type Segment } from "./code-arena.js";
+import { alignUp, type CodeArena, codeAlignment, type Segment } from "./code-arena.js";
 import type { FrameNames } from "./stack-trace.js";
 
 /** A compiled function in place. */
@@ -44,7 +44,12 @@ export class ModuleCode {
   ) {
     this.firstSlot = arena.allocateSlots(definedCount);
     this.functions = new Array<undefined>(definedCount).fill(undefined);
-    if (definedCount > 0) this.thunks = this.writeThunks(target);
+    try {
+      if (definedCount > 0) this.thunks = this.writeThunks(target);
+    } catch (error) {
+      arena.releaseSlots(this.firstSlot, definedCount);
+      throw error;
+    }
   }
 
   /** Where references to a function point: its code, or the thunk that goes through its call slot. */

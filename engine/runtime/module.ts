@@ -3,17 +3,18 @@
  *
  * Instances share its code. Its collection gives the code memory back.
  */
-import { compileFunction, type CompileUnit } from "../pipeline.js";
-import { UnsupportedInstruction } from "../ssa/build/instructions.js";
+
 import { timeStage } from "../debug.js";
+import { type CompileUnit, compileFunction } from "../pipeline.js";
+import { UnsupportedInstruction } from "../ssa/build/instructions.js";
 import {
-  decodeModule,
   declaredFunctions,
+  decodeModule,
   type FuncType,
   readNames,
   validateModule,
-  type WasmModule,
   WasmFormatError,
+  type WasmModule,
 } from "../wasm/index.js";
 import type { Engine, EngineOptions } from "./engine.js";
 import { CompileError } from "./errors.js";
@@ -141,7 +142,9 @@ function frameNames(module: WasmModule): FrameNames {
       return url;
     },
     functionName(index) {
-      const parts = [section().moduleName, section().functionName(index)].filter((part) => part !== undefined);
+      const parts = [section().moduleName, section().functionName(index)].filter(
+        (part) => part !== undefined,
+      );
       return parts.length === 0 ? undefined : parts.join(".");
     },
     functionStart: (index) => module.bodies[index - module.importedFunctionCount].codeStart,

@@ -4,50 +4,26 @@
  *
  * Source: WebAssembly JavaScript Promise Integration proposal, "WebAssembly.promising", "WebAssembly.Suspending".
  */
-import { type Parked, finishHostCall, run } from "./dispatch.js";
-import type { Fiber } from "./fiber.js";
+import { finishHostCall, type Parked, run } from "./dispatch.js";
 import { type FunctionReference, leaveFiber } from "./function.js";
 import { readResults } from "./values.js";
 
 /** Calls a function on a fiber that its suspending imports may park. Everything it throws rejects the promise. */
-export function callPromising(reference: FunctionReference, args: ArrayLike<unknown>): Promise<unknown> {
-  return new Promise((resolve) => {
-    const fiber = reference.enterFiber(args);
-    fiber.promising = true;
-    resolve(advance(reference, fiber));
-  });
-}
-
-/** Runs a fiber until it is done or parked; returns its results or a promise of them. */
-function advance(reference: FunctionReference, fiber: Fiber): unknown {
+export async function callPromising(
+  reference: FunctionReference,
+  args: ArrayLike<unknown>,
+): Promise<unknown> {
   const { engine } = reference;
-  let parked: Parked | undefined;
+  const fiber = reference.enterFiber(args);
+  fiber.promising = true;
   try {
-    parked = run(engine, fiber);
-    if (parked === undefined) {
-      const results = readResults(fiber, fiber.group!, reference.type.results);
-      leaveFiber(engine, fiber);
-      return results;
+    let parked: Parked | undefined;
+    while ((parked = run(engine, fiber)) !== undefined) {
+      // Awaiting, and not the promise's own `then`, which may be anybody's: a fiber must go on exactly once.
+      finishHostCall(engine, fiber, parked.host, await parked.promise);
     }
-  } catch (error) {
+    return readResults(fiber, fiber.group!, reference.type.results);
+  } finally {
     leaveFiber(engine, fiber);
-    throw error;
   }
-  return parked.promise.then(
-    (value) => resume(reference, fiber, parked, value),
-    (reason: unknown) => {
-      leaveFiber(engine, fiber);
-      throw reason;
-    },
-  );
-}
-
-function resume(reference: FunctionReference, fiber: Fiber, parked: Parked, value: unknown): unknown {
-  try {
-    finishHostCall(reference.engine, fiber, parked.host, value);
-  } catch (error) {
-    leaveFiber(reference.engine, fiber);
-    throw error;
-  }
-  return advance(reference, fiber);
 }

@@ -2,10 +2,11 @@
  * Canonical signatures of a thread: equal function types get one number, whatever module they come from, so
  * that an indirect call checks a type with one compare. With each number go the stubs for that signature.
  */
+
+import type { Signature, Target } from "../machine/target.js";
+import { Type } from "../ssa/ops.js";
 import type { FuncType } from "../wasm/types.js";
 import { ValType } from "../wasm/types.js";
-import { Type } from "../ssa/ops.js";
-import type { Signature, Target } from "../machine/target.js";
 import type { CodeArena } from "./code-arena.js";
 
 const typeOf = new Map<number, Type>([

@@ -6,7 +6,7 @@
  * function: the entry adapter.
  */
 import { prologueSource } from "../machine/machine-code.js";
-import { TrapKind, trapNames } from "../ssa/ops.js";
+import { type TrapKind, trapNames } from "../ssa/ops.js";
 import type { Engine } from "./engine.js";
 import { RuntimeError, recordTrap, type WasmFrame } from "./errors.js";
 import type { Fiber } from "./fiber.js";

@@ -75,7 +75,8 @@ export class Table {
     const after = before + delta;
     if (after > Math.min(this.maximum ?? largestTable, largestTable)) return -1;
     if (after * 2 > this.words.length) {
-      const bigger = new Int32Array(2 * Math.max(after, Math.min(before * 2, this.maximum ?? largestTable)));
+      const bigger = this.largerWords(after);
+      if (bigger === undefined) return -1;
       bigger.set(this.words.subarray(0, before * 2));
       this.words = bigger;
     }
@@ -83,6 +84,19 @@ export class Table {
     this.length = after;
     this.publish();
     return before;
+  }
+
+  /** Room for at least `length` elements, undefined when there is no memory for them. */
+  private largerWords(length: number): Int32Array | undefined {
+    const ample = Math.max(length, Math.min(this.length * 2, this.maximum ?? largestTable, largestTable));
+    for (const count of [ample, length]) {
+      try {
+        return new Int32Array(2 * count);
+      } catch (error) {
+        if (!(error instanceof RangeError)) throw error;
+      }
+    }
+    return undefined;
   }
 
   fillWords(from: number, to: number, word: number): void {

@@ -102,7 +102,29 @@ export function functionAddress(engine: Engine, group: LinkGroup, value: unknown
   return reference.address;
 }
 
+/**
+ * Converts in order, but makes the handles of external references last: the other conversions may run the host's
+ * code, which may sweep, and no sweep sees a handle that is in a slot. Making handles runs nothing and can't fail.
+ */
 export function writeSlots(
+  engine: Engine,
+  fiber: Fiber,
+  group: LinkGroup,
+  types: readonly ValType[],
+  values: ArrayLike<unknown>,
+): void {
+  let slot = 0;
+  let hasHandles = false;
+  for (let i = 0; i < types.length; i++) {
+    const type = types[i]!;
+    if (type === ValType.externref) hasHandles = true;
+    else writeSlot(engine, fiber, group, type, slot, values[i]);
+    slot += slotsOf(type);
+  }
+  if (hasHandles) writeHandles(engine, fiber, group, types, values);
+}
+
+function writeHandles(
   engine: Engine,
   fiber: Fiber,
   group: LinkGroup,
@@ -112,7 +134,7 @@ export function writeSlots(
   let slot = 0;
   for (let i = 0; i < types.length; i++) {
     const type = types[i]!;
-    writeSlot(engine, fiber, group, type, slot, values[i]);
+    if (type === ValType.externref) writeSlot(engine, fiber, group, type, slot, values[i]);
     slot += slotsOf(type);
   }
 }
@@ -127,14 +149,22 @@ export function writeResults(
 ): void {
   const values = Array.from(iterableOf(result, types.length));
   if (values.length !== types.length) {
-    throw new TypeError(`multi-return length mismatch: expected ${types.length} values, got ${values.length}`);
+    throw new TypeError(
+      `multi-return length mismatch: expected ${types.length} values, got ${values.length}`,
+    );
   }
   writeSlots(engine, fiber, group, types, values);
 }
 
 function iterableOf(value: unknown, count: number): Iterable<unknown> {
-  if (value === null || value === undefined || typeof (value as Iterable<unknown>)[Symbol.iterator] !== "function") {
-    throw new TypeError(`multi-return value must be iterable: expected ${count} values, got ${describe(value)}`);
+  if (
+    value === null ||
+    value === undefined ||
+    typeof (value as Iterable<unknown>)[Symbol.iterator] !== "function"
+  ) {
+    throw new TypeError(
+      `multi-return value must be iterable: expected ${count} values, got ${describe(value)}`,
+    );
   }
   return value as Iterable<unknown>;
 }

@@ -10,8 +10,8 @@
  * the process, and previous handlers expect the signal blocked.
  *
  * What it knows lies in FaultTable pages, whose address is in the code. Lock-free for the handler: an entry counts
- * only while its `end` isn't 0, which is written last and cleared first; pages are never unmapped. Writers exclude
- * each other with the `lock` word of the first page.
+ * only while its `end` isn't 0, which is written last and cleared first; pages are never unmapped. Writers take
+ * an entry by putting their `start` where 0 was, in one step: a lock would stay held by a thread that is terminated.
  *
  * Other copies of the engine in the process find a handler by the 32 bytes before its entry: `signature`, then the
  * first page's address; they add their ranges there. The handler's code must never be unmapped.
@@ -27,15 +27,15 @@ import { r8, r9, r10, r11, rax, rcx, rdi, rdx, rsi, rsp } from "./registers.js";
 
 /** Layout of a page of the table; offsets in bytes. All pages have it, but only the first one's head matters. */
 export const FaultTable = {
-  /** u32: entries of this page in use or used before. Grows after the entry is complete. */
+  /** u32: entries of this page in use or used before. */
   count: 0,
-  /** u32: 0 free, 1 held: writers only. */
-  lock: 4,
   /** Address of the next page, 0 none. */
   next: 8,
   /** First page: sa_handler or sa_sigaction of the handlers before ours (0 SIG_DFL, 1 SIG_IGN). */
   previousSegv: 16,
   previousBus: 24,
+  /** 32 bytes, a bit for each entry: its thread has ended, so another one may take the entry over. */
+  retired: 32,
   /** First entry. */
   ranges: 64,
   pageSize: 4096,
