@@ -57,6 +57,8 @@ export class CodeArena {
   readonly siteBitmapAddress: number;
   /** Live segments, ascending by offset. */
   private readonly segments: Segment[] = [];
+  /** Where the search for a gap begins: before segment `nextGap`. */
+  private nextGap = 0;
   /** Free runs of slots that collected modules gave back, ascending, no two of them touching. */
   private readonly freeSlots: { start: number; count: number }[] = [];
   private slotsUsed = 0;
@@ -81,22 +83,25 @@ export class CodeArena {
     return this.permanent.add(bytes);
   }
 
-  /** A new segment of at least `size` bytes. Errors: RangeError when the arena is full. */
+  /**
+   * A new segment of at least `size` bytes, in the next gap that is large enough after the last one that was taken:
+   * searching from the start would look at every live segment each time. Errors: RangeError when the arena is full.
+   */
   allocateSegment(size: number): Segment {
     const wanted = alignUp(size, this.platform.pageSize);
-    let offset = 0;
-    let at = 0;
-    for (; at < this.segments.length; at++) {
-      const s = this.segments[at]!;
-      if (s.offset - offset >= wanted) break;
-      offset = s.offset + s.size;
+    const { segments } = this;
+    const gaps = segments.length + 1;
+    for (let k = 0; k < gaps; k++) {
+      const at = (this.nextGap + k) % gaps;
+      const before = segments[at - 1];
+      const offset = before === undefined ? 0 : before.offset + before.size;
+      if ((segments[at]?.offset ?? this.codeSize) - offset < wanted) continue;
+      const segment = new Segment(this, offset, wanted);
+      segments.splice(at, 0, segment);
+      this.nextGap = at + 1;
+      return segment;
     }
-    if (offset + wanted > this.codeSize) {
-      throw new RangeError(`out of code memory: ${wanted} bytes wanted of an arena of ${this.codeSize}`);
-    }
-    const segment = new Segment(this, offset, wanted);
-    this.segments.splice(at, 0, segment);
-    return segment;
+    throw new RangeError(`out of code memory: ${wanted} bytes wanted of an arena of ${this.codeSize}`);
   }
 
   /** How many segments are in use, the engine's own among them. */
@@ -105,9 +110,10 @@ export class CodeArena {
   }
 
   freeSegment(segment: Segment): void {
-    const at = this.segments.indexOf(segment);
-    if (at < 0) return;
+    const at = this.segmentIndex(segment.offset);
+    if (this.segments[at] !== segment) return;
     this.segments.splice(at, 1);
+    if (at < this.nextGap) this.nextGap--;
     this.siteBitmap.fill(0, segment.offset >> 3, (segment.offset + segment.size) >> 3);
     this.mapping.discard(segment.offset, segment.size);
   }
@@ -176,7 +182,12 @@ export class CodeArena {
   }
 
   private findSegment(offset: number): Segment | undefined {
-    if (offset < 0 || offset >= this.codeSize) return undefined;
+    const found = this.segments[this.segmentIndex(offset)];
+    return found !== undefined && offset >= 0 && offset < found.offset + found.size ? found : undefined;
+  }
+
+  /** The last segment that begins at or before an offset; -1 if none does. */
+  private segmentIndex(offset: number): number {
     let low = 0;
     let high = this.segments.length;
     while (low < high) {
@@ -184,8 +195,7 @@ export class CodeArena {
       if (this.segments[middle]!.offset <= offset) low = middle + 1;
       else high = middle;
     }
-    const found = this.segments[low - 1];
-    return found !== undefined && offset < found.offset + found.size ? found : undefined;
+    return low - 1;
   }
 }
 

@@ -142,3 +142,34 @@ test("an overflow of JavaScript's stack leaves no fiber behind in its group", (t
   plugin.fine();
   t.is(FunctionReference.of(plugin.fine)?.linkGroup.fibers.length, 0);
 });
+
+test("segments fill gaps again and don't overlap", (t) => {
+  const platform = {
+    pageSize: 4096,
+    mapCode: (size: number) => ({ address: 2 ** 40, size, write() {}, discard() {} }),
+    view: (_: number, size: number) => new ArrayBuffer(Math.min(size, 64)),
+    allocate: () => 2 ** 41,
+  } as unknown as Platform;
+  const arena = new CodeArena(platform);
+  const page = 4096;
+  const quarter = arena.codeSize / 4;
+  const [a, b, c, d] = [1, 2, 3, 4].map(() => arena.allocateSegment(quarter));
+  t.deepEqual(
+    [a, b, c, d].map((s) => s.offset),
+    [0, quarter, 2 * quarter, 3 * quarter],
+  );
+  t.throws(() => arena.allocateSegment(page), { instanceOf: RangeError, message: /out of code memory/ });
+  arena.freeSegment(b);
+  arena.freeSegment(d);
+  t.is(arena.find(arena.codeBase + quarter), undefined);
+  const taken = [arena.allocateSegment(quarter - page), arena.allocateSegment(quarter - page)];
+  t.deepEqual(
+    taken.map((s) => s.offset).sort((x, y) => x - y),
+    [quarter, 3 * quarter],
+  );
+  t.is(arena.segmentCount, 4);
+  t.throws(() => arena.allocateSegment(2 * page), { instanceOf: RangeError });
+  arena.allocateSegment(page);
+  arena.allocateSegment(page);
+  t.throws(() => arena.allocateSegment(page), { instanceOf: RangeError });
+});
