@@ -16,18 +16,18 @@ console.log(`loaded: ${host.names.join(", ")}`);
 for (const [name, error] of host.failures) console.log(`not loaded: ${name} (${(error as Error).message})`);
 
 console.log("\ngreeter.greet():");
-host.plugin("greeter").call("greet");
+await host.plugin("greeter").call("greet");
 
 console.log("\npricing.price(1999, 1):");
-console.log(`  ${host.plugin("pricing").call("price", 1999, 1)} cents on a Monday`);
-console.log(`  ${host.plugin("pricing").call("price", 1999, 3)} cents on a Wednesday`);
+console.log(`  ${await host.plugin("pricing").call("price", [1999, 1])} cents on a Monday`);
+console.log(`  ${await host.plugin("pricing").call("price", [1999, 3])} cents on a Wednesday`);
 
 console.log("\nfaulty.divide(1, 0):");
 try {
-  host.plugin("faulty").call("divide", 1, 0);
+  await host.plugin("faulty").call("divide", [1, 0]);
 } catch (error) {
   const wasm = (error as Error).stack?.split("\n").slice(0, 2).join("\n  ");
   console.log(`  ${wasm}`);
 }
-console.log(`\nstill here: pricing.price(500, 2) = ${host.plugin("pricing").call("price", 500, 2)}`);
+console.log(`\nstill here: pricing.price(500, 2) = ${await host.plugin("pricing").call("price", [500, 2])}`);
 await host.close();

@@ -1,10 +1,33 @@
-/** The errors of the SDK: each has a stable `code`, and a message that reads as a path to the fault. */
+/**
+ * The errors of the SDK: each has a stable `code`, and a message that reads as a path to the fault.
+ *
+ * Traps, and what the engine throws when it compiles and links, are the engine's own classes; they are the `cause`
+ * of the errors here where a step of the SDK failed because of them.
+ */
 export type BackplaneErrorCode =
   | "PLUGIN_NOT_FOUND"
+  | "EXPORT_NOT_FOUND"
   | "PLUGIN_LOAD"
   | "HOST_MODULE"
   | "IMPORT_MISMATCH"
-  | "MARSHAL";
+  | "EXPORT_MISMATCH"
+  | "MARSHAL"
+  | "HOST_FUNCTION"
+  | "MANIFEST"
+  | "INTEGRITY"
+  | "VERSION_MISMATCH"
+  | "NOT_GRANTED"
+  | "LIMIT"
+  | "REENTRANCY"
+  | "TIMEOUT"
+  | "ABORTED"
+  | "BUSY"
+  | "QUEUE_FULL"
+  | "CIRCUIT_OPEN"
+  | "CLOSED"
+  | "STATE_TRANSFER"
+  | "DRAIN_TIMEOUT"
+  | "OPTIONS";
 
 export class BackplaneError extends Error {
   override readonly name: string = "BackplaneError";
@@ -15,4 +38,45 @@ export class BackplaneError extends Error {
   ) {
     super(message, options);
   }
+}
+
+/** A host function threw while a plugin was calling it; `cause` is what it threw. */
+export class HostError extends BackplaneError {
+  override readonly name = "HostError";
+  constructor(message: string, options?: ErrorOptions) {
+    super("HOST_FUNCTION", message, options);
+  }
+}
+
+/** A value could not cross between host and plugin. */
+export class MarshalError extends BackplaneError {
+  override readonly name = "MarshalError";
+  constructor(message: string, options?: ErrorOptions) {
+    super("MARSHAL", message, options);
+  }
+}
+
+/** A call reached a plugin that is already in the chain of calls leading to it, and that isn't re-entrant. */
+export class ReentrancyError extends BackplaneError {
+  override readonly name = "ReentrancyError";
+  /** @param chain plugins and exports from the outermost call inwards, as `a.run` */
+  constructor(readonly chain: readonly string[]) {
+    super("REENTRANCY", `${chain.at(-1)}: the plugin is waiting for this very call: ${chain.join(" -> ")}`);
+  }
+}
+
+/** A `.plugin.json` that can't be used; `problems` has one text for each fault, beginning with its path. */
+export class ManifestError extends BackplaneError {
+  override readonly name = "ManifestError";
+  constructor(
+    file: string,
+    readonly problems: readonly string[],
+  ) {
+    super("MANIFEST", `${file}: ${problems.join("; ")}`);
+  }
+}
+
+/** The text of anything thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -1,134 +1,256 @@
-/** The plugin host: host modules made by dependency injection, plugins loaded from a folder. */
-import { readdir, readFile } from "node:fs/promises";
-import { basename, join } from "node:path";
-import { EventEmitter } from "eventemitter3";
-import { type DependencyContainer, type InjectionToken, container as rootContainer } from "tsyringe";
-import { type Instance, WebAssembly } from "../engine/index.js";
-import { type HostModuleClass, type HostModuleDeclaration, hostModuleDeclaration } from "./decorators.js";
-import { BackplaneError } from "./errors.js";
-import { Plugin, PluginMemory } from "./plugin.js";
-import type { FunctionSignature } from "./signature.js";
+/** The plugin host: host modules made by dependency injection, plugins with a life of their own. */
+import { fileURLToPath } from "node:url";
+import type { InjectionToken } from "tsyringe";
+import { HostContainer, type HostModuleSource, type PluginContainer, type TokenResolver } from "./di.js";
+import { BackplaneError, messageOf } from "./errors.js";
+import { HostEvents } from "./events.js";
+import { PluginWatcher, type WatchOptions } from "./lifecycle-watch.js";
+import { defaultLogger, type Logger } from "./logger.js";
+import type { PluginLimits } from "./manifest.js";
+import { Plugin, type PluginServices } from "./plugin.js";
+import { type GrantPolicy, prepareGeneration } from "./plugin-loader.js";
+import type { PluginOptions, PluginStats } from "./plugin-options.js";
+import { type PluginSource, SourceReader, sourcesInFolder } from "./plugin-source.js";
 
 export interface PluginHostOptions {
-  /** Folder whose `*.wasm` files are the plugins; a plugin's name is its file's without the extension. */
-  plugins: string;
-  /** Classes marked with `@hostModule`. */
-  modules?: readonly HostModuleClass[];
+  /**
+   * A folder, whose `*.plugin.json` and `*.wasm` files are the plugins, each named by its file; or a list of files,
+   * URLs and bytes.
+   */
+  readonly plugins?: string | URL | readonly PluginSource[];
+  /** Classes marked with `@hostModule`, instances of such, or modules defined without decorators. */
+  readonly modules?: readonly HostModuleSource[];
   /** Values for tokens that host modules inject. */
-  provide?: readonly (readonly [InjectionToken, unknown])[];
+  readonly provide?: readonly (readonly [InjectionToken, unknown])[];
+  /** Asks the application's own container, as `(token) => moduleRef.get(token)`; undefined: it doesn't know it. */
+  readonly resolve?: TokenResolver;
+  /** What a plugin gets beyond nothing; default: the host modules above. */
+  readonly grant?: GrantPolicy;
+  /** Hold for every plugin. */
+  readonly limits?: PluginLimits;
+  /** Options of every plugin, or a function of its name that gives them. */
+  readonly options?: PluginOptions | ((name: string) => PluginOptions);
+  /** Reloads plugins when their files change, and loads new files of the folder. Default: false. */
+  readonly watch?: boolean | WatchOptions;
+  /** pino's shape. Default: warnings and errors to standard error. */
+  readonly logger?: Logger;
 }
-
-export interface PluginHostEvents {
-  loaded: [plugin: Plugin];
-  /** A plugin that could not be loaded; the others are not affected. */
-  failed: [failure: { name: string; error: unknown }];
-}
-
-interface OfferedModule {
-  readonly declaration: HostModuleDeclaration;
-  readonly object: object;
-}
-
-type HostMethod = (...args: unknown[]) => unknown;
 
 /**
  * @example
  * const host = await PluginHost.start({ plugins: "./plugins", modules: [KvHost], provide: [[KvStore, store]] });
- * console.log(host.plugin("adder").call("add", 1, 2));
+ * console.log(await host.plugin("adder").call("add", [1, 2]));
  */
-export class PluginHost extends EventEmitter<PluginHostEvents> {
-  private readonly container: DependencyContainer = rootContainer.createChildContainer();
-  private readonly loaded = new Map<string, Plugin>();
+export class PluginHost extends HostEvents {
   /** Why plugins could not be loaded, by name. */
   readonly failures = new Map<string, unknown>();
-  private offered: OfferedModule[] = [];
+  private readonly known = new Map<string, Plugin>();
+  private readonly containers = new Map<Plugin, PluginContainer>();
+  private readonly container: HostContainer;
+  private readonly logger: Logger;
+  private readonly watcher: PluginWatcher | undefined;
+  private closing: Promise<void> | undefined;
 
-  private constructor() {
+  private constructor(private readonly options: PluginHostOptions) {
     super();
+    this.logger = options.logger ?? defaultLogger;
+    this.container = new HostContainer(options.modules ?? [], options.provide ?? [], options.resolve);
+    if (options.watch) {
+      const watch = options.watch === true ? {} : options.watch;
+      this.watcher = new PluginWatcher(watch, (file) => this.changed(file), this.logger);
+    }
   }
 
-  /** Makes the host modules and loads every plugin. Errors: BackplaneError HOST_MODULE; a bad plugin is in `failures`. */
-  static async start(options: PluginHostOptions): Promise<PluginHost> {
-    const host = new PluginHost();
-    for (const [token, value] of options.provide ?? []) {
-      host.container.register(token as InjectionToken<unknown>, { useValue: value });
+  /**
+   * Makes the host modules and loads every plugin, all at a time. A bad plugin is in `failures` and doesn't affect
+   * the others.
+   * Errors: BackplaneError HOST_MODULE, OPTIONS; why a plugin marked `required` can't be loaded.
+   *
+   * @param listen called with the host before anything is loaded, to listen to its events
+   */
+  static async start(options: PluginHostOptions, listen?: (host: PluginHost) => void): Promise<PluginHost> {
+    const host = new PluginHost(options);
+    listen?.(host);
+    try {
+      await host.loadAll();
+    } catch (error) {
+      await host.close();
+      throw error;
     }
-    host.offered = (options.modules ?? []).map((target) => host.offer(target));
-    const files = (await readdir(options.plugins)).filter((file) => file.endsWith(".wasm")).sort();
-    await Promise.all(files.map((file) => host.load(join(options.plugins, file))));
     return host;
   }
 
-  /** Names of the plugins that are loaded. */
+  /** Names of the plugins that are loaded, or will be at their first call. */
   get names(): string[] {
-    return [...this.loaded.keys()].sort();
+    return [...this.known.keys()].filter((name) => !this.failures.has(name)).sort();
   }
 
   /** Errors: BackplaneError PLUGIN_NOT_FOUND, with the failure as cause if loading it failed. */
   plugin(name: string): Plugin {
-    const plugin = this.loaded.get(name);
-    if (plugin !== undefined) return plugin;
+    const plugin = this.known.get(name);
     const cause = this.failures.get(name);
+    if (plugin !== undefined && cause === undefined) return plugin;
     const why = cause === undefined ? `there are: ${this.names.join(", ") || "none"}` : "it failed to load";
     throw new BackplaneError("PLUGIN_NOT_FOUND", `no plugin "${name}" (${why})`, { cause });
   }
 
-  /** Forgets the plugins and disposes the container. */
-  async close(): Promise<void> {
-    this.loaded.clear();
+  /**
+   * Loads one more plugin.
+   * Errors: why it can't be loaded; BackplaneError OPTIONS if there is one of its name.
+   */
+  async load(source: PluginSource, options?: PluginOptions): Promise<Plugin> {
+    if (this.closing !== undefined) throw new BackplaneError("CLOSED", "the host is closed");
+    const plugin = this.discover(source, options);
+    try {
+      await this.activate(plugin);
+    } catch (error) {
+      this.known.delete(plugin.name);
+      this.failures.delete(plugin.name);
+      await plugin.close();
+      throw error;
+    }
+    return plugin;
+  }
+
+  /** Puts a plugin's present file in place of what serves; see Plugin.reload. */
+  async reload(name: string): Promise<void> {
+    const plugin = this.known.get(name) ?? this.plugin(name);
+    await plugin.reload();
+    this.failures.delete(name);
+  }
+
+  /** Figures of every plugin, by name. */
+  stats(): Record<string, PluginStats> {
+    return Object.fromEntries([...this.known].map(([name, plugin]) => [name, plugin.stats()]));
+  }
+
+  /** Waits for running calls, stops the plugins and disposes the containers. A second call waits for the first. */
+  close(): Promise<void> {
+    this.closing ??= this.stop();
+    return this.closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  protected override listenerFailed(event: string, error: unknown): void {
+    this.log("error", { event, err: error }, `a listener of "${event}" failed: ${messageOf(error)}`);
+  }
+
+  private async loadAll(): Promise<void> {
+    const { plugins = [] } = this.options;
+    let sources: readonly PluginSource[];
+    if (typeof plugins === "string" || plugins instanceof URL) {
+      const folder = plugins instanceof URL ? fileURLToPath(plugins) : plugins;
+      this.watcher?.watch(folder);
+      sources = await sourcesInFolder(folder);
+    } else sources = plugins;
+    const found = sources.map((source) => this.discover(source));
+    let done = 0;
+    const steps = found.map(async (plugin) => {
+      try {
+        await this.activate(plugin);
+      } catch (error) {
+        if (plugin.source.details.required) throw error;
+      } finally {
+        this.announce("progress", { name: plugin.name, plugin, done: ++done, total: found.length });
+      }
+    });
+    const results = await Promise.allSettled(steps);
+    for (const result of results) if (result.status === "rejected") throw result.reason;
+  }
+
+  private discover(source: PluginSource, options?: PluginOptions): Plugin {
+    const reader = new SourceReader(source);
+    const { name } = reader;
+    if (this.known.has(name)) throw new BackplaneError("OPTIONS", `there are two plugins named "${name}"`);
+    const general = this.options.options;
+    const own = options ?? (typeof general === "function" ? general(name) : general) ?? {};
+    const plugin = new Plugin(name, reader, own, this.services());
+    this.known.set(name, plugin);
+    if (reader.folder !== undefined) this.watcher?.watch(reader.folder);
+    return plugin;
+  }
+
+  /** Loads a plugin unless it waits for its first call. */
+  private async activate(plugin: Plugin): Promise<void> {
+    try {
+      const when = plugin.options.activation ?? (await plugin.source.activation());
+      if (when === "startup") await plugin.load();
+    } catch (error) {
+      this.failures.set(plugin.name, error);
+      throw error;
+    }
+  }
+
+  private services(): PluginServices {
+    return {
+      prepare: async (plugin, number) => {
+        let container = this.containers.get(plugin);
+        if (container === undefined) this.containers.set(plugin, (container = this.container.forPlugin()));
+        try {
+          const policy = { grant: this.options.grant, limits: this.options.limits ?? {} };
+          return await prepareGeneration(plugin, number, container.modules, policy);
+        } catch (cause) {
+          throw this.loadError(plugin.name, cause);
+        }
+      },
+      announce: (event, payload) => {
+        this.log("debug", { plugin: payload.name, event }, `plugin ${payload.name}: ${event}`);
+        (this.announce as (event: string, payload: unknown) => void).call(this, event, payload);
+      },
+      log: (level, fields, message) => this.log(level, fields, message),
+      dispose: async (plugin) => {
+        await this.containers.get(plugin)?.dispose();
+        this.containers.delete(plugin);
+        if (this.known.get(plugin.name) === plugin) this.known.delete(plugin.name);
+      },
+    };
+  }
+
+  /** As it is if it names the plugin already. */
+  private loadError(name: string, cause: unknown): unknown {
+    if (cause instanceof BackplaneError) return cause;
+    return new BackplaneError("PLUGIN_LOAD", `${name}: ${messageOf(cause)}`, { cause });
+  }
+
+  /** A file was written, or came: its plugin is reloaded, or loaded if it is new. */
+  private async changed(file: string): Promise<void> {
+    if (this.closing !== undefined) return;
+    const reader = new SourceReader(file);
+    const plugin = this.known.get(reader.name);
+    if (plugin === undefined) {
+      await this.load(file);
+      return;
+    }
+    if (plugin.state === "discovered" || !(await this.differs(plugin))) return;
+    await this.reload(plugin.name);
+  }
+
+  /** Whether a plugin's files are other than those that serve. What can't be read is for the reload to report. */
+  private async differs(plugin: Plugin): Promise<boolean> {
+    if (plugin.state !== "ready") return true;
+    try {
+      const { sha256, manifest } = await plugin.source.read();
+      return sha256 !== plugin.sha256 || JSON.stringify(manifest) !== JSON.stringify(plugin.manifest);
+    } catch {
+      return true;
+    }
+  }
+
+  private async stop(): Promise<void> {
+    await this.watcher?.close();
+    await Promise.all([...this.known.values()].map((plugin) => plugin.close()));
     await this.container.dispose();
   }
 
-  private offer(target: HostModuleClass): OfferedModule {
-    const declaration = hostModuleDeclaration(target);
-    if (declaration === undefined) {
-      throw new BackplaneError(
-        "HOST_MODULE",
-        `${target.name} is not a host module: mark it with @hostModule("name")`,
-      );
-    }
-    return { declaration, object: this.container.resolve(target) };
-  }
-
-  private async load(file: string): Promise<void> {
-    const name = basename(file, ".wasm");
+  /** A logger that throws must not break a step either. */
+  private log(level: keyof Logger, fields: object, message: string): void {
     try {
-      const memory = new PluginMemory(name);
-      const module = await WebAssembly.compile(await readFile(file));
-      const instance = await WebAssembly.instantiate(module, this.importsFor(memory));
-      memory.attach(instance as Instance);
-      const plugin = new Plugin(name, instance as Instance);
-      this.loaded.set(name, plugin);
-      this.emit("loaded", plugin);
-    } catch (cause) {
-      const message = `${name}: ${cause instanceof Error ? cause.message : String(cause)}`;
-      const error = new BackplaneError("PLUGIN_LOAD", message, { cause });
-      this.failures.set(name, error);
-      this.emit("failed", { name, error });
+      this.logger[level](fields, message);
+    } catch {
+      // There is nowhere left to say so.
     }
   }
-
-  private importsFor(memory: PluginMemory): Record<string, Record<string, HostMethod>> {
-    const imports: Record<string, Record<string, HostMethod>> = {};
-    for (const { declaration, object } of this.offered) {
-      const fields: Record<string, HostMethod> = (imports[declaration.name] ??= {});
-      for (const { name, method, signature } of declaration.functions) {
-        const implementation = (object as Record<string, HostMethod>)[method].bind(object) as HostMethod;
-        fields[name] = marshalled(implementation, signature, memory);
-      }
-    }
-    return imports;
-  }
-}
-
-/** A host method as an import: strings are read from the plugin's memory, core values pass as they are. */
-function marshalled(method: HostMethod, signature: FunctionSignature, memory: PluginMemory): HostMethod {
-  if (!signature.params.includes("string")) return method;
-  return (...raw) => {
-    let at = 0;
-    const args = signature.params.map((type) =>
-      type === "string" ? memory.text(raw[at++] as number, raw[at++] as number) : raw[at++],
-    );
-    return method(...args);
-  };
 }

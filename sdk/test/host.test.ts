@@ -54,18 +54,18 @@ test("a plugin calls typed host functions", async (t) => {
     "notes.txt": new Uint8Array(),
   });
   t.deepEqual(host.names, ["greeter", "scaler"]);
-  host.plugin("greeter").call("greet");
+  await host.plugin("greeter").call("greet");
   t.deepEqual(store.seen, ["héllo"]);
-  t.is(host.plugin("scaler").call("run"), 42);
+  t.is(await host.plugin("scaler").call("run"), 42);
 });
 
 test("strings that aren't there or aren't UTF-8 are marshalling errors", async (t) => {
   const { host } = await started(t, { "greeter.wasm": greeter });
   for (const name of ["broken", "outside"]) {
-    const error = t.throws(() => host.plugin("greeter").call(name), { instanceOf: BackplaneError });
+    const error = await t.throwsAsync(host.plugin("greeter").call(name), { instanceOf: BackplaneError });
     t.is(error.code, "MARSHAL");
   }
-  host.plugin("greeter").call("greet");
+  await host.plugin("greeter").call("greet");
 });
 
 test("a plugin that can't be loaded is reported, the others load", async (t) => {
@@ -75,11 +75,13 @@ test("a plugin that can't be loaded is reported, the others load", async (t) => 
     "text.wasm": new TextEncoder().encode("(module)"),
   });
   t.deepEqual(host.names, ["good"]);
-  t.is(host.plugin("good").call("one"), 1);
+  t.is(await host.plugin("good").call("one"), 1);
   t.deepEqual([...host.failures.keys()].sort(), ["missing", "text"]);
   const error = t.throws(() => host.plugin("missing"), { instanceOf: BackplaneError });
   t.regex(String((error.cause as Error).message), /missing: .*"app" "nothing"/);
-  t.throws(() => host.plugin("good").call("two"), { message: /no exported function "two" \(exports: one\)/ });
+  await t.throwsAsync(host.plugin("good").call("two"), {
+    message: /no exported function "two" \(exports: one\)/,
+  });
 });
 
 test("a class that isn't a host module is refused", async (t) => {

@@ -1,0 +1,82 @@
+/**
+ * State from one generation of a plugin to the next: hold new calls, let the running ones end, save, restore.
+ *
+ * Upon entry the next generation's instance exists and serves no calls. Upon return the old pool is held and idle,
+ * and the next instance has the state. If it throws, the old generation is as it was but for being held.
+ */
+import { BackplaneError, messageOf } from "./errors.js";
+import type { Generation } from "./plugin-generation.js";
+import type { HandOverSide, PluginOptions } from "./plugin-options.js";
+
+export const saveHook = "backplane_save";
+export const restoreHook = "backplane_restore";
+
+export const defaultDrainTimeout = 5000;
+
+/** Waits until no call runs; false if that takes longer than `timeout` milliseconds. */
+export async function drainedWithin(generation: Generation, timeout: number): Promise<boolean> {
+  if (generation.pool.active === 0) return true;
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(resolve, timeout, false);
+  });
+  const drained = generation.pool.drained().then(() => true);
+  try {
+    return await Promise.race([drained, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Waits, then aborts what still runs and waits again; false if calls go on even so. */
+export async function drainOrAbort(
+  generation: Generation,
+  plugin: string,
+  timeout: number,
+): Promise<boolean> {
+  if (await drainedWithin(generation, timeout)) return true;
+  generation.abortCalls(new BackplaneError("ABORTED", `${plugin}: stopped while the call was running`));
+  return drainedWithin(generation, timeout);
+}
+
+/** Whether a reload from one to the other hands state over. */
+export function handsOver(old: Generation, next: Generation, options: PluginOptions): boolean {
+  if (options.handOver === false) return false;
+  if (options.transfer !== undefined) return true;
+  return old.exportNames.has(saveHook) && next.exportNames.has(restoreHook);
+}
+
+function side(generation: Generation): HandOverSide {
+  return { generation: generation.number, exports: generation.pool.slots[0].instance().exports };
+}
+
+export async function handOver(
+  old: Generation,
+  next: Generation,
+  plugin: string,
+  options: PluginOptions,
+): Promise<void> {
+  old.pool.hold();
+  const timeout = options.drainTimeout ?? defaultDrainTimeout;
+  const abandon = options.onDrainTimeout === "abandon";
+  const idle = abandon ? await drainedWithin(old, timeout) : await drainOrAbort(old, plugin, timeout);
+  if (!idle) {
+    throw new BackplaneError(
+      "DRAIN_TIMEOUT",
+      `${plugin}: calls still ran ${timeout} ms after the reload began`,
+    );
+  }
+  try {
+    if (options.transfer !== undefined) {
+      await options.transfer(side(old), side(next));
+      return;
+    }
+    const from = old.pool.slots[0].instance();
+    const to = next.pool.slots[0].instance();
+    const state = from.memory.take((await from.core(saveHook)?.()) as bigint);
+    await to.core(restoreHook)?.(...(state === null ? [0, 0] : to.memory.put(state)));
+  } catch (cause) {
+    const text = `${plugin}: state can't be handed over to generation ${next.number}: ${messageOf(cause)}`;
+    throw new BackplaneError("STATE_TRANSFER", text, { cause });
+  }
+}

@@ -1,0 +1,142 @@
+/**
+ * Reads `NAME.plugin.json`. Text enters; a manifest leaves, or a ManifestError with every fault in it, each with its
+ * path. What is accepted is what `plugin.schema.json` says; a test holds the two together.
+ */
+import { ManifestError, messageOf } from "./errors.js";
+
+export interface PluginLimits {
+  /** Bytes of memory; growing beyond them fails in the plugin. */
+  readonly memory?: number;
+  /** Milliseconds that a call may take, waiting included. */
+  readonly timeout?: number;
+}
+
+export type PathAccess = "read" | "write";
+
+/** What a manifest asks for. */
+export interface PluginRequests {
+  readonly modules?: readonly string[];
+  readonly hosts?: readonly string[];
+  readonly paths?: Readonly<Record<string, PathAccess>>;
+  readonly limits?: PluginLimits;
+}
+
+/** What a plugin's author says about it. A claim: nothing in it gives the plugin anything. */
+export interface PluginManifest {
+  readonly name: string;
+  readonly version?: string;
+  /** Lower-case hexadecimal. */
+  readonly sha256?: string;
+  readonly abi?: typeof pluginAbi;
+  readonly config?: Readonly<Record<string, unknown>>;
+  readonly activation?: "startup" | "call";
+  readonly reentrant?: boolean;
+  readonly requests?: PluginRequests;
+}
+
+/** The convention that this version of the SDK speaks. */
+export const pluginAbi = "backplane-1";
+
+/** Reports a fault of the value, or nothing. */
+type Check = (value: unknown, path: string, problems: string[]) => void;
+
+function shown(value: unknown): string {
+  const text = JSON.stringify(value) ?? typeof value;
+  return text.length > 40 ? `${text.slice(0, 37)}...` : text;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function matching(pattern: RegExp, expected: string): Check {
+  return (value, path, problems) => {
+    if (typeof value !== "string" || !pattern.test(value)) {
+      problems.push(`${path}: expected ${expected}, got ${shown(value)}`);
+    }
+  };
+}
+
+function oneOf(...values: readonly string[]): Check {
+  return (value, path, problems) => {
+    if (values.includes(value as string)) return;
+    problems.push(`${path}: expected ${values.map((v) => `"${v}"`).join(" or ")}, got ${shown(value)}`);
+  };
+}
+
+function integer(minimum: number): Check {
+  return (value, path, problems) => {
+    if (!Number.isSafeInteger(value) || (value as number) < minimum) {
+      problems.push(`${path}: expected an integer of at least ${minimum}, got ${shown(value)}`);
+    }
+  };
+}
+
+const anyText = matching(/^/, "text");
+const anyObject: Check = (value, path, problems) => {
+  if (!isRecord(value)) problems.push(`${path}: expected an object, got ${shown(value)}`);
+};
+const boolean: Check = (value, path, problems) => {
+  if (typeof value !== "boolean") problems.push(`${path}: expected true or false, got ${shown(value)}`);
+};
+const texts: Check = (value, path, problems) => {
+  if (!Array.isArray(value)) problems.push(`${path}: expected a list of texts, got ${shown(value)}`);
+  else for (const [i, item] of value.entries()) anyText(item, `${path}[${i}]`, problems);
+};
+
+function recordOf(check: Check): Check {
+  return (value, path, problems) => {
+    anyObject(value, path, problems);
+    if (!isRecord(value)) return;
+    for (const [key, item] of Object.entries(value)) check(item, `${path}[${JSON.stringify(key)}]`, problems);
+  };
+}
+
+function fields(known: Readonly<Record<string, Check>>): Check {
+  return (value, path, problems) => {
+    anyObject(value, path === "" ? "the manifest" : path, problems);
+    if (!isRecord(value)) return;
+    const prefix = path === "" ? "" : `${path}.`;
+    for (const [key, item] of Object.entries(value)) {
+      if (Object.hasOwn(known, key)) known[key](item, prefix + key, problems);
+      else problems.push(`${prefix}${key}: unknown field (known: ${Object.keys(known).join(", ")})`);
+    }
+  };
+}
+
+const checkManifest = fields({
+  $schema: anyText,
+  name: matching(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, "a name of letters, digits, '.', '_' and '-'"),
+  version: matching(/^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$/, "a version as 1.2.3"),
+  sha256: matching(/^[0-9a-f]{64}$/, "64 lower-case hexadecimal digits"),
+  abi: oneOf(pluginAbi),
+  config: anyObject,
+  activation: oneOf("startup", "call"),
+  reentrant: boolean,
+  requests: fields({
+    modules: texts,
+    hosts: texts,
+    paths: recordOf(oneOf("read", "write")),
+    limits: fields({ memory: integer(0), timeout: integer(1) }),
+  }),
+});
+
+/**
+ * @param file its name, for errors
+ * Errors: ManifestError.
+ * @example
+ * parseManifest('{ "name": "greeter", "requests": { "modules": ["kv"] } }', "greeter.plugin.json").name
+ */
+export function parseManifest(text: string, file: string): PluginManifest {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new ManifestError(file, [`not JSON: ${messageOf(error)}`]);
+  }
+  const problems: string[] = [];
+  checkManifest(value, "", problems);
+  if (isRecord(value) && value.name === undefined) problems.push("name: missing");
+  if (problems.length > 0) throw new ManifestError(file, problems);
+  return value as unknown as PluginManifest;
+}

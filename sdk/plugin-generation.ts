@@ -1,0 +1,164 @@
+/**
+ * One version of a plugin: its compiled module, what it was granted, and a pool of slots that each hold an instance.
+ *
+ * A slot stays, its instance may be replaced: after a trap, or after an error that may have left the plugin's stack
+ * pointer where it stood, the slot is emptied and the next call makes a new instance. Instances are made
+ * synchronously, so a call that finds an empty slot doesn't wait.
+ */
+import { Global, type Instance, type Module, promising, WebAssembly } from "../engine/index.js";
+import type { Granted } from "./manifest-grant.js";
+import { mayHaveStackPointer } from "./module-sections.js";
+import type { Linkage } from "./plugin-link.js";
+import type { PluginMemory } from "./plugin-memory.js";
+import type { PluginCode } from "./plugin-source.js";
+import { type Slot, SlotPool } from "./queue.js";
+
+export type ExportedFunction = (...args: unknown[]) => unknown;
+
+/** An instance with its exports, as calls need them. */
+export class PluginInstance {
+  readonly exports: Readonly<Record<string, unknown>>;
+  /** The guest was called since this was set to false. */
+  entered = false;
+  private readonly stackPointer: Global | undefined;
+  private readonly raw = new Map<string, ExportedFunction>();
+
+  constructor(
+    instance: Instance,
+    readonly memory: PluginMemory,
+    private readonly waits: boolean,
+  ) {
+    this.exports = instance.exports;
+    const global = this.exports.__stack_pointer;
+    if (global instanceof Global && typeof global.value === "number") this.stackPointer = global;
+  }
+
+  get restoresStack(): boolean {
+    return this.stackPointer !== undefined;
+  }
+
+  stackTop(): number {
+    return (this.stackPointer?.value as number | undefined) ?? 0;
+  }
+
+  restoreStack(top: number): void {
+    if (this.stackPointer !== undefined) this.stackPointer.value = top;
+  }
+
+  /** An export that takes and gives core values, returning a promise if host functions may wait; or undefined. */
+  core(name: string): ExportedFunction | undefined {
+    let call = this.raw.get(name);
+    if (call !== undefined) return call;
+    const exported = this.exports[name];
+    if (typeof exported !== "function") return undefined;
+    const target = this.waits ? promising(exported) : (exported as ExportedFunction);
+    call = (...args) => {
+      this.entered = true;
+      return target(...args);
+    };
+    this.raw.set(name, call);
+    return call;
+  }
+
+  /** Calls an exported hook without parameters, if there is one. */
+  async hook(name: string): Promise<void> {
+    await this.core(name)?.();
+  }
+
+  memoryBytes(): number {
+    const { memory } = this.exports;
+    return memory instanceof WebAssembly.Memory ? memory.buffer.byteLength : 0;
+  }
+}
+
+/** A place for an instance. */
+export class InstanceSlot implements Slot {
+  active = 0;
+  current: PluginInstance | undefined;
+  constructor(readonly generation: Generation) {}
+
+  /** The instance, made anew if the last one was given up. Errors: what linking and the start function throw. */
+  instance(): PluginInstance {
+    return (this.current ??= this.generation.instantiate());
+  }
+}
+
+export interface GenerationOptions {
+  readonly name: string;
+  readonly number: number;
+  readonly code: PluginCode;
+  /** The bytes that were compiled: those of the code, or with less memory allowed. */
+  readonly bytes: Uint8Array;
+  readonly module: Module;
+  readonly granted: Granted;
+  readonly instances: number;
+  readonly maxWaiting: number;
+  readonly reentrant: boolean;
+  readonly waits: boolean;
+  readonly link: () => Linkage;
+}
+
+export class Generation {
+  readonly number: number;
+  readonly code: PluginCode;
+  readonly module: Module;
+  readonly granted: Granted;
+  readonly pool: SlotPool<InstanceSlot>;
+  readonly exportNames: ReadonlySet<string>;
+  /** No stack in linear memory can have been left behind. */
+  readonly stackless: boolean;
+  /** Calls that run and can be told to stop. */
+  readonly controllers = new Set<AbortController>();
+
+  constructor(private readonly options: GenerationOptions) {
+    this.number = options.number;
+    this.code = options.code;
+    this.module = options.module;
+    this.granted = options.granted;
+    this.exportNames = new Set(WebAssembly.Module.exports(options.module).map((e) => e.name));
+    this.stackless = !mayHaveStackPointer(options.bytes);
+    const slots = Array.from({ length: options.instances }, () => new InstanceSlot(this));
+    this.pool = new SlotPool(options.name, slots, options.maxWaiting, options.reentrant);
+  }
+
+  /** Host functions of it may wait, so its calls run on stacks that can be parked. */
+  get waits(): boolean {
+    return this.options.waits;
+  }
+
+  instantiate(): PluginInstance {
+    const { imports, memory } = this.options.link();
+    const instance = new WebAssembly.Instance(this.module, imports);
+    memory.attach(instance);
+    // Reactors, as toolchains for C and Rust make them, expect this before any other call.
+    const initialize = instance.exports._initialize;
+    if (typeof initialize === "function") initialize();
+    const start = instance.exports.backplane_start;
+    if (typeof start === "function") start();
+    return new PluginInstance(instance, memory, this.waits);
+  }
+
+  /** Makes all instances. Errors: what linking and the start functions throw. */
+  start(): void {
+    for (const slot of this.pool.slots) slot.instance();
+  }
+
+  /** Runs the stop hooks; every instance has its turn even if one fails. Returns what they threw. */
+  async stop(): Promise<unknown[]> {
+    const errors: unknown[] = [];
+    for (const slot of this.pool.slots) {
+      try {
+        await slot.current?.hook("backplane_stop");
+      } catch (error) {
+        errors.push(error);
+      }
+      slot.current = undefined;
+    }
+    return errors;
+  }
+
+  /** Aborts the calls that wait in host functions. */
+  abortCalls(reason: unknown): void {
+    for (const controller of [...this.controllers]) controller.abort(reason);
+  }
+}

@@ -1,0 +1,69 @@
+/** What an application may say about a plugin when it loads it, and what its calls take. */
+import type { CircuitOptions } from "./lifecycle-circuit.js";
+
+/** What a state hand-over by the application gets of each generation. */
+export interface HandOverSide {
+  readonly generation: number;
+  /** The instance's exports: functions, memories, tables, globals. */
+  readonly exports: Readonly<Record<string, unknown>>;
+}
+
+export interface PluginOptions {
+  /** Instances that serve calls at the same time; each has its own memory. Default: 1. */
+  readonly instances?: number;
+  /** Calls that may wait for an instance; more fail with QUEUE_FULL. Default: 1000. */
+  readonly maxWaiting?: number;
+  /** Calls to one instance may overlap while host functions wait. Default: the manifest's, or false. */
+  readonly reentrant?: boolean;
+  /** Milliseconds for a call, waiting included, where the call names none. Default: no limit. */
+  readonly timeout?: number;
+  /**
+   * What becomes of an instance after a host function threw or a call was aborted in the middle of it. Default:
+   * kept where no stack pointer can be left wrong or an exported `__stack_pointer` was restored, else replaced.
+   */
+  readonly afterError?: "keep" | "replace";
+  /** When it is loaded. Default: the manifest's, or "startup". */
+  readonly activation?: "startup" | "call";
+  /** Settings for it; they take precedence over the manifest's. */
+  readonly config?: Readonly<Record<string, unknown>>;
+  readonly circuit?: CircuitOptions;
+  /** false: a reload never hands state over, even if the plugin could. Default: true. */
+  readonly handOver?: boolean;
+  /** Hands state over instead of the plugin's own `backplane_save` and `backplane_restore`. */
+  readonly transfer?: (old: HandOverSide, next: HandOverSide) => void | Promise<void>;
+  /** Milliseconds that stopping and reloading wait for running calls. Default: 5000. */
+  readonly drainTimeout?: number;
+  /** What happens then: those calls are aborted, or, when reloading, the reload fails. Default: "abort". */
+  readonly onDrainTimeout?: "abort" | "abandon";
+}
+
+/** What the value that a call gives is made of; "core" is as WebAssembly gives it. */
+export type CallResult = "core" | "string" | "bytes" | "json";
+
+export interface CallOptions {
+  readonly signal?: AbortSignal;
+  /** Milliseconds, waiting included. A plugin that is computing can't be interrupted. */
+  readonly timeout?: number;
+  /** Handed to the host functions that the call reaches. */
+  readonly context?: unknown;
+  /** Default: the input's own form if the export gives an i64, else "core". */
+  readonly result?: CallResult;
+}
+
+export interface PluginStats {
+  readonly state: string;
+  readonly generation: number;
+  readonly instances: number;
+  readonly calls: number;
+  /** Of the calls, those that threw. */
+  readonly failures: number;
+  readonly traps: number;
+  /** Instances made in place of ones given up. */
+  readonly replaced: number;
+  readonly active: number;
+  readonly waiting: number;
+  /** Milliseconds in calls altogether, time in host functions included, waiting not. */
+  readonly milliseconds: number;
+  /** Bytes of the exported memories. */
+  readonly memory: number;
+}

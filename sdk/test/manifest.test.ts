@@ -1,0 +1,212 @@
+/** Manifests: what is accepted, what is refused and how it is said; grants; trust. */
+import { createHash } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import test, { type ExecutionContext } from "ava";
+import { assemble } from "../../engine/test/runtime/assemble.js";
+import { BackplaneError, fn, hostFunction, hostModule, ManifestError, PluginHost } from "../index.js";
+import { parseManifest } from "../manifest.js";
+import { intersect } from "../manifest-grant.js";
+
+@hostModule("app")
+class App {
+  @hostFunction(fn(["i32"], "i32"))
+  twice(n: number): number {
+    return 2 * n;
+  }
+}
+
+const one = assemble(`(module (func (export "one") (result i32) (i32.const 1)))`);
+const importing = assemble(`(module (import "app" "twice" (func $t (param i32) (result i32)))
+  (func (export "run") (result i32) (call $t (i32.const 4))))`);
+const quiet = { debug() {}, info() {}, warn() {}, error() {} };
+
+function folderWith(t: ExecutionContext, files: Record<string, Uint8Array | string | object>): string {
+  const folder = mkdtempSync(join(tmpdir(), "backplane-manifest-"));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  for (const [name, content] of Object.entries(files)) {
+    const raw = typeof content === "string" || content instanceof Uint8Array;
+    writeFileSync(join(folder, name), raw ? content : JSON.stringify(content));
+  }
+  return folder;
+}
+
+const refused: [string, unknown, RegExp][] = [
+  ["an unknown field", { name: "a", nmae: "b" }, /^a: nmae: unknown field \(known: \$schema, name, version/],
+  [
+    "an unknown request",
+    { name: "a", requests: { host: [] } },
+    /requests\.host: unknown field \(known: modules/,
+  ],
+  ["no name", {}, /name: missing/],
+  ["a version that is none", { name: "a", version: "1" }, /version: expected a version as 1\.2\.3, got "1"/],
+  [
+    "an ABI of another time",
+    { name: "a", abi: "backplane-9" },
+    /abi: expected "backplane-1", got "backplane-9"/,
+  ],
+  ["a hash that is none", { name: "a", sha256: "AB" }, /sha256: expected 64 lower-case hexadecimal digits/],
+  [
+    "access that there isn't",
+    { name: "a", requests: { paths: { "/x": "rw" } } },
+    /paths\["\/x"\]: expected "read" or/,
+  ],
+  [
+    "a list of other things",
+    { name: "a", requests: { modules: [1] } },
+    /requests\.modules\[0\]: expected text, got 1/,
+  ],
+  [
+    "a negative limit",
+    { name: "a", requests: { limits: { memory: -1 } } },
+    /limits\.memory: expected an integer/,
+  ],
+  ["a list", [], /the manifest: expected an object/],
+];
+for (const [what, manifest, message] of refused) {
+  test(`refused: ${what}`, (t) => {
+    t.throws(() => parseManifest(JSON.stringify(manifest), "a"), { instanceOf: ManifestError, message });
+  });
+}
+
+test("all faults of a manifest are told at once", (t) => {
+  const error = t.throws(() => parseManifest(`{ "x": 1, "y": 2, "reentrant": 3 }`, "a"), {
+    instanceOf: ManifestError,
+  });
+  t.is(error.problems.length, 4);
+  t.throws(() => parseManifest("{", "a"), { instanceOf: ManifestError, message: /a: not JSON/ });
+});
+
+test("the schema knows the fields that the reader knows", (t) => {
+  const root = new URL("../../../sdk/", import.meta.url);
+  const schema = JSON.parse(readFileSync(new URL("plugin.schema.json", root), "utf8")) as {
+    properties: Record<string, { properties?: Record<string, { properties?: object }> }>;
+  };
+  const known = (at: object): string[] => {
+    const error = t.throws(() => parseManifest(JSON.stringify(at), "a"), { instanceOf: ManifestError });
+    const list = /\(known: ([^)]*)\)/.exec(error.message)?.[1] ?? "";
+    return list.split(", ").sort();
+  };
+  const { requests } = schema.properties;
+  t.deepEqual(Object.keys(schema.properties).sort(), known({ zz: 1 }));
+  t.deepEqual(Object.keys(requests.properties ?? {}).sort(), known({ requests: { zz: 1 } }));
+  const limits = requests.properties?.limits.properties ?? {};
+  t.deepEqual(Object.keys(limits).sort(), known({ requests: { limits: { zz: 1 } } }));
+});
+
+test("what holds is the intersection of request and grant", (t) => {
+  const requested = {
+    modules: ["app", "kv", "other"],
+    hosts: ["a.example", "b.example"],
+    paths: { "/a": "write", "/b": "write", "/c": "read" },
+    limits: { memory: 1000, timeout: 5 },
+  } as const;
+  t.deepEqual(intersect(requested, {}, [], ["app", "kv"], {}), {
+    modules: ["app", "kv"],
+    hosts: [],
+    paths: {},
+    limits: { memory: 1000, timeout: 5 },
+  });
+  const given = {
+    modules: ["app"],
+    hosts: ["b.example", "c.example"],
+    paths: { "/a": "write", "/b": "read" },
+  } as const;
+  t.deepEqual(intersect(requested, { ...given, limits: { memory: 10 } }, [], ["app", "kv"], { timeout: 3 }), {
+    modules: ["app"],
+    hosts: ["b.example"],
+    paths: { "/a": "write", "/b": "read" },
+    limits: { memory: 10, timeout: 3 },
+  });
+  t.deepEqual(intersect({}, {}, ["kv"], ["app", "kv"], {}).modules, ["kv"]);
+});
+
+test("bad plugins of a folder have their own errors and leave the good ones alone", async (t) => {
+  const wrong = "0".repeat(64);
+  const plugins = folderWith(t, {
+    "good.wasm": one,
+    "good.plugin.json": {
+      name: "good",
+      sha256: createHash("sha256").update(one).digest("hex"),
+      config: { a: 1, b: 2 },
+    },
+    "hash.wasm": one,
+    "hash.plugin.json": { name: "hash", sha256: wrong },
+    "gone.plugin.json": { name: "gone" },
+    "field.wasm": one,
+    "field.plugin.json": { name: "field", colour: "red" },
+    "named.wasm": one,
+    "named.plugin.json": { name: "other" },
+    "asks.wasm": importing,
+    "asks.plugin.json": { name: "asks", requests: { modules: [] } },
+  });
+  const host = await PluginHost.start({
+    plugins,
+    modules: [App],
+    logger: quiet,
+    options: { config: { b: 3 } },
+  });
+  t.teardown(() => host.close());
+  t.deepEqual(host.names, ["good"]);
+  t.deepEqual(host.plugin("good").config, { a: 1, b: 3 });
+  const failure = (name: string) => host.failures.get(name) as BackplaneError;
+  t.is(failure("hash").code, "INTEGRITY");
+  t.regex(failure("hash").message, /hash: sha256 is [0-9a-f]{64}, the manifest says 0{64}/);
+  t.regex(failure("gone").message, /gone: can't read .*gone\.wasm: there is no such file/);
+  t.is(failure("field").code, "MANIFEST");
+  t.regex(failure("named").message, /is of a plugin named "other"/);
+  t.is(failure("asks").code, "NOT_GRANTED");
+  t.is(failure("asks").message, `asks: import app.twice: "app" isn't granted`);
+});
+
+test("the application pins hash and version, and decides what is granted", async (t) => {
+  const folder = folderWith(t, { "p.wasm": importing, "p.plugin.json": { name: "p", version: "1.2.3" } });
+  const file = join(folder, "p.wasm");
+  const host = await PluginHost.start({
+    modules: [App],
+    logger: quiet,
+    grant: ({ name }) => (name === "q" ? { modules: [] } : {}),
+  });
+  t.teardown(() => host.close());
+  await t.throwsAsync(host.load({ file, version: "2.0.0" }), {
+    message: /wants version 2\.0\.0, the manifest names version 1\.2\.3/,
+  });
+  await t.throwsAsync(host.load({ file, sha256: "ff" }), { message: /the application says ff/ });
+  await t.throwsAsync(host.load({ bytes: importing, name: "q" }), { message: /"app" isn't granted/ });
+  const plugin = await host.load({ file, version: "1.2.3" });
+  t.is(await plugin.call("run"), 8);
+  await t.throwsAsync(host.load(file), { message: /two plugins named "p"/ });
+});
+
+test("memory is limited", async (t) => {
+  const growing =
+    assemble(`(module (memory (export "memory") 1) (global (mut i64) (i64.const -7)) (global i32 (i32.const 900))
+    (func (export "grow") (param i32) (result i32) (memory.grow (local.get 0))))`);
+  const host = await PluginHost.start({ logger: quiet, limits: { memory: 3 * 65_536 } });
+  t.teardown(() => host.close());
+  const plugin = await host.load({ bytes: growing, name: "growing" });
+  t.is(plugin.exports.memory !== undefined, true);
+  t.is(await plugin.call("grow", 2), 1);
+  t.is(await plugin.call("grow", 1), -1);
+  const large = assemble(`(module (memory 4))`);
+  const error = await t.throwsAsync(host.load({ bytes: large, name: "large" }), {
+    instanceOf: BackplaneError,
+  });
+  t.is(error.code, "LIMIT");
+});
+
+test("a required plugin stops the start", async (t) => {
+  const sources = [
+    { bytes: one, name: "fine" },
+    { bytes: new Uint8Array(3), name: "bad", required: true },
+  ];
+  await t.throwsAsync(PluginHost.start({ plugins: sources, logger: quiet }), { message: /^bad: / });
+});
+
+test("a URL is fetched", async (t) => {
+  const file = new URL(`data:application/wasm;base64,${Buffer.from(one).toString("base64")}`);
+  const host = await PluginHost.start({ plugins: [{ file, name: "one" }], logger: quiet });
+  t.teardown(() => host.close());
+  t.is(await host.plugin("one").call("one"), 1);
+});

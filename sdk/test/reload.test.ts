@@ -1,0 +1,217 @@
+/** Hot reload: nothing lost, state handed over, failures keep the old one serving, files watched. */
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay, setImmediate as turn } from "node:timers/promises";
+import test, { type ExecutionContext } from "ava";
+import { assemble } from "../../engine/test/runtime/assemble.js";
+import type { PluginHostOptions, PluginOptions } from "../index.js";
+import { BackplaneError, fn, hostFunction, hostModule, PluginHost } from "../index.js";
+
+@hostModule("app")
+class App {
+  @hostFunction(fn(["i32"]))
+  async pause(ms: number): Promise<void> {
+    await (ms === 0 ? turn() : delay(ms));
+  }
+}
+
+const version = (n: number): Uint8Array =>
+  assemble(`(module (func (export "version") (result i32) (i32.const ${n})))`);
+
+/** A counter that adds one around an awaited host function and keeps its count at address 0. */
+const counter = (hooks: string): Uint8Array =>
+  assemble(`(module (import "app" "pause" (func $pause (param i32))) (memory (export "memory") 1)
+  (func (export "add") (param i32) (local $n i32) (local.set $n (i32.load (i32.const 0)))
+    (call $pause (local.get 0)) (i32.store (i32.const 0) (i32.add (local.get $n) (i32.const 1))))
+  (func (export "count") (result i32) (i32.load (i32.const 0))) ${hooks})`);
+const hooks = `(func (export "backplane_alloc") (param i32) (result i32) (i32.const 64))
+  (func (export "backplane_free") (param i32 i32))
+  (func (export "backplane_save") (result i64)
+    (i32.store (i32.const 16) (i32.load (i32.const 0))) (i64.const 0x400000010))
+  (func (export "backplane_restore") (param i32 i32) (i32.store (i32.const 0) (i32.load (local.get 0))))`;
+
+const quiet = { debug() {}, info() {}, warn() {}, error() {} };
+
+function folder(t: ExecutionContext): string {
+  const path = mkdtempSync(join(tmpdir(), "backplane-reload-"));
+  t.teardown(() => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
+async function started(
+  t: ExecutionContext,
+  bytes: Uint8Array,
+  options: PluginOptions = {},
+  more: PluginHostOptions = {},
+): Promise<{ host: PluginHost; file: string }> {
+  const plugins = folder(t);
+  const file = join(plugins, "p.wasm");
+  writeFileSync(file, bytes);
+  const host = await PluginHost.start({ plugins, modules: [App], options, logger: quiet, ...more });
+  t.teardown(() => host.close());
+  return { host, file };
+}
+
+test("a handle and a function held go on working with the new generation", async (t) => {
+  const { host, file } = await started(t, version(1));
+  const plugin = host.plugin("p");
+  const held = plugin.exports.version as () => number;
+  writeFileSync(file, version(2));
+  await host.reload("p");
+  t.is(await plugin.call("version"), 2);
+  t.is(held(), 2);
+  t.is(plugin.stats().generation, 2);
+});
+
+test("a reload that fails keeps the old one serving and says why", async (t) => {
+  const { host, file } = await started(t, version(1));
+  const failures: unknown[] = [];
+  host.on("reloadFailed", ({ error }) => failures.push(error));
+  const bad = [
+    version(2).subarray(0, 20),
+    assemble(`(module (import "app" "gone" (func)))`),
+    assemble(`(module (func $s unreachable) (start $s))`),
+  ];
+  for (const bytes of bad) {
+    writeFileSync(file, bytes);
+    await t.throwsAsync(host.reload("p"), { instanceOf: BackplaneError, code: "PLUGIN_LOAD" });
+    t.is(await host.plugin("p").call("version"), 1);
+    t.is(host.plugin("p").state, "ready");
+  }
+  t.is(failures.length, 3);
+  writeFileSync(file, version(3));
+  await host.reload("p");
+  t.is(await host.plugin("p").call("version"), 3);
+});
+
+test("a plugin that failed to load can be reloaded", async (t) => {
+  const { host, file } = await started(t, new Uint8Array(4));
+  t.deepEqual(host.names, []);
+  writeFileSync(file, version(1));
+  await host.reload("p");
+  t.is(await host.plugin("p").call("version"), 1);
+});
+
+test("no call is lost or fails during reloads under load", async (t) => {
+  const { host } = await started(t, counter(""));
+  const plugin = host.plugin("p");
+  let answered = 0;
+  let done = false;
+  const callers = Array.from({ length: 20 }, async () => {
+    while (!done) {
+      await plugin.call("add", 0);
+      answered++;
+    }
+  });
+  for (let i = 0; i < 20; i++) await plugin.reload();
+  done = true;
+  await Promise.all(callers);
+  t.true(answered > 20);
+  t.is(plugin.stats().failures, 0);
+  t.is(plugin.stats().calls, answered);
+});
+
+test("a counter's total is exact over reloads with state hand-over under load", async (t) => {
+  const { host } = await started(t, counter(hooks));
+  const plugin = host.plugin("p");
+  let handedOver = 0;
+  host.on("reloaded", ({ handOver }) => {
+    if (handOver) handedOver++;
+  });
+  const callers = Array.from({ length: 10 }, async () => {
+    for (let i = 0; i < 30; i++) await plugin.call("add", 0);
+  });
+  for (let i = 0; i < 20; i++) await plugin.reload();
+  await Promise.all(callers);
+  t.is(handedOver, 20);
+  t.is(await plugin.call("count"), 300);
+});
+
+test("the application hands state over", async (t) => {
+  const transfer: PluginOptions["transfer"] = (old, next) => {
+    const [from, to] = [old, next].map(
+      (s) => new Int32Array((s.exports.memory as { buffer: ArrayBuffer }).buffer),
+    );
+    to[0] = from[0];
+  };
+  const { host } = await started(t, counter(""), { transfer });
+  await host.plugin("p").call("add", 0);
+  await host.reload("p");
+  t.is(await host.plugin("p").call("count"), 1);
+});
+
+test("a hand-over that fails keeps state and service", async (t) => {
+  const broken = hooks.replace("(param i32 i32) (i32.store", "(param i32 i32) unreachable (i32.store");
+  const { host, file } = await started(t, counter(hooks));
+  const plugin = host.plugin("p");
+  await plugin.call("add", 0);
+  writeFileSync(file, counter(broken));
+  await t.throwsAsync(host.reload("p"), { instanceOf: BackplaneError, code: "STATE_TRANSFER" });
+  await plugin.call("add", 0);
+  t.is(await plugin.call("count"), 2);
+});
+
+test("a drain that takes too long abandons the reload, or aborts the calls", async (t) => {
+  const abandon = await started(t, counter(hooks), { drainTimeout: 10, onDrainTimeout: "abandon" });
+  const kept = abandon.host.plugin("p").call("add", 1500);
+  await t.throwsAsync(abandon.host.reload("p"), { instanceOf: BackplaneError, code: "DRAIN_TIMEOUT" });
+  await kept;
+  t.is(await abandon.host.plugin("p").call("count"), 1);
+  const abort = await started(t, counter(hooks), { drainTimeout: 10 });
+  const lost = t.throwsAsync(abort.host.plugin("p").call("add", 10_000), {
+    instanceOf: BackplaneError,
+    code: "ABORTED",
+  });
+  await abort.host.reload("p");
+  await lost;
+  t.is(abort.host.plugin("p").stats().generation, 2);
+});
+
+test("hand-over to several instances is refused", async (t) => {
+  const { host } = await started(t, version(1));
+  const refused = host.load({ bytes: counter(hooks), name: "c" }, { instances: 2 });
+  await t.throwsAsync(refused, { instanceOf: BackplaneError, code: "OPTIONS" });
+  await host.load({ bytes: counter(hooks), name: "c" }, { instances: 2, handOver: false });
+});
+
+async function until(t: ExecutionContext, condition: () => boolean): Promise<void> {
+  for (let i = 0; i < 300 && !condition(); i++) await delay(10);
+  t.true(condition());
+}
+
+test("watched: rename over, half-written files, deletion and return, many saves, new files", async (t) => {
+  const { host, file } = await started(t, version(1), {}, { watch: { debounce: 40 } });
+  const plugin = host.plugin("p");
+  const now = (): number => (plugin.exports.version as () => number)();
+  let failed = 0;
+  host.on("reloadFailed", () => failed++);
+
+  writeFileSync(`${file}.tmp`, version(2));
+  renameSync(`${file}.tmp`, file);
+  await until(t, () => now() === 2);
+
+  writeFileSync(file, version(3).subarray(0, 12));
+  await until(t, () => failed === 1);
+  t.is(now(), 2);
+  writeFileSync(file, version(3));
+  await until(t, () => now() === 3);
+
+  rmSync(file);
+  await delay(80);
+  t.is(now(), 3);
+  writeFileSync(file, version(4));
+  await until(t, () => now() === 4);
+
+  const before = plugin.stats().generation;
+  for (let i = 0; i < 10; i++) {
+    writeFileSync(file, version(10 + i));
+    await delay(4);
+  }
+  await until(t, () => now() === 19);
+  t.true(plugin.stats().generation - before < 10);
+
+  writeFileSync(file.replace("p.wasm", "q.wasm"), version(7));
+  await until(t, () => host.names.includes("q") && host.plugin("q").state === "ready");
+  t.is(await host.plugin("q").call("version"), 7);
+});
