@@ -34,7 +34,7 @@ export type FunctionOf<S> =
   S extends FunctionSignature<infer P, infer R>
     ? (
         ...args: { -readonly [I in keyof P]: P[I] extends ParameterType ? ParameterTypes[P[I]] : never }
-      ) => R extends ResultType ? ResultTypes[R] : void
+      ) => R extends ResultType ? ResultTypes[R] | Promise<ResultTypes[R]> : void | Promise<void>
     : never;
 
 /**
