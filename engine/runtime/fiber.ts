@@ -108,7 +108,7 @@ const lostStacks = new FinalizationRegistry<() => void>((free) => free());
 export class FiberPool {
   private readonly idle: Fiber[] = [];
   /** Pooled fibers that keep the memory of their stacks. */
-  private readonly warmCount = 64;
+  private readonly warmCount = 16;
   private readonly idleLimit = 1024;
 
   constructor(
