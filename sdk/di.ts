@@ -7,7 +7,11 @@
  */
 import "reflect-metadata";
 import { type DependencyContainer, type InjectionToken, container as rootContainer } from "tsyringe";
-import { type HostModuleClass, type HostModuleDeclaration, hostModuleDeclaration } from "./decorators.js";
+import {
+  type HostModuleClass,
+  type HostModuleDeclaration,
+  hostModuleDeclaration,
+} from "./declare/decorators.js";
 import { BackplaneError } from "./errors.js";
 
 /** A host module without a class: its declaration and the object with its methods. */

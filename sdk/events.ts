@@ -10,7 +10,7 @@
  */
 import { channel, tracingChannel } from "node:diagnostics_channel";
 import { EventEmitter } from "eventemitter3";
-import type { Plugin } from "./plugin.js";
+import type { Plugin } from "./plugin/plugin.js";
 
 /** What every event tells. */
 export interface PluginEvent {

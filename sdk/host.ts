@@ -4,13 +4,13 @@ import type { InjectionToken } from "tsyringe";
 import { HostContainer, type HostModuleSource, type PluginContainer, type TokenResolver } from "./di.js";
 import { BackplaneError, messageOf } from "./errors.js";
 import { HostEvents } from "./events.js";
-import { PluginWatcher, type WatchOptions } from "./lifecycle-watch.js";
+import { PluginWatcher, type WatchOptions } from "./lifecycle/watch.js";
 import { defaultLogger, type Logger } from "./logger.js";
-import type { PluginLimits } from "./manifest.js";
-import { Plugin, type PluginServices } from "./plugin.js";
-import { type GrantPolicy, prepareGeneration } from "./plugin-loader.js";
-import type { PluginOptions, PluginStats } from "./plugin-options.js";
-import { type PluginSource, SourceReader, sourcesInFolder } from "./plugin-source.js";
+import type { PluginLimits } from "./manifest/manifest.js";
+import { type GrantPolicy, prepareGeneration } from "./plugin/loader.js";
+import type { PluginOptions, PluginStats } from "./plugin/options.js";
+import { Plugin, type PluginServices } from "./plugin/plugin.js";
+import { type PluginSource, SourceReader, sourcesInFolder } from "./plugin/source.js";
 
 export interface PluginHostOptions {
   /**

@@ -7,7 +7,26 @@ import "reflect-metadata"; // before tsyringe, which looks for it when it loads
 
 export { inject, injectable } from "tsyringe";
 export { type CurrentCall, currentCall } from "./call-frame.js";
-export { type HostModuleClass, hostFunction, hostModule } from "./decorators.js";
+export type { CallContext, GuestMemory } from "./declare/context.js";
+export { type HostModuleClass, hostFunction, hostModule } from "./declare/decorators.js";
+export type { SchemaIssue, SchemaResult, StandardSchema } from "./declare/schema.js";
+export {
+  type CoreSignature,
+  type CoreType,
+  type CoreTypes,
+  type FromGuest,
+  type FunctionOf,
+  type FunctionSignature,
+  fn,
+  type JsonType,
+  json,
+  type MarshalledTypes,
+  optional,
+  type ResultTypes,
+  type SignatureOptions,
+  type ToGuest,
+  type ValueType,
+} from "./declare/signature.js";
 export type { DefinedModule, HostModuleSource, TokenResolver } from "./di.js";
 export {
   BackplaneError,
@@ -25,22 +44,13 @@ export type {
   TracedStep,
 } from "./events.js";
 export { PluginHost, type PluginHostOptions } from "./host.js";
-export type { PluginState } from "./lifecycle.js";
-export type { CircuitOptions } from "./lifecycle-circuit.js";
-export type { WatchOptions } from "./lifecycle-watch.js";
+export type { CircuitOptions } from "./lifecycle/circuit.js";
+export type { PluginState } from "./lifecycle/state.js";
+export type { WatchOptions } from "./lifecycle/watch.js";
 export type { Logger, LogMethod } from "./logger.js";
-export type { PathAccess, PluginLimits, PluginManifest, PluginRequests } from "./manifest.js";
-export type { Granted, PluginGrant } from "./manifest-grant.js";
-export type { Plugin } from "./plugin.js";
-export type { GrantPolicy } from "./plugin-loader.js";
-export type { CallOptions, CallResult, HandOverSide, PluginOptions, PluginStats } from "./plugin-options.js";
-export type { PluginSource, PluginSourceDetails } from "./plugin-source.js";
-export {
-  type FunctionOf,
-  type FunctionSignature,
-  fn,
-  type ParameterType,
-  type ParameterTypes,
-  type ResultType,
-  type ResultTypes,
-} from "./signature.js";
+export type { Granted, PluginGrant } from "./manifest/grant.js";
+export type { PathAccess, PluginLimits, PluginManifest, PluginRequests } from "./manifest/manifest.js";
+export type { GrantPolicy } from "./plugin/loader.js";
+export type { CallOptions, CallResult, HandOverSide, PluginOptions, PluginStats } from "./plugin/options.js";
+export type { Plugin } from "./plugin/plugin.js";
+export type { PluginSource, PluginSourceDetails } from "./plugin/source.js";

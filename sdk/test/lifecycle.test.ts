@@ -20,9 +20,9 @@ import {
   hostModule,
   PluginHost,
 } from "../index.js";
-import { Lifecycle } from "../lifecycle.js";
-import { Circuit } from "../lifecycle-circuit.js";
-import { SlotPool } from "../queue.js";
+import { Circuit } from "../lifecycle/circuit.js";
+import { Lifecycle } from "../lifecycle/state.js";
+import { SlotPool } from "../plugin/queue.js";
 
 class App {
   readonly log: string[] = [];

@@ -6,8 +6,8 @@ import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { assemble } from "../../engine/test/runtime/assemble.js";
 import { BackplaneError, fn, hostFunction, hostModule, ManifestError, PluginHost } from "../index.js";
-import { parseManifest } from "../manifest.js";
-import { intersect } from "../manifest-grant.js";
+import { intersect } from "../manifest/grant.js";
+import { parseManifest } from "../manifest/manifest.js";
 
 @hostModule("app")
 class App {

@@ -4,8 +4,8 @@
  * pointer in the low half and length in the high one, and is given back by `backplane_free(pointer, size)`.
  * Null is pointer 0; what is empty has another pointer.
  */
-import type { Instance } from "../engine/index.js";
-import { BackplaneError, MarshalError } from "./errors.js";
+import type { Instance } from "../../engine/index.js";
+import { BackplaneError, MarshalError } from "../errors.js";
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const encoder = new TextEncoder();

@@ -5,7 +5,7 @@
  * is for a state hand-over, calls wait even if slots are idle. The line is bounded: a call that finds it full fails
  * at once instead of adding to a backlog nobody gets through.
  */
-import { BackplaneError } from "./errors.js";
+import { BackplaneError } from "../errors.js";
 
 export interface Slot {
   /** Calls that use it now. */

@@ -6,8 +6,8 @@ import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { BackplaneError, messageOf } from "./errors.js";
-import { type PluginManifest, parseManifest } from "./manifest.js";
+import { BackplaneError, messageOf } from "../errors.js";
+import { type PluginManifest, parseManifest } from "../manifest/manifest.js";
 
 /** A plugin with what the application knows of it. One of `file` and `bytes` is there. */
 export interface PluginSourceDetails {

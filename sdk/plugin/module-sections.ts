@@ -5,7 +5,7 @@
  * The bytes must be those of a module that compiled: nothing is checked here again.
  * Source: WebAssembly Core Specification 2.0, "Binary Format": Modules, Memory Section, Global Section.
  */
-import { BackplaneError } from "./errors.js";
+import { BackplaneError } from "../errors.js";
 
 const pageSize = 65_536;
 const memorySection = 5;

@@ -4,8 +4,8 @@
  */
 import { existsSync, type FSWatcher, watch } from "node:fs";
 import { join } from "node:path";
-import { messageOf } from "./errors.js";
-import type { Logger } from "./logger.js";
+import { messageOf } from "../errors.js";
+import type { Logger } from "../logger.js";
 
 export interface WatchOptions {
   /** Milliseconds without a change before a file is looked at. Default: 100. */

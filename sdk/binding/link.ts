@@ -2,13 +2,13 @@
  * A plugin's imports: host methods as functions of core values. An `async` method parks the calling plugin until its
  * promise settles, or until the call that reached it is aborted.
  */
-import { Suspending } from "../engine/index.js";
-import { callFrames, untilAborted } from "./call-frame.js";
-import type { HostFunctionDeclaration } from "./decorators.js";
-import type { DefinedModule } from "./di.js";
-import { BackplaneError, HostError, messageOf } from "./errors.js";
-import { PluginMemory } from "./plugin-memory.js";
-import type { FunctionSignature } from "./signature.js";
+import { Suspending } from "../../engine/index.js";
+import { callFrames, untilAborted } from "../call-frame.js";
+import type { HostFunctionDeclaration } from "../declare/decorators.js";
+import type { FunctionSignature } from "../declare/signature.js";
+import type { DefinedModule } from "../di.js";
+import { BackplaneError, HostError, messageOf } from "../errors.js";
+import { PluginMemory } from "./memory.js";
 
 type HostMethod = (...args: unknown[]) => unknown;
 

@@ -4,9 +4,9 @@
  * Upon entry the next generation's instance exists and serves no calls. Upon return the old pool is held and idle,
  * and the next instance has the state. If it throws, the old generation is as it was but for being held.
  */
-import { BackplaneError, messageOf } from "./errors.js";
-import type { Generation } from "./plugin-generation.js";
-import type { HandOverSide, PluginOptions } from "./plugin-options.js";
+import { BackplaneError, messageOf } from "../errors.js";
+import type { Generation } from "../plugin/generation.js";
+import type { HandOverSide, PluginOptions } from "../plugin/options.js";
 
 export const saveHook = "backplane_save";
 export const restoreHook = "backplane_restore";

@@ -2,7 +2,7 @@
  * Reads `NAME.plugin.json`. Text enters; a manifest leaves, or a ManifestError with every fault in it, each with its
  * path. What is accepted is what `plugin.schema.json` says; a test holds the two together.
  */
-import { ManifestError, messageOf } from "./errors.js";
+import { ManifestError, messageOf } from "../errors.js";
 
 export interface PluginLimits {
   /** Bytes of memory; growing beyond them fails in the plugin. */

@@ -1,10 +1,10 @@
 /**
  * What `plugin.call(name, input)` means: how the input becomes core values, and the result a value again.
  */
-import { MarshalError, messageOf } from "./errors.js";
-import type { PluginInstance } from "./plugin-generation.js";
-import { jsonText, type PluginMemory } from "./plugin-memory.js";
-import type { CallResult } from "./plugin-options.js";
+import { MarshalError, messageOf } from "../errors.js";
+import type { PluginInstance } from "../plugin/generation.js";
+import type { CallResult } from "../plugin/options.js";
+import { jsonText, type PluginMemory } from "./memory.js";
 
 type CoreValue = number | bigint;
 

@@ -2,19 +2,19 @@
  * A plugin as the application holds it. The handle stays the same through reloads and replaced instances; what
  * changes is the generation behind it.
  */
-import { trapOf } from "../engine/index.js";
-import { type CallFrame, callFrames, chainThrough } from "./call-frame.js";
-import { BackplaneError, messageOf, ReentrancyError } from "./errors.js";
-import { callChannel, loadChannel, type PluginHostEvents, reloadChannel } from "./events.js";
-import { Lifecycle, type PluginState } from "./lifecycle.js";
-import { Circuit } from "./lifecycle-circuit.js";
-import { defaultDrainTimeout, drainOrAbort, handOver, handsOver } from "./lifecycle-hand-over.js";
-import type { PluginManifest } from "./manifest.js";
-import type { Granted } from "./manifest-grant.js";
-import { callByInput } from "./plugin-call.js";
-import type { Generation, InstanceSlot, PluginInstance } from "./plugin-generation.js";
-import type { CallOptions, PluginOptions, PluginStats } from "./plugin-options.js";
-import type { SourceReader } from "./plugin-source.js";
+import { trapOf } from "../../engine/index.js";
+import { callByInput } from "../binding/call.js";
+import { type CallFrame, callFrames, chainThrough } from "../call-frame.js";
+import { BackplaneError, messageOf, ReentrancyError } from "../errors.js";
+import { callChannel, loadChannel, type PluginHostEvents, reloadChannel } from "../events.js";
+import { Circuit } from "../lifecycle/circuit.js";
+import { defaultDrainTimeout, drainOrAbort, handOver, handsOver } from "../lifecycle/hand-over.js";
+import { Lifecycle, type PluginState } from "../lifecycle/state.js";
+import type { Granted } from "../manifest/grant.js";
+import type { PluginManifest } from "../manifest/manifest.js";
+import type { Generation, InstanceSlot, PluginInstance } from "./generation.js";
+import type { CallOptions, PluginOptions, PluginStats } from "./options.js";
+import type { SourceReader } from "./source.js";
 
 /** What a plugin needs of its host. */
 export interface PluginServices {

@@ -5,13 +5,13 @@
  * pointer where it stood, the slot is emptied and the next call makes a new instance. Instances are made
  * synchronously, so a call that finds an empty slot doesn't wait.
  */
-import { Global, type Instance, type Module, promising, WebAssembly } from "../engine/index.js";
-import type { Granted } from "./manifest-grant.js";
+import { Global, type Instance, type Module, promising, WebAssembly } from "../../engine/index.js";
+import type { Linkage } from "../binding/link.js";
+import type { PluginMemory } from "../binding/memory.js";
+import type { Granted } from "../manifest/grant.js";
 import { mayHaveStackPointer } from "./module-sections.js";
-import type { Linkage } from "./plugin-link.js";
-import type { PluginMemory } from "./plugin-memory.js";
-import type { PluginCode } from "./plugin-source.js";
 import { type Slot, SlotPool } from "./queue.js";
+import type { PluginCode } from "./source.js";
 
 export type ExportedFunction = (...args: unknown[]) => unknown;
 

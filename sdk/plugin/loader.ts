@@ -2,17 +2,17 @@
  * From a plugin's source to a generation that can serve: read, checked, compiled, linked, instantiated. What throws
  * on the way leaves nothing behind.
  */
-import { type Module, Suspending, WebAssembly } from "../engine/index.js";
-import type { DefinedModule } from "./di.js";
-import { BackplaneError } from "./errors.js";
-import { restoreHook, saveHook } from "./lifecycle-hand-over.js";
-import type { PluginLimits, PluginManifest, PluginRequests } from "./manifest.js";
-import { type Granted, intersect, type PluginGrant } from "./manifest-grant.js";
+import { type Module, Suspending, WebAssembly } from "../../engine/index.js";
+import { type Linkage, linkageOf } from "../binding/link.js";
+import type { DefinedModule } from "../di.js";
+import { BackplaneError } from "../errors.js";
+import { restoreHook, saveHook } from "../lifecycle/hand-over.js";
+import { type Granted, intersect, type PluginGrant } from "../manifest/grant.js";
+import type { PluginLimits, PluginManifest, PluginRequests } from "../manifest/manifest.js";
+import { Generation } from "./generation.js";
 import { limitMemory } from "./module-sections.js";
 import type { Plugin } from "./plugin.js";
-import { Generation } from "./plugin-generation.js";
-import { type Linkage, linkageOf } from "./plugin-link.js";
-import type { PluginCode } from "./plugin-source.js";
+import type { PluginCode } from "./source.js";
 
 /** Decides what a plugin gets of what it asks for; without it, the host's modules and nothing else. */
 export type GrantPolicy = (

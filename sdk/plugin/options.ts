@@ -1,5 +1,5 @@
 /** What an application may say about a plugin when it loads it, and what its calls take. */
-import type { CircuitOptions } from "./lifecycle-circuit.js";
+import type { CircuitOptions } from "../lifecycle/circuit.js";
 
 /** What a state hand-over by the application gets of each generation. */
 export interface HandOverSide {

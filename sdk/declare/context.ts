@@ -1,0 +1,40 @@
+/** What a host function may know of the call that reached it, and of the plugin that made it. */
+
+/** A plugin's linear memory. Addresses and lengths are in bytes. Errors: MarshalError for what is out of bounds. */
+export interface GuestMemory {
+  /** Bytes that it has now. */
+  readonly size: number;
+  /** A copy. */
+  bytes(pointer: number, length: number): Uint8Array;
+  /** The memory itself; not to be used any more after an `await` or a call into the plugin. */
+  view(pointer: number, length: number): Uint8Array;
+  /** UTF-8. Errors: MarshalError for text that isn't. */
+  text(pointer: number, length: number): string;
+  write(pointer: number, bytes: Uint8Array): void;
+  /** Puts bytes, or text as UTF-8, into memory of the plugin's `backplane_alloc`; the plugin owns it. */
+  put(value: Uint8Array | string): [pointer: number, length: number];
+  readInt32(pointer: number): number;
+  readUint32(pointer: number): number;
+  readInt64(pointer: number): bigint;
+  readFloat64(pointer: number): number;
+  writeInt32(pointer: number, value: number): void;
+  writeInt64(pointer: number, value: bigint): void;
+  writeFloat64(pointer: number, value: number): void;
+}
+
+/** Handed to a host function that takes one parameter more than its signature has. */
+export interface CallContext {
+  /** The calling plugin's name. */
+  readonly plugin: string;
+  /** The plugin's settings. */
+  readonly config: Readonly<Record<string, unknown>>;
+  /** The export that was called. */
+  readonly export: string;
+  readonly memory: GuestMemory;
+  /** Aborted when the caller gives up or the call's time is over; undefined where the call can't be waiting. */
+  readonly signal: AbortSignal | undefined;
+  /** Milliseconds until the call's time is over; Infinity without a limit. */
+  readonly remaining: number;
+  /** The caller's own, as handed to `plugin.call`. */
+  readonly context: unknown;
+}

@@ -1,0 +1,193 @@
+/**
+ * `fn(params, result)`: the one vocabulary for what crosses between host and plugin, in both directions.
+ *
+ * Core types pass as WebAssembly passes them. Marshalled types are values of JavaScript; `docs/abi.md` fixes how each
+ * crosses. A type has two sides: what comes from the guest and what goes to it, which differ where a schema
+ * validates and transforms.
+ */
+import type { CallContext } from "./context.js";
+import type { SchemaInput, SchemaOutput, StandardSchema } from "./schema.js";
+
+/** Core types of WebAssembly and their JavaScript values. */
+export interface CoreTypes {
+  i32: number;
+  i64: bigint;
+  f32: number;
+  f64: number;
+  /** Any value of the host's; the guest can hold it and give it back, not look into it. */
+  externref: unknown;
+  funcref: ((...args: never[]) => unknown) | null;
+}
+
+/** Marshalled types and their JavaScript values. */
+export interface MarshalledTypes {
+  /** UTF-8 in the guest's memory. */
+  string: string;
+  /** A copy, unless the signature says `views`. */
+  bytes: Uint8Array;
+  /** JSON text in the guest's memory; `json(schema)` for a checked type. */
+  json: unknown;
+  "string?": string | null;
+  "bytes?": Uint8Array | null;
+  "json?": unknown;
+  bool: boolean;
+  i8: number;
+  u8: number;
+  i16: number;
+  u16: number;
+  u32: number;
+  u64: bigint;
+}
+
+export type CoreType = keyof CoreTypes;
+type NamedTypes = CoreTypes & MarshalledTypes;
+
+/** JSON that a schema checks when it comes from the guest. */
+export interface JsonType<S extends StandardSchema = StandardSchema, Optional extends boolean = boolean> {
+  readonly kind: "json";
+  readonly schema: S;
+  /** Null is allowed, and crosses as pointer 0. */
+  readonly optional: Optional;
+}
+
+/** A parameter or a result. */
+export type ValueType = keyof NamedTypes | JsonType;
+
+/** One result, several (as WebAssembly's multi-value), or none. */
+export type ResultTypes = ValueType | readonly ValueType[] | undefined;
+
+/** The value that a type has when it comes from the guest. */
+export type FromGuest<T> = T extends keyof NamedTypes
+  ? NamedTypes[T]
+  : T extends JsonType<infer S, infer Optional>
+    ? SchemaOutput<S> | (Optional extends true ? null : never)
+    : never;
+
+/** The value that a type has when it goes to the guest. */
+export type ToGuest<T> = T extends keyof NamedTypes
+  ? NamedTypes[T]
+  : T extends JsonType<infer S, infer Optional>
+    ? SchemaInput<S> | (Optional extends true ? null : never)
+    : never;
+
+export interface SignatureOptions {
+  /**
+   * A host function that throws hands the guest an error, which it can handle, instead of ending the call. The guest
+   * passes one more i32 for it, see `docs/abi.md`. Default: false.
+   */
+  readonly throws?: boolean;
+  /** `bytes` that come from the guest are views of its memory, valid until the first `await`. Default: false. */
+  readonly views?: boolean;
+  /**
+   * The host function returns a promise although it isn't written as `async`, or a build step rewrites it so that
+   * it isn't any more. Default: false.
+   */
+  readonly async?: boolean;
+}
+
+/** A declared signature. Its type parameters are what methods are checked against. */
+export interface FunctionSignature<
+  P extends readonly ValueType[] = readonly ValueType[],
+  R extends ResultTypes = ResultTypes,
+> {
+  readonly params: P;
+  readonly result: R;
+  readonly throws: boolean;
+  readonly views: boolean;
+  readonly async: boolean;
+}
+
+/** Several results are a tuple. */
+type ResultToGuest<R> = R extends readonly unknown[]
+  ? { -readonly [I in keyof R]: ToGuest<R[I]> }
+  : R extends ValueType
+    ? ToGuest<R>
+    : void;
+
+/** The TypeScript function that implements a signature in the host. */
+export type FunctionOf<S> =
+  S extends FunctionSignature<infer P, infer R>
+    ? (
+        ...args: [...{ -readonly [I in keyof P]: FromGuest<P[I]> }, context: CallContext]
+      ) => ResultToGuest<R> | Promise<ResultToGuest<R>>
+    : never;
+
+/**
+ * Declares a signature.
+ *
+ * @example
+ * fn(["i32", "i32"], "i32")          // (a: number, b: number) => number
+ * fn(["string"], "bytes?")           // (key: string) => Uint8Array | null
+ * fn(["f64"], ["f64", "i32"])        // (x: number) => [number, number]
+ * fn([json(Order)], json(Receipt))   // (order: Order) => Receipt
+ */
+export function fn<const P extends readonly ValueType[], const R extends ResultTypes = undefined>(
+  params: P,
+  result?: R,
+  options: SignatureOptions = {},
+): FunctionSignature<P, R> {
+  const { throws = false, views = false, async = false } = options;
+  return { params, result: result as R, throws, views, async };
+}
+
+/** JSON whose shape a Standard Schema (zod, valibot, arktype, ...) checks when it comes from the guest. */
+export function json<S extends StandardSchema>(schema: S): JsonType<S, false> {
+  return { kind: "json", schema, optional: false };
+}
+
+/** The optional form of a type that has one. `optional("string")` is `"string?"`. */
+export function optional<S extends StandardSchema>(type: JsonType<S, false>): JsonType<S, true>;
+export function optional<T extends "string" | "bytes" | "json">(type: T): `${T}?`;
+export function optional(type: JsonType<StandardSchema, false> | string): JsonType | string {
+  return typeof type === "string" ? `${type}?` : { ...type, optional: true };
+}
+
+/** How a type crosses: text and bytes as pointer and length (packed in an i64 as a result), all others as one value. */
+export function isReference(type: ValueType): boolean {
+  return typeof type === "object" || /^(string|bytes|json)\??$/.test(type);
+}
+
+function coreTypeOf(type: ValueType): CoreType {
+  switch (type) {
+    case "i32":
+    case "i64":
+    case "f32":
+    case "f64":
+    case "externref":
+    case "funcref":
+      return type;
+    case "u64":
+      return "i64";
+    default:
+      return "i32";
+  }
+}
+
+/** The results as a list. */
+export function resultTypes(signature: FunctionSignature): readonly ValueType[] {
+  const { result } = signature;
+  if (result === undefined) return [];
+  return Array.isArray(result) ? (result as readonly ValueType[]) : [result as ValueType];
+}
+
+/** The WebAssembly function type of a signature. */
+export interface CoreSignature {
+  readonly params: readonly CoreType[];
+  readonly results: readonly CoreType[];
+}
+
+/** What WebAssembly sees of a signature. */
+export function coreSignature(signature: FunctionSignature): CoreSignature {
+  const params = signature.params.flatMap((type): CoreType[] =>
+    isReference(type) ? ["i32", "i32"] : [coreTypeOf(type)],
+  );
+  if (signature.throws) params.push("i32");
+  const results = resultTypes(signature).map((type) => (isReference(type) ? "i64" : coreTypeOf(type)));
+  return { params, results };
+}
+
+/** "(i32, i32) -> i32", "() -> ()", "(f64) -> (f64, i32)". */
+export function formatCoreSignature(type: CoreSignature): string {
+  const results = type.results.length === 1 ? type.results[0] : `(${type.results.join(", ")})`;
+  return `(${type.params.join(", ")}) -> ${results}`;
+}
