@@ -27,7 +27,7 @@ export class CallFrame implements CurrentCall {
   private reason: unknown;
   private isAborted = false;
   private controller: AbortController | undefined;
-  private readonly rejectWaiting = new Set<(reason: unknown) => void>();
+  private rejectWaiting: Set<(reason: unknown) => void> | undefined;
 
   /**
    * @param owner tells plugins of one name in two hosts apart
@@ -63,7 +63,7 @@ export class CallFrame implements CurrentCall {
     this.isAborted = true;
     this.reason = reason;
     this.controller?.abort(reason);
-    for (const reject of this.rejectWaiting) reject(reason);
+    for (const reject of this.rejectWaiting ?? []) reject(reason);
   }
 
   /** The promise, or a rejection as soon as the call is aborted. */
@@ -72,9 +72,10 @@ export class CallFrame implements CurrentCall {
       promise.catch(() => {});
       return Promise.reject(this.reason);
     }
+    const waiting = (this.rejectWaiting ??= new Set());
     return new Promise((resolve, reject) => {
-      this.rejectWaiting.add(reject);
-      promise.then(resolve, reject).finally(() => this.rejectWaiting.delete(reject));
+      waiting.add(reject);
+      promise.then(resolve, reject).finally(() => waiting.delete(reject));
     });
   }
 
