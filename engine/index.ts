@@ -8,6 +8,13 @@
  * @module
  */
 export {
+  type ExportType,
+  type FunctionType,
+  type ImportType,
+  type ModuleTypes,
+  moduleTypes,
+} from "./js-api/module-types.js";
+export {
   createNamespace,
   type ExportDescriptor,
   type ImportDescriptor,
