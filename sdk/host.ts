@@ -2,12 +2,14 @@
 import { fileURLToPath } from "node:url";
 import type { InjectionToken } from "tsyringe";
 import { HostContainer, type HostModuleSource, type PluginContainer, type TokenResolver } from "./di.js";
-import { BackplaneError, messageOf } from "./errors.js";
+import { BackplaneError, DependencyError, messageOf } from "./errors.js";
 import { HostEvents } from "./events.js";
+import { reloadLinked } from "./lifecycle/reload.js";
 import { PluginWatcher, type WatchOptions } from "./lifecycle/watch.js";
 import { defaultLogger, type Logger } from "./logger.js";
 import type { PluginLimits } from "./manifest/manifest.js";
-import { type GrantPolicy, prepareGeneration } from "./plugin/loader.js";
+import { Linker } from "./plugin/linker.js";
+import { type Draft, draftPlugin, type GrantPolicy } from "./plugin/loader.js";
 import type { PluginOptions, PluginStats } from "./plugin/options.js";
 import { Plugin, type PluginServices } from "./plugin/plugin.js";
 import { type PluginSource, SourceReader, sourcesInFolder } from "./plugin/source.js";
@@ -48,6 +50,12 @@ export class PluginHost extends HostEvents {
   private readonly containers = new Map<Plugin, PluginContainer>();
   private readonly container: HostContainer;
   private readonly logger: Logger;
+  private readonly linker = new Linker({
+    find: (name) => this.known.get(name),
+    failure: (plugin) => this.failures.get(plugin.name),
+    draft: (plugin) => this.draft(plugin),
+    loadError: (plugin, cause) => this.loadError(plugin.name, cause),
+  });
   private readonly watcher: PluginWatcher | undefined;
   private closing: Promise<void> | undefined;
 
@@ -109,6 +117,7 @@ export class PluginHost extends HostEvents {
       await plugin.close();
       throw error;
     }
+    await this.retryDependents(plugin.name);
     return plugin;
   }
 
@@ -116,7 +125,7 @@ export class PluginHost extends HostEvents {
   async reload(name: string): Promise<void> {
     const plugin = this.known.get(name) ?? this.plugin(name);
     await plugin.reload();
-    this.failures.delete(name);
+    if (this.failures.delete(name)) await this.retryDependents(name);
   }
 
   /** Figures of every plugin, by name. */
@@ -173,6 +182,14 @@ export class PluginHost extends HostEvents {
     return plugin;
   }
 
+  /** Loads those again that failed because of a plugin that is there now. Whether that works, they tell themselves. */
+  private async retryDependents(name: string): Promise<void> {
+    const failed = [...this.failures].filter(
+      ([, error]) => error instanceof DependencyError && error.dependency === name,
+    );
+    await Promise.allSettled(failed.map(([dependent]) => this.reload(dependent)));
+  }
+
   /** Loads a plugin unless it waits for its first call. */
   private async activate(plugin: Plugin): Promise<void> {
     try {
@@ -186,16 +203,9 @@ export class PluginHost extends HostEvents {
 
   private services(): PluginServices {
     return {
-      prepare: async (plugin, number) => {
-        let container = this.containers.get(plugin);
-        if (container === undefined) this.containers.set(plugin, (container = this.container.forPlugin()));
-        try {
-          const policy = { grant: this.options.grant, limits: this.options.limits ?? {} };
-          return await prepareGeneration(plugin, number, container.modules, policy);
-        } catch (cause) {
-          throw this.loadError(plugin.name, cause);
-        }
-      },
+      prepare: (plugin) => this.linker.load(plugin),
+      reload: (plugin) => reloadLinked(this.linker, plugin),
+      close: (plugin, step) => this.linker.close(plugin, step),
       announce: (event, payload) => {
         this.log("debug", { plugin: payload.name, event }, `plugin ${payload.name}: ${event}`);
         (this.announce as (event: string, payload: unknown) => void).call(this, event, payload);
@@ -207,6 +217,19 @@ export class PluginHost extends HostEvents {
         if (this.known.get(plugin.name) === plugin) this.known.delete(plugin.name);
       },
     };
+  }
+
+  private async draft(plugin: Plugin): Promise<Draft> {
+    let container = this.containers.get(plugin);
+    if (container === undefined) this.containers.set(plugin, (container = this.container.forPlugin()));
+    try {
+      const policy = { grant: this.options.grant, limits: this.options.limits ?? {} };
+      const registered = new Set(this.container.declarations.map((declaration) => declaration.name));
+      const isPlugin = (name: string): boolean => this.known.has(name) && !registered.has(name);
+      return await draftPlugin(plugin, container.modules, policy, isPlugin);
+    } catch (cause) {
+      throw this.loadError(plugin.name, cause);
+    }
   }
 
   /** As it is if it names the plugin already. */

@@ -8,17 +8,23 @@ import { type CallFrame, callFrames, chainThrough } from "../call-frame.js";
 import { BackplaneError, messageOf, ReentrancyError } from "../errors.js";
 import { callChannel, loadChannel, type PluginHostEvents, reloadChannel } from "../events.js";
 import { Circuit } from "../lifecycle/circuit.js";
-import { defaultDrainTimeout, drainOrAbort, handOver, handsOver } from "../lifecycle/hand-over.js";
+import { defaultDrainTimeout, drainOrAbort } from "../lifecycle/hand-over.js";
 import { Lifecycle, type PluginState } from "../lifecycle/state.js";
 import type { Granted } from "../manifest/grant.js";
 import type { PluginManifest } from "../manifest/manifest.js";
 import type { Generation, InstanceSlot, PluginInstance } from "./generation.js";
+import { exclusively } from "./linker.js";
 import type { CallOptions, PluginOptions, PluginStats } from "./options.js";
 import type { SourceReader } from "./source.js";
 
 /** What a plugin needs of its host. */
 export interface PluginServices {
-  prepare(plugin: Plugin, number: number): Promise<Generation>;
+  /** Its first generation, which can serve. */
+  prepare(plugin: Plugin): Promise<Generation>;
+  /** Replaces what serves, together with the plugins that import from it. */
+  reload(plugin: Plugin): Promise<void>;
+  /** Runs the step that stops it, after those that import from it are closed. */
+  close(plugin: Plugin, step: (linked: readonly Generation[]) => Promise<void>): Promise<void>;
   announce<E extends keyof PluginHostEvents>(event: E, payload: PluginHostEvents[E][0]): void;
   log(level: "debug" | "info" | "warn" | "error", fields: object, message: string): void;
   /** Gives up what belongs to this plugin alone. */
@@ -33,7 +39,8 @@ const longestTimeout = 2 ** 31 - 1;
 export class Plugin {
   private readonly lifecycle: Lifecycle;
   private readonly circuit: Circuit;
-  private generation: Generation | undefined;
+  /** @internal What serves. */
+  generation: Generation | undefined;
   private loading: Promise<void> | undefined;
   private reloading: Promise<void> | undefined;
   private reloadAgain: Promise<void> | undefined;
@@ -195,7 +202,7 @@ export class Plugin {
     this.lifecycle.enter("loading");
     this.services.announce("loading", this.event());
     try {
-      const generation = await this.services.prepare(this, this.lastNumber + 1);
+      const generation = await this.services.prepare(this);
       this.lastNumber = generation.number;
       this.generation = generation;
     } catch (error) {
@@ -227,59 +234,82 @@ export class Plugin {
   private async reloadOnce(): Promise<void> {
     this.requireOpen();
     await this.loading;
-    const old = this.generation;
-    if (old === undefined) return this.load();
-    const number = this.lastNumber + 1;
+    return this.generation === undefined ? this.load() : this.services.reload(this);
+  }
+
+  /** @internal The number of the generation that comes next. */
+  get nextNumber(): number {
+    return this.lastNumber + 1;
+  }
+
+  /** @internal */
+  get isClosing(): boolean {
+    return this.closing !== undefined;
+  }
+
+  /** @internal Milliseconds. */
+  get drainTimeout(): number {
+    return this.options.drainTimeout ?? defaultDrainTimeout;
+  }
+
+  /** @internal A reload of it, or of one that it imports from, is on its way. */
+  reloadBegins(): void {
     this.lifecycle.enter("reloading");
-    this.services.announce("reloading", { ...this.event(), generation: number });
-    let next: Generation | undefined;
-    let transferred = false;
-    try {
-      next = await this.services.prepare(this, number);
-      transferred = handsOver(old, next, this.options);
-      if (transferred) await handOver(old, next, this.name, this.options);
-    } catch (error) {
-      if (next !== undefined) this.report("backplane_stop", await next.stop());
-      old.pool.resume();
-      this.services.announce("reloadFailed", { ...this.event(), error, generation: old.number });
-      this.enterReady();
-      throw error;
-    }
-    this.lastNumber = number;
+    this.services.announce("reloading", { ...this.event(), generation: this.nextNumber });
+  }
+
+  /** @internal Puts a generation in place of the one that serves; calls that wait go over to it. */
+  serve(next: Generation): void {
+    const old = this.generation as Generation;
+    this.lastNumber = next.number;
     this.generation = next;
     old.pool.hold();
     old.pool.moveLine(next.pool);
-    const retired: Promise<void> = this.retire(old).finally(() => this.retiring.delete(retired));
-    this.retiring.add(retired);
-    this.services.announce("reloaded", { ...this.event(), generation: number, handOver: transferred });
+  }
+
+  /** @internal */
+  reloadEnds(handOver: boolean): void {
+    this.services.announce("reloaded", { ...this.event(), generation: this.lastNumber, handOver });
     this.enterReady();
   }
 
-  private async retire(generation: Generation): Promise<void> {
-    const timeout = this.options.drainTimeout ?? defaultDrainTimeout;
-    if (this.options.onDrainTimeout === "abandon") await generation.pool.drained();
-    else await drainOrAbort(generation, this.name, timeout);
-    this.report("backplane_stop", await generation.stop());
+  /** @internal What serves goes on serving. */
+  reloadFails(error: unknown): void {
+    this.services.announce("reloadFailed", { ...this.event(), error, generation: this.lastNumber });
+    this.enterReady();
+  }
+
+  /** @internal Closing it waits for this. */
+  retires(step: Promise<void>): void {
+    const retired: Promise<void> = step.finally(() => this.retiring.delete(retired));
+    this.retiring.add(retired);
   }
 
   private async stop(): Promise<void> {
     await Promise.allSettled([this.loading, this.reloading, this.reloadAgain]);
-    const { generation } = this;
-    if (generation !== undefined) {
+    await this.services.close(this, async (linked) => {
+      const { generation } = this;
+      if (generation === undefined) return;
       this.lifecycle.enter("draining");
       this.services.announce("draining", this.event());
       generation.pool.refuseLine(this.closed());
-      await drainOrAbort(generation, this.name, this.options.drainTimeout ?? defaultDrainTimeout);
-      this.report("backplane_stop", await generation.stop());
+      await drainOrAbort(generation, this.name, this.drainTimeout);
+      try {
+        await exclusively(this, linked, async () => this.report("backplane_stop", await generation.stop()));
+      } catch (error) {
+        this.report("backplane_stop", [error]);
+      }
+      generation.group?.leave(generation);
       this.generation = undefined;
-    }
+    });
     await Promise.all(this.retiring);
     await this.services.dispose(this);
     this.lifecycle.enter("stopped");
     this.services.announce("stopped", this.event());
   }
 
-  private report(what: string, errors: readonly unknown[]): void {
+  /** @internal */
+  report(what: string, errors: readonly unknown[]): void {
     for (const error of errors) {
       this.services.log("warn", { plugin: this.name, err: error }, `${what} failed: ${messageOf(error)}`);
     }
@@ -292,19 +322,21 @@ export class Plugin {
     );
   }
 
-  private requireOpen(): void {
+  /** @internal Errors: BackplaneError CLOSED. */
+  requireOpen(): void {
     if (this.closing !== undefined) throw this.closed();
   }
 
   private requireEntry(name: string): void {
     this.requireOpen();
-    const chain = chainThrough(this);
+    const chain = chainThrough(this, this.generation?.group);
     if (chain !== undefined && !this.reentrant())
       throw new ReentrancyError([...chain, `${this.name}.${name}`]);
   }
 
   private reentrant(): boolean {
-    return this.options.reentrant ?? this.generation?.code.manifest?.reentrant ?? false;
+    const { generation } = this;
+    return generation?.group?.reentrant ?? generation?.reentrant ?? this.options.reentrant ?? false;
   }
 
   private requireCircuit(): void {
@@ -497,14 +529,14 @@ export class Plugin {
     if (!instance.entered) return;
     const alone = slot.active === 1;
     if (alone) instance.restoreStack(top);
-    const safe = slot.generation.stackless || (alone && instance.restoresStack);
+    const safe = slot.generation.sound(alone && instance.restoresStack);
     const keep = this.options.afterError === undefined ? safe : this.options.afterError === "keep";
     if (!keep) this.giveUp(slot, instance);
   }
 
   private giveUp(slot: InstanceSlot, instance: PluginInstance | undefined): void {
     if (slot.current !== instance || instance === undefined) return;
-    slot.current = undefined;
+    slot.giveUp();
     this.replaced++;
   }
 
