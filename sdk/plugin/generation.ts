@@ -5,16 +5,10 @@
  * pointer where it stood, the slot is emptied and the next call makes a new instance. Instances are made
  * synchronously, so a call that finds an empty slot doesn't wait.
  */
-import {
-  Global,
-  type Instance,
-  type Module,
-  promising,
-  Suspending,
-  WebAssembly,
-} from "../../engine/index.js";
+import { Global, type Instance, type Module, parkable, Suspending, WebAssembly } from "../../engine/index.js";
 import type { Linkage } from "../binding/link.js";
 import type { PluginMemory } from "../binding/memory.js";
+import type { CallFrame } from "../call-frame.js";
 import { DependencyError } from "../errors.js";
 import type { Granted } from "../manifest/grant.js";
 import type { LinkGroup } from "./link-group.js";
@@ -54,13 +48,13 @@ export class PluginInstance {
     if (this.stackPointer !== undefined) this.stackPointer.value = top;
   }
 
-  /** An export that takes and gives core values, returning a promise if host functions may wait; or undefined. */
+  /** An export that takes and gives core values, returning a promise if host functions make it wait; or undefined. */
   core(name: string): ExportedFunction | undefined {
     let call = this.raw.get(name);
     if (call !== undefined) return call;
     const exported = this.exports[name];
     if (typeof exported !== "function") return undefined;
-    const target = this.waits ? promising(exported) : (exported as ExportedFunction);
+    const target = this.waits ? parkable(exported) : (exported as ExportedFunction);
     call = (...args) => {
       this.entered = true;
       return target(...args);
@@ -135,8 +129,8 @@ export class Generation {
   readonly exportNames: ReadonlySet<string>;
   /** No stack in linear memory can have been left behind. */
   readonly stackless: boolean;
-  /** Calls that run and can be told to stop. */
-  readonly controllers = new Set<AbortController>();
+  /** Calls that wait in host functions, and can be told to stop. */
+  readonly parked = new Set<CallFrame>();
   /** Plugins that it imports from; filled before the first instance is made. */
   links: readonly PluginLink[] = [];
   /** Host functions that a call of it reaches may wait, so its calls run on stacks that can be parked. */
@@ -219,7 +213,7 @@ export class Generation {
       throw new DependencyError(plugin, text);
     };
     if (!this.waits) return (...args) => callee()(...args);
-    return new Suspending((...args: unknown[]) => promising(callee())(...args));
+    return new Suspending((...args: unknown[]) => parkable(callee())(...args));
   }
 
   /** Makes all instances. Errors: what linking and the start functions throw. */
@@ -243,6 +237,6 @@ export class Generation {
 
   /** Aborts the calls that wait in host functions. */
   abortCalls(reason: unknown): void {
-    for (const controller of [...this.controllers]) controller.abort(reason);
+    for (const frame of [...this.parked]) frame.abort(reason);
   }
 }
