@@ -1,5 +1,6 @@
 /** The plugin host: host modules made by dependency injection, plugins with a life of their own. */
 import { fileURLToPath } from "node:url";
+import { type InspectOptions, inspect } from "node:util";
 import type { InjectionToken } from "tsyringe";
 import { HostContainer, type HostModuleSource, type PluginContainer, type TokenResolver } from "./di.js";
 import { BackplaneError, DependencyError, messageOf } from "./errors.js";
@@ -8,6 +9,7 @@ import { reloadLinked } from "./lifecycle/reload.js";
 import { PluginWatcher, type WatchOptions } from "./lifecycle/watch.js";
 import { defaultLogger, type Logger } from "./logger.js";
 import type { PluginLimits } from "./manifest/manifest.js";
+import { builtInModule } from "./plugin/guest-log.js";
 import { Linker } from "./plugin/linker.js";
 import { type Draft, draftPlugin, type GrantPolicy } from "./plugin/loader.js";
 import type { PluginOptions, PluginStats } from "./plugin/options.js";
@@ -63,6 +65,10 @@ export class PluginHost extends HostEvents {
     super();
     this.logger = options.logger ?? defaultLogger;
     this.container = new HostContainer(options.modules ?? [], options.provide ?? [], options.resolve);
+    if (this.container.declarations.some((declaration) => declaration.name === builtInModule)) {
+      const text = `the name "${builtInModule}" is that of the built-in host module: choose another`;
+      throw new BackplaneError("HOST_MODULE", text);
+    }
     if (options.watch) {
       const watch = options.watch === true ? {} : options.watch;
       this.watcher = new PluginWatcher(watch, (file) => this.changed(file), this.logger);
@@ -143,6 +149,15 @@ export class PluginHost extends HostEvents {
     return this.close();
   }
 
+  /** What JSON and logs show of it: its plugins' states. */
+  toJSON(): object {
+    return { plugins: Object.fromEntries([...this.known].map(([name, { state }]) => [name, state])) };
+  }
+
+  [inspect.custom](_depth: number, options: InspectOptions): string {
+    return `PluginHost ${inspect((this.toJSON() as { plugins: object }).plugins, options)}`;
+  }
+
   protected override listenerFailed(event: string, error: unknown): void {
     this.log("error", { event, err: error }, `a listener of "${event}" failed: ${messageOf(error)}`);
   }
@@ -207,7 +222,10 @@ export class PluginHost extends HostEvents {
       reload: (plugin) => reloadLinked(this.linker, plugin),
       close: (plugin, step) => this.linker.close(plugin, step),
       announce: (event, payload) => {
-        this.log("debug", { plugin: payload.name, event }, `plugin ${payload.name}: ${event}`);
+        // Lines of the plugin's own are logged as such.
+        if (event !== "log") {
+          this.log("debug", { plugin: payload.name, event }, `plugin ${payload.name}: ${event}`);
+        }
         (this.announce as (event: string, payload: unknown) => void).call(this, event, payload);
       },
       log: (level, fields, message) => this.log(level, fields, message),

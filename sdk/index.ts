@@ -57,7 +57,9 @@ export type {
   PluginManifest,
   PluginRequests,
 } from "./manifest/manifest.js";
+export type { LogLevel, LogRate } from "./plugin/guest-log.js";
 export type { GrantPolicy } from "./plugin/loader.js";
 export type { CallOptions, CallResult, HandOverSide, PluginOptions, PluginStats } from "./plugin/options.js";
 export type { Plugin } from "./plugin/plugin.js";
 export type { PluginSource, PluginSourceDetails } from "./plugin/source.js";
+export { Secret, secret } from "./secret.js";

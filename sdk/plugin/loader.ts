@@ -60,7 +60,8 @@ export async function draftPlugin(
   requireHostModules(plugin.name, code.manifest, declarations);
   const module = await WebAssembly.compile(code.bytes as Uint8Array<ArrayBuffer>);
   const granted = await decide(plugin, code, module, modules, policy);
-  const usable = modules.filter((m) => granted.modules.includes(m.declaration.name));
+  const given = modules.filter((m) => granted.modules.includes(m.declaration.name));
+  const usable = [...given, plugin.guestLog.module];
   requireImports(plugin.name, module, usable, modules);
   requireDeclared(plugin.name, code.manifest, module, isPlugin);
   const { imports, companions } = pluginImports(plugin.name, code, module, granted, declarations);

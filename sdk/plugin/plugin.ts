@@ -2,6 +2,7 @@
  * A plugin as the application holds it. The handle stays the same through reloads and replaced instances; what
  * changes is the generation behind it.
  */
+import { type InspectOptions, inspect } from "node:util";
 import { callByInput } from "../binding/call.js";
 import { chainThrough } from "../call-frame.js";
 import { BackplaneError, messageOf, ReentrancyError } from "../errors.js";
@@ -10,8 +11,10 @@ import { defaultDrainTimeout, drainOrAbort } from "../lifecycle/hand-over.js";
 import { Lifecycle, type PluginState } from "../lifecycle/state.js";
 import type { Granted } from "../manifest/grant.js";
 import type { PluginManifest } from "../manifest/manifest.js";
+import { redactorOf, revealed, withSecrets } from "../secret.js";
 import { abortedError, type CallBody, CallRunner, timeoutError, watchCall } from "./call-runner.js";
 import type { Generation, InstanceSlot } from "./generation.js";
+import { GuestLog, type LogLevel } from "./guest-log.js";
 import { exclusively } from "./linker.js";
 import type { CallOptions, PluginOptions, PluginStats } from "./options.js";
 import type { SourceReader } from "./source.js";
@@ -44,15 +47,28 @@ export class Plugin {
   /** Old generations that calls still run in. */
   private readonly retiring = new Set<Promise<void>>();
   private lastNumber = 0;
+  readonly options: PluginOptions;
+  /** @internal */
+  readonly guestLog: GuestLog;
+  /** Takes secrets out of a text. */
+  private readonly redact: (text: string) => string;
   private exportsOf: { generation: Generation; object: Readonly<Record<string, unknown>> } | undefined;
 
   /** Made by the host. */
   constructor(
     readonly name: string,
     readonly source: SourceReader,
-    readonly options: PluginOptions,
+    options: PluginOptions,
     private readonly services: PluginServices,
   ) {
+    const { secrets, ...plain } = options;
+    this.options = { ...plain, config: withSecrets(options.config, secrets) };
+    this.redact = redactorOf(this.options.config);
+    this.guestLog = new GuestLog(
+      options.logRate ?? {},
+      (level, line) => this.logged(level, this.redact(line)),
+      () => performance.now(),
+    );
     this.lifecycle = new Lifecycle(name);
     this.runner = new CallRunner(name, this, options, {
       trapped: (error, exportName) =>
@@ -62,9 +78,17 @@ export class Plugin {
     });
   }
 
-  /** Settings: the manifest's, those of the application over them. Errors: BackplaneError BUSY before it is loaded. */
+  /**
+   * Settings: the manifest's, those of the application over them. Secrets are properties that aren't enumerable, and
+   * show as "[redacted]". Errors: BackplaneError BUSY before it is loaded.
+   */
   get config(): Readonly<Record<string, unknown>> {
-    return { ...this.serving().code.manifest?.config, ...this.options.config };
+    return this.settings(this.serving().code.manifest);
+  }
+
+  /** @internal Settings with a manifest that may not serve yet. */
+  settings(manifest: PluginManifest | undefined): Readonly<Record<string, unknown>> {
+    return revealed({ ...manifest?.config, ...this.options.config });
   }
 
   get state(): PluginState {
@@ -176,8 +200,26 @@ export class Plugin {
       active: pool?.active ?? 0,
       waiting: pool?.waiting ?? 0,
       milliseconds,
+      droppedLogLines: this.guestLog.dropped,
       memory: pool?.slots.reduce((sum, slot) => sum + (slot.current?.memoryBytes() ?? 0), 0) ?? 0,
     };
+  }
+
+  /** What JSON and logs show of it. */
+  toJSON(): object {
+    const version = this.generation?.code.manifest?.version;
+    const named = version === undefined ? {} : { version };
+    return { name: this.name, ...named, state: this.state, generation: this.lastNumber };
+  }
+
+  [inspect.custom](_depth: number, options: InspectOptions): string {
+    const { name, ...rest } = this.toJSON() as { name: string };
+    return `Plugin ${name} ${inspect(rest, options)}`;
+  }
+
+  private logged(level: LogLevel, message: string): void {
+    this.services.announce("log", { ...this.event(), level, message });
+    this.services.log(level, { plugin: this.name }, message);
   }
 
   private noExport(name: string): BackplaneError {
@@ -300,6 +342,7 @@ export class Plugin {
       this.generation = undefined;
     });
     await Promise.all(this.retiring);
+    this.guestLog.close();
     await this.services.dispose(this);
     this.lifecycle.enter("stopped");
     this.services.announce("stopped", this.event());
@@ -308,7 +351,8 @@ export class Plugin {
   /** @internal */
   report(what: string, errors: readonly unknown[]): void {
     for (const error of errors) {
-      this.services.log("warn", { plugin: this.name, err: error }, `${what} failed: ${messageOf(error)}`);
+      const text = this.redact(`${what} failed: ${messageOf(error)}`);
+      this.services.log("warn", { plugin: this.name, err: error }, text);
     }
   }
 
