@@ -1,9 +1,10 @@
 /** The plugin host: host modules made by dependency injection, plugins with a life of their own. */
 import { fileURLToPath } from "node:url";
+import type { EventEmitter } from "eventemitter3";
 import type { InjectionToken } from "tsyringe";
 import { HostContainer, type HostModuleSource, type PluginContainer, type TokenResolver } from "./di.js";
 import { BackplaneError, messageOf } from "./errors.js";
-import { HostEvents } from "./events.js";
+import { HostEvents, type PluginEvent, type PluginHostEventName, type PluginHostEvents } from "./events.js";
 import { PluginWatcher, type WatchOptions } from "./lifecycle/watch.js";
 import { defaultLogger, type Logger } from "./logger.js";
 import type { PluginLimits } from "./manifest/manifest.js";
@@ -18,7 +19,9 @@ export interface PluginHostOptions {
    * URLs and bytes.
    */
   readonly plugins?: string | URL | readonly PluginSource[];
-  /** Classes marked with `@hostModule`, instances of such, or modules defined without decorators. */
+  /**
+   * Classes marked with `@hostModule`, instances of such, or what `defineHostModule` and `implementHostModule` gave.
+   */
   readonly modules?: readonly HostModuleSource[];
   /** Values for tokens that host modules inject. */
   readonly provide?: readonly (readonly [InjectionToken, unknown])[];
@@ -54,7 +57,10 @@ export class PluginHost extends HostEvents {
   private constructor(private readonly options: PluginHostOptions) {
     super();
     this.logger = options.logger ?? defaultLogger;
-    this.container = new HostContainer(options.modules ?? [], options.provide ?? [], options.resolve);
+    const { modules = [], provide = [], resolve } = options;
+    this.container = new HostContainer(modules, provide, resolve, (event, hook, error) => {
+      this.log("error", { event, hook, err: error }, `${hook} failed upon "${event}": ${messageOf(error)}`);
+    });
     if (options.watch) {
       const watch = options.watch === true ? {} : options.watch;
       this.watcher = new PluginWatcher(watch, (file) => this.changed(file), this.logger);
@@ -138,6 +144,17 @@ export class PluginHost extends HostEvents {
     this.log("error", { event, err: error }, `a listener of "${event}" failed: ${messageOf(error)}`);
   }
 
+  /** Host modules are told first. */
+  protected override announce<E extends PluginHostEventName>(
+    event: E,
+    ...args: EventEmitter.EventArgs<PluginHostEvents, E>
+  ): void {
+    const payload: PluginEvent = args[0];
+    this.container.notify(event, payload);
+    this.containers.get(payload.plugin)?.notify(event, payload);
+    super.announce(event, ...args);
+  }
+
   private async loadAll(): Promise<void> {
     const { plugins = [] } = this.options;
     let sources: readonly PluginSource[];
@@ -188,7 +205,8 @@ export class PluginHost extends HostEvents {
     return {
       prepare: async (plugin, number) => {
         let container = this.containers.get(plugin);
-        if (container === undefined) this.containers.set(plugin, (container = this.container.forPlugin()));
+        if (container === undefined)
+          this.containers.set(plugin, (container = this.container.forPlugin(plugin)));
         try {
           const policy = { grant: this.options.grant, limits: this.options.limits ?? {} };
           return await prepareGeneration(plugin, number, container.modules, policy);
@@ -197,6 +215,9 @@ export class PluginHost extends HostEvents {
         }
       },
       announce: (event, payload) => {
+        // Listeners may load another one of its name.
+        if (event === "stopped" && this.known.get(payload.name) === payload.plugin)
+          this.known.delete(payload.name);
         this.log("debug", { plugin: payload.name, event }, `plugin ${payload.name}: ${event}`);
         (this.announce as (event: string, payload: unknown) => void).call(this, event, payload);
       },
@@ -204,7 +225,6 @@ export class PluginHost extends HostEvents {
       dispose: async (plugin) => {
         await this.containers.get(plugin)?.dispose();
         this.containers.delete(plugin);
-        if (this.known.get(plugin.name) === plugin) this.known.delete(plugin.name);
       },
     };
   }

@@ -97,20 +97,35 @@ export interface FunctionSignature<
   readonly async: boolean;
 }
 
-/** Several results are a tuple. */
-type ResultToGuest<R> = R extends readonly unknown[]
+/** What a host function gives: several results are a tuple. */
+export type ResultToGuest<R> = R extends readonly unknown[]
   ? { -readonly [I in keyof R]: ToGuest<R[I]> }
   : R extends ValueType
     ? ToGuest<R>
-    : void;
+    : // biome-ignore lint/suspicious/noConfusingVoidType: it is a function's result
+      void;
 
-/** The TypeScript function that implements a signature in the host. */
+/** What an export of a plugin gives: several results are a tuple. */
+export type ResultFromGuest<R> = R extends readonly unknown[]
+  ? { -readonly [I in keyof R]: FromGuest<R[I]> }
+  : R extends ValueType
+    ? FromGuest<R>
+    : // biome-ignore lint/suspicious/noConfusingVoidType: it is a function's result
+      void;
+
+/**
+ * The TypeScript function that implements a signature in the host. It may take the call's context as one parameter
+ * more, and may return a promise if it is `async`.
+ */
 export type FunctionOf<S> =
   S extends FunctionSignature<infer P, infer R>
     ? (
         ...args: [...{ -readonly [I in keyof P]: FromGuest<P[I]> }, context: CallContext]
       ) => ResultToGuest<R> | Promise<ResultToGuest<R>>
     : never;
+
+/** Signatures by name: what a module imports from the host, or exports to it. */
+export type Signatures = Readonly<Record<string, FunctionSignature>>;
 
 /**
  * Declares a signature.
@@ -128,6 +143,11 @@ export function fn<const P extends readonly ValueType[], const R extends ResultT
 ): FunctionSignature<P, R> {
   const { throws = false, views = false, async = false } = options;
   return { params, result: result as R, throws, views, async };
+}
+
+/** Whether `fn` made it, as far as can be seen. */
+export function isSignature(value: unknown): value is FunctionSignature {
+  return typeof value === "object" && value !== null && "params" in value && Array.isArray(value.params);
 }
 
 /** JSON whose shape a Standard Schema (zod, valibot, arktype, ...) checks when it comes from the guest. */

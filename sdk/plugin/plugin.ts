@@ -274,9 +274,9 @@ export class Plugin {
       this.generation = undefined;
     }
     await Promise.all(this.retiring);
-    await this.services.dispose(this);
     this.lifecycle.enter("stopped");
     this.services.announce("stopped", this.event());
+    await this.services.dispose(this);
   }
 
   private report(what: string, errors: readonly unknown[]): void {
