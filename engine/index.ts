@@ -19,7 +19,7 @@ export {
   WebAssembly,
 } from "./js-api/namespace.js";
 export { Global, Memory, Table } from "./js-api/objects.js";
-export { promising, Suspending } from "./js-api/suspending.js";
+export { parkable, promising, Suspending } from "./js-api/suspending.js";
 export type { Effort } from "./pipeline.js";
 export { UnsupportedPlatformError, type UnsupportedReason } from "./platform/errors.js";
 export type { EngineOptions } from "./runtime/engine.js";

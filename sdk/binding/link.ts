@@ -3,7 +3,7 @@
  * promise settles, or until the call that reached it is aborted.
  */
 import { Suspending } from "../../engine/index.js";
-import { callFrames, untilAborted } from "../call-frame.js";
+import { currentFrame } from "../call-frame.js";
 import type { HostFunctionDeclaration } from "../declare/decorators.js";
 import type { FunctionSignature } from "../declare/signature.js";
 import type { DefinedModule } from "../di.js";
@@ -56,11 +56,10 @@ function importOf(
     };
   }
   return new Suspending((...raw: unknown[]) => {
-    const { signal } = callFrames.getStore() ?? {};
     const promise = (method.apply(object, marshal(raw)) as Promise<unknown>).catch((cause) => {
       throw wrap(cause);
     });
-    return untilAborted(promise, signal);
+    return currentFrame()?.untilAborted(promise) ?? promise;
   });
 }
 

@@ -5,9 +5,10 @@
  * pointer where it stood, the slot is emptied and the next call makes a new instance. Instances are made
  * synchronously, so a call that finds an empty slot doesn't wait.
  */
-import { Global, type Instance, type Module, promising, WebAssembly } from "../../engine/index.js";
+import { Global, type Instance, type Module, parkable, WebAssembly } from "../../engine/index.js";
 import type { Linkage } from "../binding/link.js";
 import type { PluginMemory } from "../binding/memory.js";
+import type { CallFrame } from "../call-frame.js";
 import type { Granted } from "../manifest/grant.js";
 import { mayHaveStackPointer } from "./module-sections.js";
 import { type Slot, SlotPool } from "./queue.js";
@@ -45,13 +46,13 @@ export class PluginInstance {
     if (this.stackPointer !== undefined) this.stackPointer.value = top;
   }
 
-  /** An export that takes and gives core values, returning a promise if host functions may wait; or undefined. */
+  /** An export that takes and gives core values, returning a promise if host functions make it wait; or undefined. */
   core(name: string): ExportedFunction | undefined {
     let call = this.raw.get(name);
     if (call !== undefined) return call;
     const exported = this.exports[name];
     if (typeof exported !== "function") return undefined;
-    const target = this.waits ? promising(exported) : (exported as ExportedFunction);
+    const target = this.waits ? parkable(exported) : (exported as ExportedFunction);
     call = (...args) => {
       this.entered = true;
       return target(...args);
@@ -107,8 +108,8 @@ export class Generation {
   readonly exportNames: ReadonlySet<string>;
   /** No stack in linear memory can have been left behind. */
   readonly stackless: boolean;
-  /** Calls that run and can be told to stop. */
-  readonly controllers = new Set<AbortController>();
+  /** Calls that wait in host functions, and can be told to stop. */
+  readonly parked = new Set<CallFrame>();
 
   constructor(private readonly options: GenerationOptions) {
     this.number = options.number;
@@ -159,6 +160,6 @@ export class Generation {
 
   /** Aborts the calls that wait in host functions. */
   abortCalls(reason: unknown): void {
-    for (const controller of [...this.controllers]) controller.abort(reason);
+    for (const frame of [...this.parked]) frame.abort(reason);
   }
 }
