@@ -17,7 +17,7 @@ import { type InjectionToken, inject, injectable } from "tsyringe";
 import { BackplaneError } from "../errors.js";
 import type { PluginHostEventName, PluginHostEvents } from "../events.js";
 import type { AnyMethod, Checked } from "./faults.js";
-import type { FunctionSignature } from "./signature.js";
+import type { FunctionOf, FunctionSignature } from "./signature.js";
 
 export interface HostFunctionDeclaration {
   /** The import's name. */
@@ -71,19 +71,29 @@ export type HostModuleDecorator<T extends readonly InjectionToken[]> = (
   context?: ClassDecoratorContext,
 ) => void;
 
+/** What a standard decorator is told of a method that the host can call. */
+export type InstanceMethodContext = ClassMethodDecoratorContext & {
+  readonly name: string;
+  readonly static: false;
+  readonly private: false;
+};
+
+/** What a legacy decorator is told of it: a class's prototype, not the class. */
+export type ClassPrototype = object & { readonly prototype?: never };
+
 /** Decorates a method that implements the signature: as a standard decorator, or as a legacy one. */
 export interface HostFunctionDecorator<S extends FunctionSignature> {
   // The empty rest parameter keeps this overload out of the messages about legacy decorators: it rules it out by the
   // number of arguments.
   <M extends AnyMethod>(
-    method: Checked<M, S, M>,
-    context: ClassMethodDecoratorContext,
+    method: Checked<M, S, M, FunctionOf<S>>,
+    context: InstanceMethodContext,
     ...standard: []
   ): void;
   <M extends AnyMethod>(
-    target: object,
+    target: ClassPrototype,
     method: string,
-    descriptor: Checked<M, S, TypedPropertyDescriptor<M>>,
+    descriptor: Checked<M, S, TypedPropertyDescriptor<M>, TypedPropertyDescriptor<FunctionOf<S>>>,
   ): void;
 }
 
@@ -91,11 +101,11 @@ export interface HostFunctionDecorator<S extends FunctionSignature> {
 export interface PluginEventDecorator<E extends PluginHostEventName> {
   <M extends (event: PluginHostEvents[E][0]) => unknown>(
     method: M,
-    context: ClassMethodDecoratorContext,
+    context: InstanceMethodContext,
     ...standard: []
   ): void;
   <M extends (event: PluginHostEvents[E][0]) => unknown>(
-    target: object,
+    target: ClassPrototype,
     method: string,
     descriptor: TypedPropertyDescriptor<M>,
   ): void;

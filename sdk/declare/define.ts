@@ -70,6 +70,11 @@ export function defineHostModule<T extends Signatures>(
   return definedModule(name, signatures, object, options);
 }
 
+/** A class that implements a description, whose constructor takes what the tokens stand for. */
+export type HostSideClass<T extends Signatures, Tokens extends readonly InjectionToken[]> = new (
+  ...args: number extends Tokens["length"] ? never : Injected<Tokens>
+) => HostSide<T>;
+
 /**
  * Defines a host module by a description and what implements it: an object, or a class with what its constructor
  * injects.
@@ -84,23 +89,14 @@ export function defineHostModule<T extends Signatures>(
  * }
  * const kv = implementHostModule("kv", Kv, KvHost, { inject: [KvStore] });
  */
-export function implementHostModule<T extends Signatures, const Tokens extends readonly InjectionToken[]>(
+export function implementHostModule<
+  T extends Signatures,
+  const Tokens extends readonly InjectionToken[] = readonly InjectionToken[],
+>(
   name: string,
   description: Description<T>,
-  implementation: new (...args: Injected<Tokens>) => HostSide<T>,
-  options?: HostModuleOptions<Tokens>,
-): DefinedClass;
-export function implementHostModule<T extends Signatures>(
-  name: string,
-  description: Description<T>,
-  implementation: HostSide<T>,
-  options?: DefinedModuleOptions,
-): DefinedModule;
-export function implementHostModule(
-  name: string,
-  description: Description,
-  implementation: object,
-  options: HostModuleOptions & DefinedModuleOptions = {},
+  implementation: HostSide<T> | HostSideClass<T, Tokens>,
+  options: HostModuleOptions<Tokens> & DefinedModuleOptions = {},
 ): DefinedModule | DefinedClass {
   const { signatures } = description;
   if (typeof implementation !== "function") return definedModule(name, signatures, implementation, options);

@@ -10,31 +10,29 @@ import type { FromGuest, FunctionOf, FunctionSignature, ResultToGuest, ValueType
 /** Any method, before it is checked. */
 export type AnyMethod = (...args: never[]) => unknown;
 
-/** `As` if the method implements the signature, else a text that says why not. */
-export type Checked<M extends AnyMethod, S extends FunctionSignature, As> =
+/** `As` if the method implements the signature, else a text that says why not, or `Expected`. */
+export type Checked<M extends AnyMethod, S extends FunctionSignature, As, Expected> =
   M extends FunctionOf<S>
     ? As
     : S extends FunctionSignature<infer P, infer R>
-      ? Fault<M, P, R, S, As>
+      ? // Of an unknown name in the signature the compiler has told already.
+        (number extends P["length"] ? true : [R] extends [never] ? true : false) extends true
+        ? As
+        : Nameable<P[number] | Results<R>> extends true
+          ? Fault<M, P, R>
+          : Expected
       : never;
 
-/**
- * Types that have no short name (those of `json(schema)`) are left to the compiler, which compares field by field; so
- * are signatures that aren't known in detail, since an unknown name was reported already.
- */
-type Fault<M extends AnyMethod, P extends readonly ValueType[], R, S, As> = number extends P["length"]
-  ? As
-  : Nameable<P[number] | Results<R>> extends true
-    ? Otherwise<
-        ParameterFault<P, Parameters<M>> | ResultFault<R, ReturnType<M>>,
-        "a parameter follows that is neither declared nor a CallContext"
-      >
-    : FunctionOf<S>;
+/** Whether all types have a short name: those of `json(schema)` are better compared by the compiler, field by field. */
+type Nameable<T> = [Extract<T, object>] extends [never] ? true : false;
+type Results<R> = R extends readonly (infer T)[] ? T : R;
+
+type Fault<M extends AnyMethod, P extends readonly ValueType[], R> = Otherwise<
+  ParameterFault<P, Parameters<M>> | ResultFault<R, ReturnType<M>>,
+  "a parameter follows that is neither declared nor a CallContext"
+>;
 
 type Otherwise<T, U> = [T] extends [never] ? U : T;
-type Results<R> = R extends readonly (infer T)[] ? T : R;
-type Nameable<T> = [Extract<T, object>] extends [never] ? true : false;
-
 type ParameterFault<
   P extends readonly unknown[],
   Args extends readonly unknown[],
