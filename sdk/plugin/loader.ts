@@ -3,7 +3,8 @@
  * on the way leaves nothing behind.
  */
 import { type Module, Suspending, WebAssembly } from "../../engine/index.js";
-import { type Linkage, linkageOf } from "../binding/link.js";
+import { checkImports } from "../binding/check.js";
+import { importLinker, type Linkage } from "../binding/link.js";
 import type { DefinedModule } from "../di.js";
 import { BackplaneError } from "../errors.js";
 import { restoreHook, saveHook } from "../lifecycle/hand-over.js";
@@ -41,10 +42,12 @@ export async function prepareGeneration(
   const granted = await decide(plugin, code, module, modules, policy);
   const usable = modules.filter((m) => granted.modules.includes(m.declaration.name));
   requireImports(plugin.name, module, usable, modules);
+  checkImports(plugin.name, module, usable);
   const { memory } = granted.limits;
   const bytes = memory === undefined ? code.bytes : limitMemory(code.bytes, memory, plugin.name);
   const limited = bytes === code.bytes ? module : await WebAssembly.compile(bytes as Uint8Array<ArrayBuffer>);
-  const link = (): Linkage => linkageOf(plugin.name, usable);
+  const config = { ...code.manifest?.config, ...plugin.options.config };
+  const link = importLinker({ name: plugin.name, config, owner: plugin }, module, usable);
   const generation = new Generation({
     name: plugin.name,
     number,
