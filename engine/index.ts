@@ -7,6 +7,7 @@
  *
  * @module
  */
+export { withLimits } from "./js-api/limits.js";
 export {
   createNamespace,
   type ExportDescriptor,
@@ -25,6 +26,8 @@ export { UnsupportedPlatformError, type UnsupportedReason } from "./platform/err
 export type { EngineOptions } from "./runtime/engine.js";
 export {
   CompileError,
+  InterruptError,
+  type InterruptReason,
   LinkError,
   RuntimeError,
   SuspendError,
@@ -34,4 +37,5 @@ export {
   type WasmErrorConstructor,
   type WasmFrame,
 } from "./runtime/errors.js";
+export { type CallLimits, Fuel } from "./runtime/limits.js";
 export { type ErrorFamily, type FormatErrorCode, WasmFormatError } from "./wasm/index.js";

@@ -120,6 +120,7 @@ export abstract class FunctionReference {
     const joined = group.root();
     fiber.group = joined;
     fiber.entry = this.made;
+    fiber.scope = engine.scope;
     fiber.sequence = engine.nextSequence++;
     joined.fibers.push(fiber);
     return fiber;

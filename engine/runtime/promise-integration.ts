@@ -6,6 +6,7 @@
  */
 import { finishHostCall, type Parked, run } from "./dispatch.js";
 import { type FunctionReference, leaveFiber } from "./function.js";
+import { waitWithin } from "./limits.js";
 import { readResults } from "./values.js";
 
 /** Calls a function on a fiber that its suspending imports may park. Everything it throws rejects the promise. */
@@ -19,8 +20,12 @@ export async function callPromising(
   try {
     let parked: Parked | undefined;
     while ((parked = run(engine, fiber)) !== undefined) {
+      const { host, promise } = parked;
+      const { scope } = fiber;
       // Awaiting, and not the promise's own `then`, which may be anybody's: a fiber must go on exactly once.
-      finishHostCall(engine, fiber, parked.host, await parked.promise);
+      const value = await (scope === undefined ? promise : waitWithin(engine, fiber, scope, promise));
+      if (host !== undefined) finishHostCall(engine, fiber, host, value);
+      fiber.hasUnmapped = false;
     }
     return readResults(fiber, fiber.group!, reference.type.results);
   } finally {
