@@ -22,8 +22,6 @@ export async function callThreaded(reference: FunctionReference, args: ArrayLike
   const call = new ThreadedCall(engine, reference.linkGroup.monitor, engine.scope);
   engine.threadedCalls++;
   try {
-    // In a microtask no Wasm code is on this thread's stack that the call could overlap with.
-    await undefined;
     return await call.run(reference, args);
   } finally {
     call.end();
@@ -53,6 +51,8 @@ class ThreadedCall {
   }
 
   async run(reference: FunctionReference, args: ArrayLike<unknown>): Promise<unknown> {
+    // Takes its place in the queue now, and goes on in a microtask at the earliest: no Wasm code is on this thread's stack
+    // then that the call could overlap with.
     await this.hold(undefined);
     const fiber = this.inScope(() => reference.enterFiber(args));
     fiber.promising = true;
@@ -93,7 +93,10 @@ class ThreadedCall {
         await this.runToExit(fiber);
         fiber.hasUnmapped = false;
         const next = this.serve(() => serveExit(this.engine, fiber));
-        if (next !== null) return next;
+        if (next === null) continue;
+        // Results are in the slots until they are read.
+        fiber.hasUnmapped = next === undefined;
+        return next;
       }
     } finally {
       fuel?.leave(fiber, outer);

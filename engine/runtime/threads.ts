@@ -39,6 +39,8 @@ interface Thread {
   job: Job | undefined;
   /** When the job was sent, in milliseconds. */
   since: number;
+  /** Set while the job is to leave, and hasn't. */
+  interrupting: NodeJS.Timeout | undefined;
 }
 
 /** Milliseconds that a job may run while others wait. */
@@ -110,11 +112,14 @@ export class Threads {
   /** Makes a job leave that has a thread: its exit is an interrupt, unless it leaves for another reason just then. */
   interrupt(job: Job): void {
     const thread = this.threads.find((other) => other.job === job);
-    if (thread === undefined) return;
+    if (thread !== undefined && thread.interrupting === undefined) this.interruptThread(thread, job);
+  }
+
+  private interruptThread(thread: Thread, job: Job): void {
     job.fiber.raiseInterrupt();
     const number = this.words[(thread.mailbox + this.code.mailbox.thread) >> 2]!;
     if (number !== 0) this.platform.threads.interrupt(number);
-    setTimeout(() => this.interrupt(job), retry).unref();
+    thread.interrupting = setTimeout(() => this.interruptThread(thread, job), retry).unref();
   }
 
   /** Gives jobs to threads, as long as there are both. */
@@ -159,6 +164,8 @@ export class Threads {
       if (job === undefined) continue;
       if (Atomics.load(words, (thread.mailbox + code.mailbox.state) >> 2) !== code.state.back) continue;
       thread.job = undefined;
+      clearTimeout(thread.interrupting);
+      thread.interrupting = undefined;
       this.idle.push(thread);
       job.fiber.isOnThread = false;
       job.monitor.root().running = false;
@@ -190,7 +197,7 @@ export class Threads {
       return undefined;
     }
     words[code.table.count >> 2] = count + 1;
-    const thread: Thread = { mailbox, job: undefined, since: 0 };
+    const thread: Thread = { mailbox, job: undefined, since: 0, interrupting: undefined };
     threads.push(thread);
     return thread;
   }
