@@ -61,6 +61,28 @@ export function checkExports(plugin: string, module: Module, description: Export
   refuse("EXPORT_MISMATCH", plugin, faults);
 }
 
+const hooks: Readonly<Record<string, FunctionType>> = {
+  _initialize: { params: [], results: [] },
+  backplane_start: { params: [], results: [] },
+  backplane_stop: { params: [], results: [] },
+  backplane_save: { params: [], results: ["i64"] },
+  backplane_restore: { params: ["i32", "i32"], results: [] },
+  backplane_alloc: { params: ["i32"], results: ["i32"] },
+  backplane_free: { params: ["i32", "i32"], results: [] },
+};
+
+/** Whether what the plugin exports under the names of hooks are those. Errors: BackplaneError EXPORT_MISMATCH. */
+export function checkHooks(plugin: string, module: Module): void {
+  const faults: string[] = [];
+  for (const exported of moduleTypes(module).exports) {
+    const { name, type } = exported;
+    if (!Object.hasOwn(hooks, name) || sameType(type, hooks[name])) continue;
+    const expected = functionText(hooks[name]);
+    faults.push(`export ${name}: expected ${expected}, the plugin has ${typeText(exported)}`);
+  }
+  refuse("EXPORT_MISMATCH", plugin, faults);
+}
+
 function refuse(code: BackplaneErrorCode, plugin: string, faults: readonly string[]): void {
   if (faults.length === 0) return;
   const more = faults.length > 1 ? `\n  and ${faults.length - 1} more:` : "";
@@ -85,18 +107,12 @@ class ExportIndex {
   /** What is wrong with an export that the host needs, or undefined. */
   needs(name: "memory" | "backplane_alloc" | "backplane_free"): string | undefined {
     const found = this.get(name);
-    const wanted = helpers[name];
+    const wanted = name === "memory" ? undefined : hooks[name];
     if (wanted === undefined ? found?.kind === "memory" : sameType(found?.type, wanted)) return undefined;
-    const expected = wanted === undefined ? "a memory" : formatCoreSignature(wanted);
+    const expected = wanted === undefined ? "a memory" : functionText(wanted);
     return `needs the plugin to export "${name}", ${expected}, ${found === undefined ? "which it doesn't" : `not ${typeText(found)}`}`;
   }
 }
-
-const helpers = {
-  memory: undefined,
-  backplane_alloc: { params: ["i32"], results: ["i32"] },
-  backplane_free: { params: ["i32", "i32"], results: [] },
-} as const;
 
 function importFault(wanted: ImportType, offers: Offers, exports: ExportIndex): string | undefined {
   const functions = offers.get(wanted.module);
@@ -142,12 +158,7 @@ function exportFault(name: string, signature: FunctionSignature, exports: Export
   return fault === undefined ? undefined : `${signatureText(signature)} ${fault}`;
 }
 
-interface AnyFunctionType {
-  readonly params: readonly string[];
-  readonly results: readonly string[];
-}
-
-function sameType(a: AnyFunctionType | undefined, b: AnyFunctionType): boolean {
+function sameType(a: FunctionType | undefined, b: FunctionType): boolean {
   return a !== undefined && sameList(a.params, b.params) && sameList(a.results, b.results);
 }
 

@@ -12,7 +12,7 @@
 import type { Instance } from "../../engine/index.js";
 import type { GuestMemory } from "../declare/context.js";
 import { MarshalError, messageOf } from "../errors.js";
-import { decodeText, type TextBuffer, textSize } from "./text.js";
+import { decodeText, encodeText, type TextBuffer, textSize } from "./text.js";
 
 type Exported = (...args: number[]) => unknown;
 
@@ -115,7 +115,7 @@ export class PluginMemory implements GuestMemory {
       throw new MarshalError(`${where}: the text has a lone surrogate, which UTF-8 can't express`);
     }
     const pointer = this.allocate(size, where);
-    this.buffer.utf8Write(text, pointer, size);
+    encodeText(this.buffer, text, pointer, size);
     this.putSize = size;
     return pointer;
   }

@@ -3,7 +3,7 @@
  * on the way leaves nothing behind.
  */
 import { type Module, Suspending, WebAssembly } from "../../engine/index.js";
-import { checkImports } from "../binding/check.js";
+import { checkHooks, checkImports } from "../binding/check.js";
 import { importLinker, type Linkage } from "../binding/link.js";
 import type { DefinedModule } from "../di.js";
 import { BackplaneError } from "../errors.js";
@@ -43,6 +43,7 @@ export async function prepareGeneration(
   const usable = modules.filter((m) => granted.modules.includes(m.declaration.name));
   requireImports(plugin.name, module, usable, modules);
   checkImports(plugin.name, module, usable);
+  checkHooks(plugin.name, module);
   const { memory } = granted.limits;
   const bytes = memory === undefined ? code.bytes : limitMemory(code.bytes, memory, plugin.name);
   const limited = bytes === code.bytes ? module : await WebAssembly.compile(bytes as Uint8Array<ArrayBuffer>);
