@@ -2,7 +2,6 @@
 // typed export. Programs take turns in short rounds, of which the best counts and the median is shown beside it.
 // Usage: node dist/sdk/bench/main.js [ROUNDS]
 
-import { median } from "../../engine/bench/statistics.js";
 import { WebAssembly } from "../../engine/index.js";
 import { assemble } from "../../engine/test/runtime/assemble.js";
 import { bindExport } from "../binding/bind-export.js";
@@ -102,6 +101,7 @@ for (let round = -3; round < rounds; round++) {
 }
 console.log(`${"".padEnd(46)}${"best".padStart(8)}${"median".padStart(8)}  ns`);
 for (const [name, list] of times) {
-  const figures = [Math.min(...list), median(list)].map((figure) => figure.toFixed(0).padStart(8));
+  list.sort((a, b) => a - b);
+  const figures = [list[0], list[list.length >> 1]].map((figure) => figure.toFixed(0).padStart(8));
   console.log(name.padEnd(46) + figures.join(""));
 }

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import test, { type ExecutionContext } from "ava";
+import { trapOf } from "../../engine/index.js";
 import { assemble } from "../../engine/test/runtime/assemble.js";
 import { projectRoot } from "../../engine/test/support/corpora.js";
 import { fn, HostError, MarshalError, PluginHost, type PluginOptions } from "../index.js";
@@ -127,28 +128,35 @@ test("giving up isn't the guest's to handle", async (t) => {
   await t.throwsAsync(call, { code: "ABORTED" });
 });
 
-/** The C plugin of `fixtures/frames.c`, asked `count` times by calls of which the host makes the most fail. */
-async function throwMany(t: ExecutionContext, file: string, count: number): Promise<number> {
-  const ask = (value: number): number => {
-    if (value < 0) throw new Error("no");
-    return value;
-  };
-  const path = join(projectRoot(), "sdk", "test", "fixtures", file);
-  const host = await started(t, { ask: [fn(["i32"], "i32"), ask as never] }, readFileSync(path));
-  const plugin = host.plugin("p");
-  for (let i = 0; i < count; i++) await t.throwsAsync(plugin.call("work", -1), { instanceOf: HostError });
-  const sum = (255 * 256) / 2;
-  t.is(await plugin.call("work", 7), sum + 7);
-  return plugin.stats().replaced;
+const ask = (value: number): number => {
+  if (value < 0) throw new Error("no");
+  return value;
+};
+const functions: Functions = { ask: [fn(["i32"], "i32"), ask as never] };
+const fixture = (name: string): Uint8Array =>
+  readFileSync(join(projectRoot(), "sdk", "test", "fixtures", name));
+
+// The stack of the C plugin is 64 KiB: fewer than 80 frames left behind are past its end.
+const many = Number(process.env.BACKPLANE_THROWS ?? 500);
+
+for (const [file, replaced] of [
+  ["frames-exported.wasm", 0],
+  ["frames.wasm", many],
+] as const) {
+  test(`after ${many} exceptions the next call of ${file} is right`, async (t) => {
+    const host = await started(t, functions, fixture(file));
+    const plugin = host.plugin("p");
+    for (let i = 0; i < many; i++) await t.throwsAsync(plugin.call("work", -1), { instanceOf: HostError });
+    t.is(await plugin.call("work", 7), (255 * 256) / 2 + 7);
+    t.is(plugin.stats().replaced, replaced);
+  });
 }
 
-// The stack of the plugin is 64 KiB, so that 64 frames left behind would be past its end.
-const throwing = Number(process.env.BACKPLANE_THROWS ?? 500);
-
-test("a C plugin whose stack pointer is known goes on with the same instance after many exceptions", async (t) => {
-  t.is(await throwMany(t, "frames-exported.wasm", throwing), 0);
-});
-
-test("one whose stack pointer isn't known gets a new instance each time", async (t) => {
-  t.is(await throwMany(t, "frames.wasm", throwing), throwing);
+test("without that it would run out of stack", async (t) => {
+  const host = await started(t, functions, fixture("frames.wasm"), { afterError: "keep" });
+  const plugin = host.plugin("p");
+  const errors: unknown[] = [];
+  for (let i = 0; i < 80; i++) errors.push(await t.throwsAsync(plugin.call("work", -1)));
+  t.true(errors[0] instanceof HostError);
+  t.true(errors.some((error) => trapOf(error)?.kind === "memoryOutOfBounds"));
 });
