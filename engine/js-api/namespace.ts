@@ -37,6 +37,14 @@ export interface ExportDescriptor {
 
 const modules = new WeakMap<object, RuntimeModule>();
 const exportsOf = new WeakMap<object, object>();
+const runtimeInstances = new WeakMap<object, RuntimeInstance>();
+
+/** The runtime's instance behind an Instance. Errors: TypeError for anything else. */
+export function runtimeInstanceOf(value: unknown, what: string): RuntimeInstance {
+  const instance = isObject(value) ? runtimeInstances.get(value) : undefined;
+  if (instance === undefined) throw new TypeError(`${what}: Argument 0 must be a WebAssembly.Instance`);
+  return instance;
+}
 
 /** The runtime's module behind a Module. Errors: TypeError for any other value. */
 export function runtimeModuleOf(value: unknown, what: string): RuntimeModule {
@@ -106,6 +114,7 @@ export class Instance {
     const compiled = runtimeModuleOf(module, "WebAssembly.Instance()");
     const instance = new RuntimeInstance(compiled, readImports(compiled, importObject));
     exportsOf.set(this, createExports(instance));
+    runtimeInstances.set(this, instance);
     instance.initialize();
     const { start } = compiled.module;
     if (start >= 0) instance.function(start).call([]);

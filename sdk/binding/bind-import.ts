@@ -10,7 +10,7 @@
  * are MarshalErrors and end the call in any case.
  */
 import { Suspending } from "../../engine/index.js";
-import { callFrames, untilAborted } from "../call-frame.js";
+import { currentFrame } from "../call-frame.js";
 import type { FunctionSignature } from "../declare/signature.js";
 import { HostError, MarshalError, messageOf } from "../errors.js";
 import { type CallingPlugin, HostCallContext } from "./context.js";
@@ -249,7 +249,7 @@ function waitingImport(target: ImportTarget, memory: PluginMemory): ImportFuncti
   const finish = resultWriter(target, memory);
   return (...core: unknown[]) => {
     const place = errorPlace(target, memory, core);
-    const signal = callFrames.getStore()?.signal;
+    const frame = currentFrame();
     const succeed = (value: unknown): unknown => {
       const result = finish(value);
       writeSuccess(memory, place);
@@ -257,7 +257,7 @@ function waitingImport(target: ImportTarget, memory: PluginMemory): ImportFuncti
     };
     const fail = (cause: unknown): unknown => {
       // The call is over: there is no guest to hand anything to.
-      if (signal?.aborted) throw cause === signal.reason ? cause : hostError(target, cause);
+      if (frame?.aborted) throw frame.isReason(cause) ? cause : hostError(target, cause);
       if (place !== 0) return writeError(target, memory, place, cause);
       throw hostError(target, cause);
     };
@@ -270,7 +270,8 @@ function waitingImport(target: ImportTarget, memory: PluginMemory): ImportFuncti
     }
     if (!isThenable(returned)) return succeed(returned);
     // Only a promise of the language's own parks the caller.
-    const settled = untilAborted(Promise.resolve(returned), signal).then(succeed, fail);
+    const promise = Promise.resolve(returned);
+    const settled = (frame?.untilAborted(promise) ?? promise).then(succeed, fail);
     // A caller that can't be parked, as in a start function, fails at once and never looks at the promise.
     settled.catch(() => {});
     return settled;

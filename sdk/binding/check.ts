@@ -18,15 +18,13 @@ import {
   formatCoreSignature,
   isReference,
   resultTypes,
+  type Signatures,
   type ValueType,
 } from "../declare/signature.js";
 import type { DefinedModule } from "../di.js";
 import { BackplaneError, type BackplaneErrorCode } from "../errors.js";
 import { type Offers, offersOf } from "./link.js";
 import { suggestion } from "./nearest-name.js";
-
-/** What a plugin says of each function that it exports: what `describe` gives. */
-export type ExportSignatures = Readonly<Record<string, FunctionSignature>>;
 
 /**
  * @param elsewhere names of modules that are linked by other means, whose imports aren't checked here
@@ -51,7 +49,7 @@ export function checkImports(
 }
 
 /** Errors: BackplaneError EXPORT_MISMATCH. */
-export function checkExports(plugin: string, module: Module, description: ExportSignatures): void {
+export function checkExports(plugin: string, module: Module, description: Signatures): void {
   const exports = new ExportIndex(moduleTypes(module).exports);
   const faults: string[] = [];
   for (const [name, signature] of Object.entries(description)) {

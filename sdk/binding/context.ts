@@ -1,5 +1,5 @@
 /** The call that reached a host function, as it was when the function was entered: it holds through awaits. */
-import { type CallFrame, callFrames } from "../call-frame.js";
+import { type CallFrame, currentFrame } from "../call-frame.js";
 import type { CallContext, GuestMemory } from "../declare/context.js";
 
 /** The plugin that an import belongs to. */
@@ -11,7 +11,7 @@ export interface CallingPlugin {
 }
 
 export class HostCallContext implements CallContext {
-  private readonly frame: CallFrame | undefined = callFrames.getStore();
+  private readonly frame: CallFrame | undefined = currentFrame();
 
   constructor(
     private readonly caller: CallingPlugin,
