@@ -1,5 +1,5 @@
 // What marshalling costs: nanoseconds for a host call from a loop in a plugin, untyped and typed, and for a call of a
-// typed export. Programs take turns in short rounds, of which the best counts and the median is shown beside it.
+// typed export. Programs take turns in rounds of a millisecond or less, which on a busy machine are mostly undisturbed.
 // Usage: node dist/sdk/bench/main.js [ROUNDS]
 
 import { WebAssembly } from "../../engine/index.js";
@@ -89,10 +89,10 @@ const programs: Record<string, (steps: number) => unknown> = {
   },
 };
 
-const steps = 20_000;
-const rounds = Number(process.argv[2] ?? 40);
+const steps = 2000;
+const rounds = Number(process.argv[2] ?? 400);
 const times = new Map<string, number[]>(Object.keys(programs).map((name) => [name, []]));
-for (let round = -3; round < rounds; round++) {
+for (let round = -50; round < rounds; round++) {
   for (const [name, run] of Object.entries(programs)) {
     const before = performance.now();
     run(steps);

@@ -45,6 +45,7 @@ export class PluginMemory implements GuestMemory {
   private allocator: Exported | undefined;
   private releaser: Exported | undefined;
   private attached = false;
+  private failure: unknown;
   private data: Uint8Array = nothing;
   private buffer = nothing;
   private words = new DataView(nothing.buffer, 0, 0);
@@ -160,6 +161,11 @@ export class PluginMemory implements GuestMemory {
     }
   }
 
+  /** Whether this is what the plugin's allocator threw last: a trap above all. */
+  isFailure(error: unknown): boolean {
+    return error !== undefined && error === this.failure;
+  }
+
   /** Gives memory back to the plugin. */
   release(pointer: number, size: number, where = this.where): void {
     if (this.releaser === undefined) throw this.missing("backplane_free", where);
@@ -210,8 +216,14 @@ export class PluginMemory implements GuestMemory {
     if (size > largestSize)
       throw new MarshalError(`${where}: ${size} bytes are more than a plugin can address`);
     if (this.allocator === undefined) throw this.missing("backplane_alloc", where);
-    // An allocator may give nothing for 0, but pointer 0 is null.
-    const given = this.allocator(size === 0 ? 1 : size);
+    let given: unknown;
+    try {
+      // An allocator may give nothing for 0, but pointer 0 is null.
+      given = this.allocator(size === 0 ? 1 : size);
+    } catch (error) {
+      this.failure = error;
+      throw error;
+    }
     if (typeof given !== "number" || given === 0) {
       throw new MarshalError(`${where}: backplane_alloc(${size}) gave no memory`);
     }

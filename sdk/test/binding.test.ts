@@ -5,7 +5,15 @@ import { SuspendError, trapOf } from "../../engine/index.js";
 import { assemble } from "../../engine/test/runtime/assemble.js";
 import { bindExport } from "../binding/bind-export.js";
 import type { DefinedModule } from "../di.js";
-import { fn, HostError, MarshalError, PluginHost, type ValueType } from "../index.js";
+import {
+  type CallContext,
+  type FunctionSignature,
+  fn,
+  HostError,
+  MarshalError,
+  PluginHost,
+  type ValueType,
+} from "../index.js";
 import { allocator, type Functions, forward, forwarder, hostFunctions, linked } from "./binding-guest.js";
 
 const lists: readonly (readonly ValueType[])[] = [
@@ -274,15 +282,39 @@ test("a bound export is the same function until its signature changes", (t) => {
   });
 });
 
-test("a trap in the allocator is the plugin's trap", async (t) => {
-  const text = `(module (import "h" "give" (func $give (result i64))) (memory (export "memory") 1)
-    (global $calls (mut i32) (i32.const 0))
+const trappingAllocator = (signature: FunctionSignature): string => {
+  const { imports, exports } = forward("give", signature);
+  return `(module ${imports} (memory (export "memory") 1)
     (func (export "backplane_alloc") (param i32) (result i32) unreachable)
+    ${exports} (func (export "one") (result i32) (i32.const 1)))`;
+};
+
+const put = (call: CallContext): string => call.memory.put("x").join();
+for (const [where, signature, method, args] of [
+  ["for a result", fn([], "string"), () => "x", []],
+  ["asked for by a host function", fn([]), put, []],
+  ["asked for by one that waits", fn([]), async (call: CallContext) => void put(call), []],
+  ["whose host function may throw into the guest", fn([], undefined, { throws: true }), put, [8]],
+] as const) {
+  test(`a trap in the allocator is the plugin's trap: ${where}`, async (t) => {
+    const running = await host(
+      t,
+      { give: [signature, method as never] },
+      { p: trappingAllocator(signature) },
+    );
+    const plugin = running.plugin("p");
+    const error = await t.throwsAsync(plugin.call("give", args));
+    t.is(trapOf(error)?.kind, "unreachable");
+    t.is(plugin.stats().replaced, 1);
+    t.is(await plugin.call("one"), 1);
+  });
+}
+
+test("an allocator that calls the host without end is stopped", async (t) => {
+  const text = `(module (import "h" "give" (func $give (result i64))) (memory (export "memory") 1)
+    (func (export "backplane_alloc") (param i32) (result i32) (i32.wrap_i64 (call $give)))
     (func (export "give") (result i64) (call $give)) (func (export "one") (result i32) (i32.const 1)))`;
   const running = await host(t, { give: [fn([], "string"), () => "x"] }, { p: text });
-  const plugin = running.plugin("p");
-  const error = await t.throwsAsync(plugin.call("give"));
-  t.is(trapOf(error)?.kind, "unreachable");
-  t.is(plugin.stats().replaced, 1);
-  t.is(await plugin.call("one"), 1);
+  await t.throwsAsync(running.plugin("p").call("give"), { instanceOf: RangeError });
+  t.is(await running.plugin("p").call("one"), 1);
 });
