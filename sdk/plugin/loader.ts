@@ -39,6 +39,7 @@ export async function prepareGeneration(
 ): Promise<Generation> {
   const code = await plugin.source.read();
   const module = await WebAssembly.compile(code.bytes as Uint8Array<ArrayBuffer>);
+  plugin.checkDescriptions(module);
   const granted = await decide(plugin, code, module, modules, policy);
   const usable = modules.filter((m) => granted.modules.includes(m.declaration.name));
   requireImports(plugin.name, module, usable, modules);

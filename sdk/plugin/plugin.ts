@@ -2,8 +2,12 @@
  * A plugin as the application holds it. The handle stays the same through reloads and replaced instances; what
  * changes is the generation behind it.
  */
+import type { Module } from "../../engine/index.js";
 import { callByInput } from "../binding/call.js";
+import { checkExports } from "../binding/check.js";
 import { chainThrough } from "../call-frame.js";
+import type { Description, Handle } from "../declare/describe.js";
+import type { Signatures } from "../declare/signature.js";
 import { BackplaneError, messageOf, ReentrancyError } from "../errors.js";
 import { callChannel, loadChannel, type PluginHostEvents, reloadChannel } from "../events.js";
 import { defaultDrainTimeout, drainOrAbort, handOver, handsOver } from "../lifecycle/hand-over.js";
@@ -12,6 +16,7 @@ import type { Granted } from "../manifest/grant.js";
 import type { PluginManifest } from "../manifest/manifest.js";
 import { abortedError, type CallBody, CallRunner, timeoutError, watchCall } from "./call-runner.js";
 import type { Generation, InstanceSlot } from "./generation.js";
+import { handleOf } from "./handle.js";
 import type { CallOptions, PluginOptions, PluginStats } from "./options.js";
 import type { SourceReader } from "./source.js";
 
@@ -37,6 +42,8 @@ export class Plugin {
   /** Old generations that calls still run in. */
   private readonly retiring = new Set<Promise<void>>();
   private lastNumber = 0;
+  /** What handles were made for, and every generation has to offer. */
+  private readonly descriptions = new Set<Description>();
   private exportsOf: { generation: Generation; object: Readonly<Record<string, unknown>> } | undefined;
 
   /** Made by the host. */
@@ -108,7 +115,28 @@ export class Plugin {
       if (outcome === undefined) throw this.noExport(name);
       return outcome.value;
     };
-    return this.run(name, body, options);
+    return this.invoke(name, body, options);
+  }
+
+  /**
+   * A typed method for each export that a description names. Loads the plugin first, if that hasn't happened; from
+   * now on a reload to a module that doesn't fit the description fails. The handle goes on working after reloads.
+   * Errors: BackplaneError EXPORT_MISMATCH; why it can't be loaded.
+   *
+   * @example
+   * const greeter = await plugin.handle(describe({ greet: fn(["string"], "string") }));
+   * await greeter.greet("Ada"); // "Hello, Ada!"
+   */
+  async handle<T extends Signatures>(description: Description<T>): Promise<Handle<Description<T>>> {
+    await this.load();
+    checkExports(this.name, this.serving().module, description.signatures);
+    this.descriptions.add(description);
+    return handleOf(this, description);
+  }
+
+  /** Errors: BackplaneError EXPORT_MISMATCH for a module that doesn't have what handles were made for. */
+  checkDescriptions(module: Module): void {
+    for (const { signatures } of this.descriptions) checkExports(this.name, module, signatures);
   }
 
   /** Loads it, if that hasn't happened. A plugin that failed is tried again. Errors: why it can't be loaded. */
@@ -235,6 +263,8 @@ export class Plugin {
       next = await this.services.prepare(this, number);
       transferred = handsOver(old, next, this.options);
       if (transferred) await handOver(old, next, this.name, this.options);
+      // Handles may have been made since it was prepared.
+      this.checkDescriptions(next.module);
     } catch (error) {
       if (next !== undefined) this.report("backplane_stop", await next.stop());
       old.pool.resume();
@@ -304,8 +334,8 @@ export class Plugin {
     return this.options.reentrant ?? this.generation?.code.manifest?.reentrant ?? false;
   }
 
-  /** Calls at once if an instance is free, else when one is. */
-  private run(name: string, body: CallBody, options: CallOptions): Promise<unknown> {
+  /** Runs a body on an instance as a call of an export: at once if an instance is free, else when one is. */
+  invoke(name: string, body: CallBody, options: CallOptions = noOptions): Promise<unknown> {
     if (callChannel.start.hasSubscribers || callChannel.error.hasSubscribers) {
       const step = { plugin: this.name, export: name };
       return callChannel.tracePromise(() => this.runWaiting(name, body, options), step);
