@@ -46,7 +46,7 @@ export class Plugin {
   private readonly descriptions = new Set<Description>();
   private exportsOf: { generation: Generation; object: Readonly<Record<string, unknown>> } | undefined;
 
-  /** Made by the host. */
+  /** @internal Made by the host. */
   constructor(
     readonly name: string,
     readonly source: SourceReader,
@@ -134,7 +134,7 @@ export class Plugin {
     return handleOf(this, description);
   }
 
-  /** Errors: BackplaneError EXPORT_MISMATCH for a module that doesn't have what handles were made for. */
+  /** @internal Errors: BackplaneError EXPORT_MISMATCH for a module that doesn't have what handles were made for. */
   checkDescriptions(module: Module): void {
     for (const { signatures } of this.descriptions) checkExports(this.name, module, signatures);
   }
@@ -334,7 +334,7 @@ export class Plugin {
     return this.options.reentrant ?? this.generation?.code.manifest?.reentrant ?? false;
   }
 
-  /** Runs a body on an instance as a call of an export: at once if an instance is free, else when one is. */
+  /** @internal Runs a body on an instance as a call of an export: at once if an instance is free, else when one is. */
   invoke(name: string, body: CallBody, options: CallOptions = noOptions): Promise<unknown> {
     if (callChannel.start.hasSubscribers || callChannel.error.hasSubscribers) {
       const step = { plugin: this.name, export: name };
