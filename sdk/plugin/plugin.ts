@@ -158,7 +158,7 @@ export class Plugin {
    * const greeter = await plugin.handle(describe({ greet: fn(["string"], "string") }));
    * await greeter.greet("Ada"); // "Hello, Ada!"
    */
-  async handle<T extends Signatures>(description: Description<T>): Promise<Handle<Description<T>>> {
+  async handle<T extends Signatures>(description: Description<T>): Promise<Handle<T>> {
     await this.load();
     checkExports(this.name, this.serving().module, description.signatures);
     this.descriptions.add(description);
