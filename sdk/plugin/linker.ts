@@ -271,9 +271,9 @@ export class Linker {
     for (const [name, range] of draft.companions) target(name, range);
     return [...draft.imports].map(([name, range]) => {
       const generation = target(name, range);
-      requireOneInstance(plugin.name, plugin.options.instances ?? 1);
-      requireOneInstance(name, generation.pool.slots.length);
       const dependency = generation.owner as Plugin;
+      requireLinkable(plugin);
+      requireLinkable(dependency);
       const late = made.has(dependency) && !placed.has(dependency);
       requireExports(draft, name, generation, late);
       return { name, target: generation, late };
@@ -281,9 +281,11 @@ export class Linker {
   }
 }
 
-function requireOneInstance(name: string, instances: number): void {
-  if (instances === 1) return;
-  const text = `${name}: plugins that import from one another have one instance each, this one has ${instances}`;
+function requireLinkable({ name, options }: Plugin): void {
+  const { instances = 1, reset } = options;
+  if (instances === 1 && reset !== "call") return;
+  const has = instances === 1 ? `reset: "call"` : `${instances} instances`;
+  const text = `${name}: plugins that import from one another have one instance each, which keeps its state; this one has ${has}`;
   throw new BackplaneError("OPTIONS", text);
 }
 
