@@ -79,6 +79,11 @@ export class CallFrame implements CurrentCall {
     });
   }
 
+  /** Whether the call was aborted with this. */
+  isReason(error: unknown): boolean {
+    return this.isAborted && error === this.reason;
+  }
+
   /** What the call was aborted with, instead of what came of it. */
   outcome(error: unknown): unknown {
     return this.isAborted ? this.reason : error;

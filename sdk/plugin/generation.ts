@@ -35,7 +35,7 @@ export class PluginInstance {
     instance: Instance,
     readonly memory: PluginMemory,
     private readonly waits: boolean,
-    private readonly resets: InstanceReset,
+    private readonly resets: InstanceReset = "never",
   ) {
     this.exports = instance.exports;
     if (resets === "restore") this.image = InstanceImage.of(this.exports);

@@ -3,7 +3,8 @@
  * instances comes after, see `linker.ts`. What throws on the way leaves nothing behind.
  */
 import { type Module, Suspending, WebAssembly } from "../../engine/index.js";
-import { type Linkage, linkageOf } from "../binding/link.js";
+import { checkImports } from "../binding/check.js";
+import { importLinker, type Linkage } from "../binding/link.js";
 import type { HostModuleDeclaration } from "../declare/decorators.js";
 import type { DefinedModule } from "../di.js";
 import { BackplaneError, DependencyError } from "../errors.js";
@@ -67,9 +68,11 @@ export async function draftPlugin(
   requireImports(plugin.name, module, usable, modules);
   requireDeclared(plugin.name, code.manifest, module, isPlugin);
   const { imports, companions } = pluginImports(plugin.name, code, module, granted, declarations);
+  checkImports(plugin.name, module, usable, new Set(imports.keys()));
   const { bytes, reset } = adapted(plugin, code, module, granted);
   const changed = bytes === code.bytes ? module : await WebAssembly.compile(bytes as Uint8Array<ArrayBuffer>);
-  const link = (): Linkage => linkageOf(plugin.name, usable);
+  const caller = { name: plugin.name, config: plugin.settings(code.manifest), owner: plugin };
+  const link = importLinker(caller, module, usable);
   const generation = (number: number): Generation => {
     const made = new Generation({
       name: plugin.name,
