@@ -3,7 +3,7 @@
  * instances comes after, see `linker.ts`. What throws on the way leaves nothing behind.
  */
 import { type Module, Suspending, WebAssembly } from "../../engine/index.js";
-import { checkImports } from "../binding/check.js";
+import { checkHooks, checkImports } from "../binding/check.js";
 import { importLinker, type Linkage } from "../binding/link.js";
 import type { HostModuleDeclaration } from "../declare/decorators.js";
 import type { DefinedModule } from "../di.js";
@@ -62,6 +62,7 @@ export async function draftPlugin(
   const declarations = modules.map((m) => m.declaration);
   requireHostModules(plugin.name, code.manifest, declarations);
   const module = await WebAssembly.compile(code.bytes as Uint8Array<ArrayBuffer>);
+  plugin.checkDescriptions(module);
   const granted = await decide(plugin, code, module, modules, policy);
   const given = modules.filter((m) => granted.modules.includes(m.declaration.name));
   const usable = [...given, plugin.guestLog.module];
@@ -69,6 +70,7 @@ export async function draftPlugin(
   requireDeclared(plugin.name, code.manifest, module, isPlugin);
   const { imports, companions } = pluginImports(plugin.name, code, module, granted, declarations);
   checkImports(plugin.name, module, usable, new Set(imports.keys()));
+  checkHooks(plugin.name, module);
   const { bytes, reset } = adapted(plugin, code, module, granted);
   const changed = bytes === code.bytes ? module : await WebAssembly.compile(bytes as Uint8Array<ArrayBuffer>);
   const caller = { name: plugin.name, config: plugin.settings(code.manifest), owner: plugin };

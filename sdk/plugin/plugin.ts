@@ -3,8 +3,12 @@
  * changes is the generation behind it.
  */
 import { type InspectOptions, inspect } from "node:util";
+import type { Module } from "../../engine/index.js";
 import { callByInput } from "../binding/call.js";
+import { checkExports } from "../binding/check.js";
 import { chainThrough } from "../call-frame.js";
+import type { Description, Handle } from "../declare/describe.js";
+import type { Signatures } from "../declare/signature.js";
 import { BackplaneError, messageOf, ReentrancyError } from "../errors.js";
 import { callChannel, loadChannel, type PluginHostEvents, reloadChannel } from "../events.js";
 import { defaultDrainTimeout, drainOrAbort } from "../lifecycle/hand-over.js";
@@ -15,6 +19,7 @@ import { redactorOf, revealed, withSecrets } from "../secret.js";
 import { abortedError, type CallBody, CallRunner, timeoutError, watchCall } from "./call-runner.js";
 import type { Generation, InstanceSlot } from "./generation.js";
 import { GuestLog, type LogLevel } from "./guest-log.js";
+import { handleOf } from "./handle.js";
 import { exclusively } from "./linker.js";
 import type { CallOptions, PluginOptions, PluginStats } from "./options.js";
 import type { SourceReader } from "./source.js";
@@ -47,6 +52,8 @@ export class Plugin {
   /** Old generations that calls still run in. */
   private readonly retiring = new Set<Promise<void>>();
   private lastNumber = 0;
+  /** What handles were made for, and every generation has to offer. */
+  private readonly descriptions = new Set<Description>();
   readonly options: PluginOptions;
   /** @internal */
   readonly guestLog: GuestLog;
@@ -54,7 +61,7 @@ export class Plugin {
   private readonly redact: (text: string) => string;
   private exportsOf: { generation: Generation; object: Readonly<Record<string, unknown>> } | undefined;
 
-  /** Made by the host. */
+  /** @internal Made by the host. */
   constructor(
     readonly name: string,
     readonly source: SourceReader,
@@ -139,7 +146,28 @@ export class Plugin {
       if (outcome === undefined) throw this.noExport(name);
       return outcome.value;
     };
-    return this.run(name, body, options);
+    return this.invoke(name, body, options);
+  }
+
+  /**
+   * A typed method for each export that a description names. Loads the plugin first, if that hasn't happened; from
+   * now on a reload to a module that doesn't fit the description fails. The handle goes on working after reloads.
+   * Errors: BackplaneError EXPORT_MISMATCH; why it can't be loaded.
+   *
+   * @example
+   * const greeter = await plugin.handle(describe({ greet: fn(["string"], "string") }));
+   * await greeter.greet("Ada"); // "Hello, Ada!"
+   */
+  async handle<T extends Signatures>(description: Description<T>): Promise<Handle<T>> {
+    await this.load();
+    checkExports(this.name, this.serving().module, description.signatures);
+    this.descriptions.add(description);
+    return handleOf(this, description);
+  }
+
+  /** @internal Errors: BackplaneError EXPORT_MISMATCH for a module that doesn't have what handles were made for. */
+  checkDescriptions(module: Module): void {
+    for (const { signatures } of this.descriptions) checkExports(this.name, module, signatures);
   }
 
   /** Loads it, if that hasn't happened. A plugin that failed is tried again. Errors: why it can't be loaded. */
@@ -380,8 +408,8 @@ export class Plugin {
     return generation?.group?.reentrant ?? generation?.reentrant ?? this.options.reentrant ?? false;
   }
 
-  /** Calls at once if an instance is free, else when one is. */
-  private run(name: string, body: CallBody, options: CallOptions): Promise<unknown> {
+  /** @internal Runs a body on an instance as a call of an export: at once if an instance is free, else when one is. */
+  invoke(name: string, body: CallBody, options: CallOptions = noOptions): Promise<unknown> {
     if (callChannel.start.hasSubscribers || callChannel.error.hasSubscribers) {
       const step = { plugin: this.name, export: name };
       return callChannel.tracePromise(() => this.runWaiting(name, body, options), step);

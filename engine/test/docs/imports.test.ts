@@ -24,7 +24,7 @@ function sourcesOf(name: string): string[] {
   if (!name.endsWith("/")) return [name];
   const entries = readdirSync(join(root, name), { recursive: true, encoding: "utf8" });
   return entries
-    .filter((entry) => entry.endsWith(".ts") && !/(^|\/)test\//.test(entry))
+    .filter((entry) => entry.endsWith(".ts") && !/(^|\/)(test|bench)\//.test(entry))
     .map((entry) => name + entry);
 }
 
