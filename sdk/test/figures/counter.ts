@@ -6,8 +6,7 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { assemble } from "../../../engine/test/runtime/assemble.js";
-import { fn, PluginHost } from "../../index.js";
-import { moduleOf } from "./modules.js";
+import { defineHostModule, fn, PluginHost } from "../../index.js";
 import type { ReloadSizes } from "./reload-under-load.js";
 
 const counter = assemble(`(module (import "app" "pause" (func $pause)) (memory (export "memory") 1)
@@ -26,7 +25,7 @@ export async function countThroughReloads({ calls, callers, reloads }: ReloadSiz
   readonly count: number;
   readonly handedOver: number;
 }> {
-  const app = moduleOf("app", { pause: [fn([], undefined, { async: true }), () => turn()] });
+  const app = defineHostModule("app", { pause: [fn([], undefined, { async: true }), () => turn()] });
   const host = await PluginHost.start({
     plugins: [{ bytes: counter, name: "p" }],
     modules: [app],

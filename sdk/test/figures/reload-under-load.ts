@@ -6,8 +6,7 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { assemble } from "../../../engine/test/runtime/assemble.js";
-import { fn, PluginHost } from "../../index.js";
-import { moduleOf } from "./modules.js";
+import { defineHostModule, fn, PluginHost } from "../../index.js";
 import { residentBytes } from "./resident.js";
 
 export interface ReloadSizes {
@@ -38,7 +37,7 @@ const generation = (n: number): Uint8Array =>
 
 export async function reloadUnderLoad({ calls, callers, reloads }: ReloadSizes): Promise<ReloadFigures> {
   const took = Array.from({ length: calls }, () => [] as number[]);
-  const app = moduleOf("app", {
+  const app = defineHostModule("app", {
     begin: [fn(["i32", "i32"]), (id: number, n: number) => void took[id].push(n)],
     end: [fn(["i32", "i32"]), (id: number, n: number) => void took[id].push(n)],
     pause: [fn([], undefined, { async: true }), () => turn()],
