@@ -197,7 +197,7 @@ export function watchCall(
   const abort = (): void => tell.aborted(signal?.reason);
   if (signal?.aborted) abort();
   signal?.addEventListener("abort", abort, { once: true });
-  const timer = remaining <= longestTimeout ? setTimeout(tell.late, remaining) : undefined;
+  const timer = remaining <= longestTimeout ? setTimeout(tell.late, Math.max(0, remaining)) : undefined;
   return () => {
     clearTimeout(timer);
     signal?.removeEventListener("abort", abort);
