@@ -5,6 +5,7 @@
  * Upon entry a slot is taken; it is released when the call ends, however it ends. Most calls end without waiting:
  * they cost no promise, no timer and no AbortController here. Only one that was parked is watched.
  */
+import { performance } from "node:perf_hooks";
 import { trapOf } from "../../engine/index.js";
 import { CallFrame, currentFrame, runInFrame, runInParkableFrame } from "../call-frame.js";
 import { BackplaneError } from "../errors.js";

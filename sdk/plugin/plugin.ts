@@ -4,7 +4,7 @@
  */
 import { type InspectOptions, inspect } from "node:util";
 import type { Module } from "../../engine/index.js";
-import { callByInput } from "../binding/call.js";
+import { InputCall } from "../binding/call.js";
 import { checkExports } from "../binding/check.js";
 import { chainThrough } from "../call-frame.js";
 import type { Description, Handle } from "../declare/describe.js";
@@ -142,9 +142,9 @@ export class Plugin {
    */
   call(name: string, input?: unknown, options: CallOptions = noOptions): Promise<unknown> {
     const body: CallBody = (instance) => {
-      const outcome = callByInput(instance, name, input, options.result);
-      if (outcome === undefined) throw this.noExport(name);
-      return outcome.value;
+      const call = InputCall.of(instance, name);
+      if (call === undefined) throw this.noExport(name);
+      return call.run(input, options.result);
     };
     return this.invoke(name, body, options);
   }
