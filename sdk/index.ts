@@ -31,6 +31,7 @@ export type { DefinedModule, HostModuleSource, TokenResolver } from "./di.js";
 export {
   BackplaneError,
   type BackplaneErrorCode,
+  DependencyError,
   HostError,
   ManifestError,
   MarshalError,
@@ -49,8 +50,16 @@ export type { PluginState } from "./lifecycle/state.js";
 export type { WatchOptions } from "./lifecycle/watch.js";
 export type { Logger, LogMethod } from "./logger.js";
 export type { Granted, PluginGrant } from "./manifest/grant.js";
-export type { PathAccess, PluginLimits, PluginManifest, PluginRequests } from "./manifest/manifest.js";
+export type {
+  PathAccess,
+  PluginDependencies,
+  PluginLimits,
+  PluginManifest,
+  PluginRequests,
+} from "./manifest/manifest.js";
+export type { LogLevel, LogRate } from "./plugin/guest-log.js";
 export type { GrantPolicy } from "./plugin/loader.js";
 export type { CallOptions, CallResult, HandOverSide, PluginOptions, PluginStats } from "./plugin/options.js";
 export type { Plugin } from "./plugin/plugin.js";
 export type { PluginSource, PluginSourceDetails } from "./plugin/source.js";
+export { Secret, secret } from "./secret.js";

@@ -19,6 +19,8 @@ export interface HostModuleDeclaration {
   /** The import's module name. */
   readonly name: string;
   readonly className: string;
+  /** A semantic version, for plugins that depend on one. */
+  readonly version?: string;
   readonly functions: readonly HostFunctionDeclaration[];
 }
 
@@ -33,13 +35,14 @@ const moduleOf = new WeakMap<object, HostModuleDeclaration>();
  *
  * @param name the module name that plugins import from
  * @param options.inject a token per constructor parameter, in order
+ * @param options.version a semantic version, for plugins that depend on one
  * @example
  * @hostModule("kv", { inject: [KvStore] })
  * class KvHost { constructor(private readonly store: KvStore) {} }
  */
 export function hostModule(
   name: string,
-  options: { inject?: readonly InjectionToken[] } = {},
+  options: { inject?: readonly InjectionToken[]; version?: string } = {},
 ): (target: HostModuleClass) => void {
   return (target) => {
     options.inject?.forEach((token, i) => {
@@ -49,6 +52,7 @@ export function hostModule(
     moduleOf.set(target, {
       name,
       className: target.name,
+      version: options.version,
       functions: functionsOf.get(target.prototype as object) ?? [],
     });
   };
