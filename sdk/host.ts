@@ -2,6 +2,7 @@
 import { fileURLToPath } from "node:url";
 import { type InspectOptions, inspect } from "node:util";
 import type { InjectionToken } from "tsyringe";
+import { type Clock, systemClock } from "./clock.js";
 import { HostContainer, type HostModuleSource, type PluginContainer, type TokenResolver } from "./di.js";
 import { BackplaneError, DependencyError, messageOf } from "./errors.js";
 import { HostEvents } from "./events.js";
@@ -36,6 +37,8 @@ export interface PluginHostOptions {
   readonly options?: PluginOptions | ((name: string) => PluginOptions);
   /** Reloads plugins when their files change, and loads new files of the folder. Default: false. */
   readonly watch?: boolean | WatchOptions;
+  /** For tests: see `backplane/testing`. Default: the process's. */
+  readonly clock?: Clock;
   /** pino's shape. Default: warnings and errors to standard error. */
   readonly logger?: Logger;
 }
@@ -52,6 +55,7 @@ export class PluginHost extends HostEvents {
   private readonly containers = new Map<Plugin, PluginContainer>();
   private readonly container: HostContainer;
   private readonly logger: Logger;
+  private readonly clock: Clock;
   private readonly linker = new Linker({
     find: (name) => this.known.get(name),
     failure: (plugin) => this.failures.get(plugin.name),
@@ -64,6 +68,7 @@ export class PluginHost extends HostEvents {
   private constructor(private readonly options: PluginHostOptions) {
     super();
     this.logger = options.logger ?? defaultLogger;
+    this.clock = options.clock ?? systemClock;
     this.container = new HostContainer(options.modules ?? [], options.provide ?? [], options.resolve);
     if (this.container.declarations.some((declaration) => declaration.name === builtInModule)) {
       const text = `the name "${builtInModule}" is that of the built-in host module: choose another`;
@@ -71,7 +76,7 @@ export class PluginHost extends HostEvents {
     }
     if (options.watch) {
       const watch = options.watch === true ? {} : options.watch;
-      this.watcher = new PluginWatcher(watch, (file) => this.changed(file), this.logger);
+      this.watcher = new PluginWatcher(watch, (file) => this.changed(file), this.logger, this.clock);
     }
   }
 
@@ -218,6 +223,7 @@ export class PluginHost extends HostEvents {
 
   private services(): PluginServices {
     return {
+      clock: this.clock,
       prepare: (plugin) => this.linker.load(plugin),
       reload: (plugin) => reloadLinked(this.linker, plugin),
       close: (plugin, step) => this.linker.close(plugin, step),

@@ -9,6 +9,7 @@ import { Global, type Instance, type Module, parkable, Suspending, WebAssembly }
 import type { Linkage } from "../binding/link.js";
 import type { PluginMemory } from "../binding/memory.js";
 import type { CallFrame } from "../call-frame.js";
+import type { Clock } from "../clock.js";
 import { DependencyError } from "../errors.js";
 import type { Granted } from "../manifest/grant.js";
 import type { LinkGroup } from "./link-group.js";
@@ -103,6 +104,7 @@ export interface PluginLink {
 }
 
 export interface GenerationOptions {
+  readonly clock: Clock;
   readonly name: string;
   /** The plugin, as call frames name it. */
   readonly owner: object;
@@ -151,6 +153,10 @@ export class Generation {
 
   get owner(): object {
     return this.options.owner;
+  }
+
+  get clock(): Clock {
+    return this.options.clock;
   }
 
   get reentrant(): boolean {

@@ -70,12 +70,18 @@ export async function draftPlugin(
   const { memory } = granted.limits;
   const bytes = memory === undefined ? code.bytes : limitMemory(code.bytes, memory, plugin.name);
   const limited = bytes === code.bytes ? module : await WebAssembly.compile(bytes as Uint8Array<ArrayBuffer>);
-  const caller = { name: plugin.name, config: plugin.settings(code.manifest), owner: plugin };
+  const caller = {
+    name: plugin.name,
+    config: plugin.settings(code.manifest),
+    owner: plugin,
+    clock: plugin.clock,
+  };
   const link = importLinker(caller, module, usable);
   const generation = (number: number): Generation => {
     const made = new Generation({
       name: plugin.name,
       owner: plugin,
+      clock: plugin.clock,
       number,
       code,
       bytes,
