@@ -1,11 +1,12 @@
 /** The plugin host: host modules made by dependency injection, plugins with a life of their own. */
 import { fileURLToPath } from "node:url";
 import { type InspectOptions, inspect } from "node:util";
+import type { EventEmitter } from "eventemitter3";
 import type { InjectionToken } from "tsyringe";
 import { type Clock, systemClock } from "./clock.js";
 import { HostContainer, type HostModuleSource, type PluginContainer, type TokenResolver } from "./di.js";
 import { BackplaneError, DependencyError, messageOf } from "./errors.js";
-import { HostEvents } from "./events.js";
+import { HostEvents, type PluginEvent, type PluginHostEventName, type PluginHostEvents } from "./events.js";
 import { reloadLinked } from "./lifecycle/reload.js";
 import { PluginWatcher, type WatchOptions } from "./lifecycle/watch.js";
 import { defaultLogger, type Logger } from "./logger.js";
@@ -23,7 +24,9 @@ export interface PluginHostOptions {
    * URLs and bytes.
    */
   readonly plugins?: string | URL | readonly PluginSource[];
-  /** Classes marked with `@hostModule`, instances of such, or modules defined without decorators. */
+  /**
+   * Classes marked with `@hostModule`, instances of such, or what `defineHostModule` and `implementHostModule` gave.
+   */
   readonly modules?: readonly HostModuleSource[];
   /** Values for tokens that host modules inject. */
   readonly provide?: readonly (readonly [InjectionToken, unknown])[];
@@ -69,7 +72,10 @@ export class PluginHost extends HostEvents {
     super();
     this.logger = options.logger ?? defaultLogger;
     this.clock = options.clock ?? systemClock;
-    this.container = new HostContainer(options.modules ?? [], options.provide ?? [], options.resolve);
+    const { modules = [], provide = [], resolve } = options;
+    this.container = new HostContainer(modules, provide, resolve, (event, hook, error) => {
+      this.log("error", { event, hook, err: error }, `${hook} failed upon "${event}": ${messageOf(error)}`);
+    });
     if (this.container.declarations.some((declaration) => declaration.name === builtInModule)) {
       const text = `the name "${builtInModule}" is that of the built-in host module: choose another`;
       throw new BackplaneError("HOST_MODULE", text);
@@ -167,6 +173,17 @@ export class PluginHost extends HostEvents {
     this.log("error", { event, err: error }, `a listener of "${event}" failed: ${messageOf(error)}`);
   }
 
+  /** Host modules are told first. */
+  protected override announce<E extends PluginHostEventName>(
+    event: E,
+    ...args: EventEmitter.EventArgs<PluginHostEvents, E>
+  ): void {
+    const payload: PluginEvent = args[0];
+    this.container.notify(event, payload);
+    this.containers.get(payload.plugin)?.notify(event, payload);
+    super.announce(event, ...args);
+  }
+
   private async loadAll(): Promise<void> {
     const { plugins = [] } = this.options;
     let sources: readonly PluginSource[];
@@ -228,6 +245,9 @@ export class PluginHost extends HostEvents {
       reload: (plugin) => reloadLinked(this.linker, plugin),
       close: (plugin, step) => this.linker.close(plugin, step),
       announce: (event, payload) => {
+        // Listeners may load another one of its name.
+        if (event === "stopped" && this.known.get(payload.name) === payload.plugin)
+          this.known.delete(payload.name);
         // Lines of the plugin's own are logged as such.
         if (event !== "log") {
           this.log("debug", { plugin: payload.name, event }, `plugin ${payload.name}: ${event}`);
@@ -238,14 +258,13 @@ export class PluginHost extends HostEvents {
       dispose: async (plugin) => {
         await this.containers.get(plugin)?.dispose();
         this.containers.delete(plugin);
-        if (this.known.get(plugin.name) === plugin) this.known.delete(plugin.name);
       },
     };
   }
 
   private async draft(plugin: Plugin): Promise<Draft> {
     let container = this.containers.get(plugin);
-    if (container === undefined) this.containers.set(plugin, (container = this.container.forPlugin()));
+    if (container === undefined) this.containers.set(plugin, (container = this.container.forPlugin(plugin)));
     try {
       const policy = { grant: this.options.grant, limits: this.options.limits ?? {} };
       const registered = new Set(this.container.declarations.map((declaration) => declaration.name));

@@ -358,9 +358,9 @@ export class Plugin {
     });
     await Promise.all(this.retiring);
     this.guestLog.close();
-    await this.services.dispose(this);
     this.lifecycle.enter("stopped");
     this.services.announce("stopped", this.event());
+    await this.services.dispose(this);
   }
 
   /** @internal */
