@@ -6,7 +6,7 @@ export const draft = `
 "Can't" is a strong word... Here is what it means:
 
 - a plugin reads and writes **its own memory** only
-- it calls what the application offers -- nothing else
+- it calls what the application offers -- see [[Plugins]] -- and nothing [[Else]]
 - a trap, say a division by zero, ends \`one call\`
 
 ## And when it's wrong?

@@ -7,10 +7,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { PluginHost } from "backplane";
+import { Statistics, Step } from "./contracts.js";
 import { draft } from "./draft.js";
 import { formatJson } from "./formatting.js";
 import { Pipeline, reason } from "./pipeline.js";
-import { Outline, SiteHost } from "./site.js";
+import { Outline, Pages, SiteHost } from "./site.js";
 
 const beside = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
@@ -30,7 +31,7 @@ async function makePage(host: PluginHost, outline: Outline): Promise<void> {
   const { text } = await new Pipeline(host, ["tidy", "typography", "markup"]).run(draft);
   console.log(text.trimEnd());
   title("Its description, formatted by dprint");
-  const statistics = await host.plugin("statistics").call("measure", draft, { result: "json" });
+  const statistics = await (await host.plugin("statistics", Statistics)).measure(draft);
   console.log((await formatJson(JSON.stringify({ outline: outline.take(), statistics }))).trimEnd());
 }
 
@@ -49,15 +50,15 @@ async function containFailure(host: PluginHost): Promise<void> {
 /** A thousand calls, and a new version of the plugin's file in the middle of them. */
 async function replaceWhileWorking(host: PluginHost, folder: string): Promise<void> {
   title("A plugin's file is replaced while calls run");
-  const tidy = host.plugin("tidy");
+  const tidy = await host.plugin("tidy", Step);
   const sample = "  one   space  ";
-  console.log(`before: "${await tidy.call("run", sample)}"`);
+  console.log(`before: "${await tidy.run(sample)}"`);
   const reloaded = new Promise((resolve) => host.once("reloaded", resolve));
   let done = false;
   let calls = 0;
   const working = async (): Promise<void> => {
     for (; !done || calls < 1000; calls++) {
-      await tidy.call("run", sample);
+      await tidy.run(sample);
       if (calls % 10 === 0) await new Promise(setImmediate);
     }
   };
@@ -67,8 +68,8 @@ async function replaceWhileWorking(host: PluginHost, folder: string): Promise<vo
   await reloaded;
   done = true;
   await workers;
-  const { failures, generation } = tidy.stats();
-  console.log(`after:  "${await tidy.call("run", sample)}"`);
+  const { failures, generation } = host.plugin("tidy").stats();
+  console.log(`after:  "${await tidy.run(sample)}"`);
   console.log(
     `generation ${generation}; calls: ${calls >= 1000 ? "1000 or more" : calls}, failed: ${failures}`,
   );
@@ -81,7 +82,10 @@ const outline = new Outline();
 const host = await PluginHost.start({
   plugins: folder,
   modules: [SiteHost],
-  provide: [[Outline, outline]],
+  provide: [
+    [Outline, outline],
+    [Pages, new Pages()],
+  ],
   limits: { memory: 16 * 1024 * 1024 },
   watch: true,
 });

@@ -1,5 +1,6 @@
-/** A pipeline of text: each step is a plugin that exports `run(text) -> text`. */
+/** A pipeline of text: each step is a plugin that takes a text and gives one. */
 import { BackplaneError, type PluginHost } from "backplane";
+import { Step } from "./contracts.js";
 
 /** A step that failed; the text went on without it. */
 export interface SkippedStep {
@@ -23,7 +24,8 @@ export class Pipeline {
     const skipped: SkippedStep[] = [];
     for (const step of this.steps) {
       try {
-        text = (await this.host.plugin(step).call("run", text, { timeout: 1000 })) as string;
+        const plugin = await this.host.plugin(step, Step);
+        text = await plugin.run(text, { timeout: 1000 });
       } catch (error) {
         skipped.push({ step, error: error as Error });
       }
@@ -32,7 +34,7 @@ export class Pipeline {
   }
 }
 
-/** Why a plugin isn't there, in a line. */
+/** Why a plugin isn't there, or a call failed, in a line. */
 export function reason(error: unknown): string {
   return error instanceof BackplaneError ? `${error.code}: ${error.message}` : String(error);
 }

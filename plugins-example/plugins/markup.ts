@@ -1,17 +1,7 @@
-// markup: run(text) -> HTML. A little of Markdown: headings, lists, paragraphs, **strong**, `code`.
-// Every heading is told to the host, which makes the outline.
-import { giveText, takeText } from "./lib/text";
-
-export { backplane_alloc, backplane_free } from "./lib/text";
-
-@external("site", "heading")
-declare function siteHeading(level: i32, pointer: usize, length: i32): void;
-
-function heading(level: i32, text: string): void {
-  // A buffer of UTF-8, which lives until the host function has returned.
-  const bytes = String.UTF8.encode(text);
-  siteHeading(level, changetype<usize>(bytes), bytes.byteLength);
-}
+// markup: run(text) -> HTML. A little of Markdown: headings, lists, paragraphs, **strong**, `code`, [[Page]].
+// Every heading is told to the application, which makes the outline; it also knows where pages are.
+import { giveText, site, takeText } from "./lib/bindings";
+export { backplane_alloc, backplane_free } from "./lib/bindings";
 
 function escaped(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
@@ -30,8 +20,26 @@ function marked(text: string, mark: string, tag: string): string {
   return result;
 }
 
+/** [[Page]] is a link if there is such a page, else just its title. */
+function linked(text: string): string {
+  const parts = text.split("[[");
+  let result = parts[0];
+  for (let i = 1; i < parts.length; i++) {
+    const end = parts[i].indexOf("]]");
+    if (end < 0) {
+      result += "[[" + parts[i];
+      continue;
+    }
+    const title = parts[i].substring(0, end);
+    const address = site.address(title);
+    result += address === null ? title : '<a href="' + address + '">' + title + "</a>";
+    result += parts[i].substring(end + 2);
+  }
+  return result;
+}
+
 function inline(text: string): string {
-  return marked(marked(escaped(text), "**", "strong"), "`", "code");
+  return linked(marked(marked(escaped(text), "**", "strong"), "`", "code"));
 }
 
 function headingLevel(line: string): i32 {
@@ -45,7 +53,7 @@ function block(lines: string[]): string {
   const level = headingLevel(first);
   if (level > 0) {
     const text = first.substring(level + 1).trim();
-    heading(level, text);
+    site.heading(level, text);
     const tag = "h" + level.toString();
     return "<" + tag + ">" + inline(text) + "</" + tag + ">";
   }

@@ -1,7 +1,7 @@
 // statistics: measure(text) -> JSON with the number of words and sentences, and the minutes that reading takes.
-import { giveText, takeText } from "./lib/text";
+import { giveText, takeText } from "./lib/bindings";
 
-export { backplane_alloc, backplane_free } from "./lib/text";
+export { backplane_alloc, backplane_free } from "./lib/bindings";
 
 const wordsPerMinute = 200;
 

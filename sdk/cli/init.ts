@@ -22,7 +22,7 @@ export async function init({ positionals }: ParsedArguments): Promise<ExitCode> 
   } catch (error) {
     throw new CliError(messageOf(error));
   }
-  const enter = given === "." ? "" : `cd ${given}\n`;
+  const enter = given === "." ? "" : `cd ${/^[\w./-]+$/.test(given) ? given : JSON.stringify(given)}\n`;
   process.stdout.write(`${Object.keys(files).sort().join("\n")}\n\nNow:\n\n${enter}npm install\nnpm start\n`);
   return ExitCode.done;
 }
