@@ -28,8 +28,9 @@ function showPlugins(host: PluginHost): void {
 
 async function makePage(host: PluginHost, outline: Outline): Promise<void> {
   title("A page of a draft, through three plugins");
-  const { text } = await new Pipeline(host, ["tidy", "typography", "markup"]).run(draft);
+  const { text, skipped } = await new Pipeline(host, ["tidy", "typography", "markup"]).run(draft);
   console.log(text.trimEnd());
+  for (const { step, error } of skipped) console.log(`(without ${step}: ${reason(error)})`);
   title("Its description, formatted by dprint");
   const statistics = await (await host.plugin("statistics", Statistics)).measure(draft);
   console.log((await formatJson(JSON.stringify({ outline: outline.take(), statistics }))).trimEnd());

@@ -25,7 +25,7 @@ export class Pipeline {
     for (const step of this.steps) {
       try {
         const plugin = await this.host.plugin(step, Step);
-        text = await plugin.run(text, { timeout: 1000 });
+        text = await plugin.run(text, { timeout: 10_000 });
       } catch (error) {
         skipped.push({ step, error: error as Error });
       }

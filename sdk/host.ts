@@ -4,6 +4,8 @@ import { type InspectOptions, inspect } from "node:util";
 import type { EventEmitter } from "eventemitter3";
 import type { InjectionToken } from "tsyringe";
 import { type Clock, systemClock } from "./clock.js";
+import type { Description, Handle } from "./declare/describe.js";
+import type { Signatures } from "./declare/signature.js";
 import { HostContainer, type HostModuleSource, type PluginContainer, type TokenResolver } from "./di.js";
 import { BackplaneError, DependencyError, messageOf } from "./errors.js";
 import { HostEvents, type PluginEvent, type PluginHostEventName, type PluginHostEvents } from "./events.js";
@@ -111,12 +113,27 @@ export class PluginHost extends HostEvents {
   }
 
   /** Errors: BackplaneError PLUGIN_NOT_FOUND, with the failure as cause if loading it failed. */
-  plugin(name: string): Plugin {
-    const plugin = this.known.get(name);
-    const cause = this.failures.get(name);
-    if (plugin !== undefined && cause === undefined) return plugin;
-    const why = cause === undefined ? `there are: ${this.names.join(", ") || "none"}` : "it failed to load";
-    throw new BackplaneError("PLUGIN_NOT_FOUND", `no plugin "${name}" (${why})`, { cause });
+  plugin(name: string): Plugin;
+  /**
+   * A plugin's exports as typed methods; see Plugin.handle. Errors also: BackplaneError EXPORT_MISMATCH; why it can't
+   * be loaded, if it waited for its first call.
+   *
+   * @example
+   * const Greeter = describe({ greet: fn(["string"], "string") });
+   * const greeter = await host.plugin("greeter", Greeter);
+   * await greeter.greet("Ada");
+   */
+  plugin<T extends Signatures>(name: string, description: Description<T>): Promise<Handle<Description<T>>>;
+  plugin<T extends Signatures>(
+    name: string,
+    description?: Description<T>,
+  ): Plugin | Promise<Handle<Description<T>>> {
+    if (description === undefined) return this.find(name);
+    try {
+      return this.find(name).handle(description);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /**
@@ -182,6 +199,14 @@ export class PluginHost extends HostEvents {
     this.container.notify(event, payload);
     this.containers.get(payload.plugin)?.notify(event, payload);
     super.announce(event, ...args);
+  }
+
+  private find(name: string): Plugin {
+    const plugin = this.known.get(name);
+    const cause = this.failures.get(name);
+    if (plugin !== undefined && cause === undefined) return plugin;
+    const why = cause === undefined ? `there are: ${this.names.join(", ") || "none"}` : "it failed to load";
+    throw new BackplaneError("PLUGIN_NOT_FOUND", `no plugin "${name}" (${why})`, { cause });
   }
 
   private async loadAll(): Promise<void> {

@@ -119,8 +119,9 @@ function coreText(type: BoundType): string {
   return type.kind === "bool" || type.kind === "narrow" ? "i32" : type.name;
 }
 
-const leftOut = (name: string): string =>
-  `// ${name} has several results, which AssemblyScript can't express.\n`;
+function leftOut(name: string, what: string): string {
+  return `// ${name} is left out: AssemblyScript has no form for ${what}.\n`;
+}
 
 function hostModule(module: BoundModule): string {
   const space = unreserved(module.name, reserved);

@@ -19,9 +19,11 @@ import { type FunctionOf, isSignature, type Signatures } from "./signature.js";
 
 /** A host module whose object exists. */
 export interface DefinedModule {
+  /** What it offers. */
   readonly declaration: HostModuleDeclaration;
   /** Has the declared methods. */
   readonly object: object;
+  /** Told of events of all plugins. */
   readonly on?: PluginEventListeners;
   /** Called when a host that has the module is closed. */
   readonly dispose?: () => void | Promise<void>;
@@ -29,7 +31,9 @@ export interface DefinedModule {
 
 /** A host module whose object each host, or each plugin, makes of a class. */
 export interface DefinedClass {
+  /** What it offers. */
   readonly declaration: HostModuleDeclaration;
+  /** Has the declared methods; tsyringe knows what to inject. */
   readonly type: HostModuleClass;
 }
 

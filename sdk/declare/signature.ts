@@ -10,12 +10,17 @@ import type { SchemaInput, SchemaOutput, StandardSchema } from "./schema.js";
 
 /** Core types of WebAssembly and their JavaScript values. */
 export interface CoreTypes {
+  /** 32 bits; comes as a signed number. */
   i32: number;
+  /** 64 bits; comes as a signed number. */
   i64: bigint;
+  /** Single precision. */
   f32: number;
+  /** Double precision. */
   f64: number;
   /** Any value of the host's; the guest can hold it and give it back, not look into it. */
   externref: unknown;
+  /** A function of WebAssembly, or null. */
   funcref: ((...args: never[]) => unknown) | null;
 }
 
@@ -27,24 +32,38 @@ export interface MarshalledTypes {
   bytes: Uint8Array;
   /** JSON text in the guest's memory; `json(schema)` for a checked type. */
   json: unknown;
+  /** Text, or null. */
   "string?": string | null;
+  /** Bytes, or null. */
   "bytes?": Uint8Array | null;
+  /** JSON, or null. */
   "json?": unknown;
+  /** 0 is false. */
   bool: boolean;
+  /** -128 to 127. */
   i8: number;
+  /** 0 to 255. */
   u8: number;
+  /** -32,768 to 32,767. */
   i16: number;
+  /** 0 to 65,535. */
   u16: number;
+  /** 0 to 4,294,967,295. */
   u32: number;
+  /** 0 to 2 ** 64 - 1. */
   u64: bigint;
 }
 
+/** A name of a core type. */
 export type CoreType = keyof CoreTypes;
+/** All that has a name. */
 type NamedTypes = CoreTypes & MarshalledTypes;
 
 /** JSON that a schema checks when it comes from the guest. */
 export interface JsonType<S extends StandardSchema = StandardSchema, Optional extends boolean = boolean> {
+  /** Tells it from types with names. */
   readonly kind: "json";
+  /** Checks what comes from the guest. */
   readonly schema: S;
   /** Null is allowed, and crosses as pointer 0. */
   readonly optional: Optional;
@@ -70,6 +89,7 @@ export type ToGuest<T> = T extends keyof NamedTypes
     ? SchemaInput<S> | (Optional extends true ? null : never)
     : never;
 
+/** What else a signature may say. */
 export interface SignatureOptions {
   /**
    * A host function that throws hands the guest an error, which it can handle, instead of ending the call. The guest
@@ -90,10 +110,15 @@ export interface FunctionSignature<
   P extends readonly ValueType[] = readonly ValueType[],
   R extends ResultTypes = ResultTypes,
 > {
+  /** Of its parameters, in order. */
   readonly params: P;
+  /** Of its result, its results, or undefined. */
   readonly result: R;
+  /** See SignatureOptions. */
   readonly throws: boolean;
+  /** See SignatureOptions. */
   readonly views: boolean;
+  /** See SignatureOptions. */
   readonly async: boolean;
 }
 
@@ -211,7 +236,9 @@ export function resultTypes(signature: FunctionSignature): readonly ValueType[] 
 
 /** The WebAssembly function type of a signature. */
 export interface CoreSignature {
+  /** In order. */
   readonly params: readonly CoreType[];
+  /** In order. */
   readonly results: readonly CoreType[];
 }
 

@@ -60,6 +60,7 @@ export async function draftPlugin(
   const declarations = modules.map((m) => m.declaration);
   requireHostModules(plugin.name, code.manifest, declarations);
   const module = await WebAssembly.compile(code.bytes as Uint8Array<ArrayBuffer>);
+  plugin.checkDescriptions(module);
   const granted = await decide(plugin, code, module, modules, policy);
   const given = modules.filter((m) => granted.modules.includes(m.declaration.name));
   const usable = [...given, plugin.guestLog.module];

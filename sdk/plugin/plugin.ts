@@ -2,10 +2,15 @@
  * A plugin as the application holds it. The handle stays the same through reloads and replaced instances; what
  * changes is the generation behind it.
  */
+
 import { type InspectOptions, inspect } from "node:util";
+import type { Module } from "../../engine/index.js";
 import { callByInput } from "../binding/call.js";
+import { checkExports } from "../binding/check.js";
 import { chainThrough } from "../call-frame.js";
 import type { Clock } from "../clock.js";
+import type { Description, Handle } from "../declare/describe.js";
+import type { Signatures } from "../declare/signature.js";
 import { BackplaneError, messageOf, ReentrancyError } from "../errors.js";
 import { callChannel, loadChannel, type PluginHostEvents, reloadChannel } from "../events.js";
 import { defaultDrainTimeout, drainOrAbort } from "../lifecycle/hand-over.js";
@@ -23,6 +28,7 @@ import {
 } from "./call-runner.js";
 import type { Generation, InstanceSlot } from "./generation.js";
 import { GuestLog, type LogLevel } from "./guest-log.js";
+import { handleOf } from "./handle.js";
 import { exclusively } from "./linker.js";
 import type { CallOptions, PluginOptions, PluginStats } from "./options.js";
 import type { SourceReader } from "./source.js";
@@ -61,9 +67,11 @@ export class Plugin {
   readonly guestLog: GuestLog;
   /** Takes secrets out of a text. */
   private readonly redact: (text: string) => string;
+  /** What handles were made for, and every generation has to offer. */
+  private readonly descriptions = new Set<Description>();
   private exportsOf: { generation: Generation; object: Readonly<Record<string, unknown>> } | undefined;
 
-  /** Made by the host. */
+  /** @internal Made by the host. */
   constructor(
     readonly name: string,
     readonly source: SourceReader,
@@ -154,7 +162,28 @@ export class Plugin {
       if (outcome === undefined) throw this.noExport(name);
       return outcome.value;
     };
-    return this.run(name, body, options);
+    return this.invoke(name, body, options);
+  }
+
+  /**
+   * A typed method for each export that a description names. Loads the plugin first, if that hasn't happened; from
+   * now on a reload to a module that doesn't fit the description fails. The handle goes on working after reloads.
+   * Errors: BackplaneError EXPORT_MISMATCH; why it can't be loaded.
+   *
+   * @example
+   * const greeter = await plugin.handle(describe({ greet: fn(["string"], "string") }));
+   * await greeter.greet("Ada"); // "Hello, Ada!"
+   */
+  async handle<T extends Signatures>(description: Description<T>): Promise<Handle<Description<T>>> {
+    await this.load();
+    checkExports(this.name, this.serving().module, description.signatures);
+    this.descriptions.add(description);
+    return handleOf(this, description);
+  }
+
+  /** @internal Errors: BackplaneError EXPORT_MISMATCH for a module that doesn't have what handles were made for. */
+  checkDescriptions(module: Module): void {
+    for (const { signatures } of this.descriptions) checkExports(this.name, module, signatures);
   }
 
   /** Loads it, if that hasn't happened. A plugin that failed is tried again. Errors: why it can't be loaded. */
@@ -395,8 +424,8 @@ export class Plugin {
     return generation?.group?.reentrant ?? generation?.reentrant ?? this.options.reentrant ?? false;
   }
 
-  /** Calls at once if an instance is free, else when one is. */
-  private run(name: string, body: CallBody, options: CallOptions): Promise<unknown> {
+  /** @internal Runs a body on an instance as a call of an export: at once if an instance is free, else when one is. */
+  invoke(name: string, body: CallBody, options: CallOptions = noOptions): Promise<unknown> {
     if (callChannel.start.hasSubscribers || callChannel.error.hasSubscribers) {
       const step = { plugin: this.name, export: name };
       return callChannel.tracePromise(() => this.runWaiting(name, body, options), step);
