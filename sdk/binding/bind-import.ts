@@ -73,8 +73,9 @@ export function bindImport(target: ImportTarget, memory: PluginMemory): ImportFu
   return fastImport(target, memory);
 }
 
-function hostError({ path }: ImportTarget, cause: unknown): HostError {
-  return new HostError(`${path}: ${messageOf(cause)}`, { cause });
+/** What the call fails with when the method threw `cause`: a trap of the plugin's own passes as it is. */
+function thrown({ path }: ImportTarget, memory: PluginMemory, cause: unknown): unknown {
+  return memory.isFailure(cause) ? cause : new HostError(`${path}: ${messageOf(cause)}`, { cause });
 }
 
 function undeclaredPromise({ path }: ImportTarget, promise: PromiseLike<unknown>): HostError {
@@ -125,7 +126,7 @@ function fastImport(target: ImportTarget, memory: PluginMemory): ImportFunction 
         try {
           result = method.call(object);
         } catch (cause) {
-          throw hostError(target, cause);
+          throw thrown(target, memory, cause);
         }
         return finish(result);
       };
@@ -136,7 +137,7 @@ function fastImport(target: ImportTarget, memory: PluginMemory): ImportFunction 
         try {
           result = method.call(object, value);
         } catch (cause) {
-          throw hostError(target, cause);
+          throw thrown(target, memory, cause);
         }
         return finish(result);
       };
@@ -149,7 +150,7 @@ function fastImport(target: ImportTarget, memory: PluginMemory): ImportFunction 
         try {
           result = method.call(object, value1, value2);
         } catch (cause) {
-          throw hostError(target, cause);
+          throw thrown(target, memory, cause);
         }
         return finish(result);
       };
@@ -167,7 +168,7 @@ function fastImport(target: ImportTarget, memory: PluginMemory): ImportFunction 
         try {
           result = method.call(object, value1, value2, value3);
         } catch (cause) {
-          throw hostError(target, cause);
+          throw thrown(target, memory, cause);
         }
         return finish(result);
       };
@@ -201,7 +202,7 @@ function generalImport(target: ImportTarget, memory: PluginMemory): ImportFuncti
     try {
       result = target.method.apply(target.object, args);
     } catch (cause) {
-      throw hostError(target, cause);
+      throw thrown(target, memory, cause);
     }
     return finish(result);
   };
@@ -235,8 +236,8 @@ function throwingImport(target: ImportTarget, memory: PluginMemory): ImportFunct
     try {
       result = target.method.apply(target.object, args);
     } catch (cause) {
-      if (place !== 0) return writeError(target, memory, place, cause);
-      throw hostError(target, cause);
+      if (place !== 0 && !memory.isFailure(cause)) return writeError(target, memory, place, cause);
+      throw thrown(target, memory, cause);
     }
     const core_ = finish(result);
     writeSuccess(memory, place);
@@ -257,9 +258,9 @@ function waitingImport(target: ImportTarget, memory: PluginMemory): ImportFuncti
     };
     const fail = (cause: unknown): unknown => {
       // The call is over: there is no guest to hand anything to.
-      if (frame?.aborted) throw frame.isReason(cause) ? cause : hostError(target, cause);
-      if (place !== 0) return writeError(target, memory, place, cause);
-      throw hostError(target, cause);
+      if (frame?.aborted) throw frame.isReason(cause) ? cause : thrown(target, memory, cause);
+      if (place !== 0 && !memory.isFailure(cause)) return writeError(target, memory, place, cause);
+      throw thrown(target, memory, cause);
     };
     const args = read(core);
     let returned: unknown;

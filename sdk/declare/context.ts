@@ -36,11 +36,11 @@ export interface CallContext {
   readonly plugin: string;
   /** The plugin's settings. */
   readonly config: Readonly<Record<string, unknown>>;
-  /** The export that was called. */
+  /** The export that was called; empty while the plugin starts. */
   readonly export: string;
   /** The calling plugin's memory. */
   readonly memory: GuestMemory;
-  /** Aborted when the caller gives up or the call's time is over; undefined where the call can't be waiting. */
+  /** Aborted when the caller gives up or the call's time is over; undefined while the plugin starts. */
   readonly signal: AbortSignal | undefined;
   /** Milliseconds until the call's time is over; Infinity without a limit. */
   readonly remaining: number;

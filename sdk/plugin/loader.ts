@@ -3,7 +3,7 @@
  * instances comes after, see `linker.ts`. What throws on the way leaves nothing behind.
  */
 import { type Module, Suspending, WebAssembly } from "../../engine/index.js";
-import { checkImports } from "../binding/check.js";
+import { checkHooks, checkImports } from "../binding/check.js";
 import { importLinker, type Linkage } from "../binding/link.js";
 import type { HostModuleDeclaration } from "../declare/decorators.js";
 import type { DefinedModule } from "../di.js";
@@ -68,6 +68,7 @@ export async function draftPlugin(
   requireDeclared(plugin.name, code.manifest, module, isPlugin);
   const { imports, companions } = pluginImports(plugin.name, code, module, granted, declarations);
   checkImports(plugin.name, module, usable, new Set(imports.keys()));
+  checkHooks(plugin.name, module);
   const { memory } = granted.limits;
   const bytes = memory === undefined ? code.bytes : limitMemory(code.bytes, memory, plugin.name);
   const limited = bytes === code.bytes ? module : await WebAssembly.compile(bytes as Uint8Array<ArrayBuffer>);

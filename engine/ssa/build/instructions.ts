@@ -12,6 +12,7 @@ import * as memory from "./memory.js";
 import * as numeric from "./numeric.js";
 import * as references from "./references.js";
 import * as variables from "./variables.js";
+import * as vector from "./vector.js";
 
 export type Instruction = (b: Builder, index: number) => void;
 
@@ -40,6 +41,7 @@ function table(): Instruction[] {
   };
   for (const { code } of opcodeRows) {
     if (numeric.numericOp[denseIndex(code)] !== 0) set(code, numeric.numeric);
+    if (vector.vectorOp[denseIndex(code)] !== 0) set(code, vector.vector);
   }
   for (let opcode: number = W.i32_load; opcode <= W.i64_load32_u; opcode++) t[opcode] = memory.load;
   for (let opcode: number = W.i32_store; opcode <= W.i64_store32; opcode++) t[opcode] = memory.store;
@@ -79,6 +81,12 @@ function table(): Instruction[] {
   set(W.data_drop, memory.dataDrop);
   set(W.memory_copy, memory.memoryCopy);
   set(W.memory_fill, memory.memoryFill);
+
+  set(W.v128_const, vector.v128Const);
+  set(W.i8x16_shuffle, vector.shuffle);
+  for (const opcode of vector.laneOpcodes) set(opcode, vector.laneAccess);
+  for (const opcode of vector.vectorLoads) set(opcode, vector.vectorLoad);
+  for (const opcode of vector.vectorStores) set(opcode, vector.vectorStore);
 
   set(W.ref_null, references.refNull);
   set(W.ref_is_null, references.refIsNull);

@@ -25,7 +25,7 @@ function sourcesOf(name: string): string[] {
   const inner = [...table.keys()].filter((other) => other !== name && other.startsWith(name));
   const entries = readdirSync(join(root, name), { recursive: true, encoding: "utf8" });
   return entries
-    .filter((entry) => entry.endsWith(".ts") && !/(^|\/)test\//.test(entry))
+    .filter((entry) => entry.endsWith(".ts") && !/(^|\/)(test|bench)\//.test(entry))
     .map((entry) => name + entry)
     .filter((file) => !inner.some((other) => file.startsWith(other)));
 }

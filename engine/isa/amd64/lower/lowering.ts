@@ -67,6 +67,7 @@ const lists = new Lists();
 export class Lowering {
   readonly code = new Amd64VCode();
   readonly avx: boolean;
+  readonly avx2: boolean;
   readonly bmi1: boolean;
   readonly bmi2: boolean;
   readonly lzcnt: boolean;
@@ -151,6 +152,7 @@ export class Lowering {
     lists.clear();
     const { features } = options;
     this.avx = features.has("avx");
+    this.avx2 = features.has("avx2");
     this.bmi1 = features.has("bmi1");
     this.bmi2 = features.has("bmi2");
     this.lzcnt = features.has("lzcnt") || features.has("abm");
@@ -375,9 +377,11 @@ export class Lowering {
       case Type.i32:
         this.emitInteger(register, lo, 0);
         return;
+      case Type.v128:
+        this.emitVector(register, v);
+        return;
       case Type.f32:
       case Type.f64:
-      case Type.v128:
         if (lo === 0 && (hi === 0 || this.type[v] === Type.f32)) this.row1(Amd64.fzero, register);
         else {
           this.constantAddress(v);
@@ -386,6 +390,16 @@ export class Lowering {
         return;
       default:
         this.emitInteger(register, lo, hi);
+    }
+  }
+
+  private emitVector(register: VReg, v: number): void {
+    const words = this.func.vectors.subarray(4 * this.lo[v]!, 4 * this.lo[v]! + 4);
+    if (this.lo[v] === 0) this.row1(Amd64.fzero, register);
+    else if (words.every((word) => word === -1)) this.row1(Amd64.vones, register);
+    else {
+      this.constantAddress(v);
+      this.load1(Amd64.movups_rm, register);
     }
   }
 
@@ -398,9 +412,15 @@ export class Lowering {
     }
   }
 
-  /** The address of a float constant in the constant pool. */
+  /** The address of a float or vector constant in the constant pool. */
   constantAddress(v: number): void {
     const lo = this.lo[v]!;
+    if (this.type[v] === Type.v128) {
+      const { vectors } = this.func;
+      const [w0, w1, w2, w3] = [0, 1, 2, 3].map((k) => vectors[4 * lo + k]!) as [number, number, number, number];
+      this.poolAddress(this.code.constant128(w0, w1, w2, w3));
+      return;
+    }
     this.poolAddress(
       this.type[v] === Type.f32 ? this.code.constant32(lo) : this.code.constant64(lo, this.hi[v]!),
     );
@@ -474,6 +494,19 @@ export class Lowering {
     this.emitMemory(opcode, imm2);
     this.arg(x, words[0]!);
     this.arg(y, words[1]!);
+    this.addressArgs();
+  }
+
+  /** The operands of the last instruction, in the order of its row. */
+  rowArgs(opcode: number, ...operands: VReg[]): void {
+    const words = operandWords[opcode]!;
+    for (let k = 0; k < operands.length; k++) this.arg(operands[k]!, words[k]!);
+  }
+
+  /** An instruction with three register operands and the memory operand at the address found last. */
+  load3(opcode: number, x: VReg, y: VReg, z: VReg): void {
+    this.emitMemory(opcode, 0);
+    this.rowArgs(opcode, x, y, z);
     this.addressArgs();
   }
 
