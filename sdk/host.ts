@@ -123,11 +123,8 @@ export class PluginHost extends HostEvents {
    * const greeter = await host.plugin("greeter", Greeter);
    * await greeter.greet("Ada");
    */
-  plugin<T extends Signatures>(name: string, description: Description<T>): Promise<Handle<Description<T>>>;
-  plugin<T extends Signatures>(
-    name: string,
-    description?: Description<T>,
-  ): Plugin | Promise<Handle<Description<T>>> {
+  plugin<T extends Signatures>(name: string, description: Description<T>): Promise<Handle<T>>;
+  plugin<T extends Signatures>(name: string, description?: Description<T>): Plugin | Promise<Handle<T>> {
     if (description === undefined) return this.find(name);
     try {
       return this.find(name).handle(description);

@@ -5,6 +5,8 @@
  * crosses. A type has two sides: what comes from the guest and what goes to it, which differ where a schema
  * validates and transforms.
  */
+import { inspect } from "node:util";
+import { BackplaneError } from "../errors.js";
 import type { CallContext } from "./context.js";
 import type { SchemaInput, SchemaOutput, StandardSchema } from "./schema.js";
 
@@ -166,6 +168,7 @@ export type KnownName<R> = R extends keyof NamedTypes
 
 /**
  * Declares a signature.
+ * Errors: BackplaneError OPTIONS for what isn't a type.
  *
  * @example
  * fn(["i32", "i32"], "i32")          // (a: number, b: number) => number
@@ -186,7 +189,15 @@ export function fn(
   options: SignatureOptions = {},
 ): FunctionSignature {
   const { throws = false, views = false, async = false } = options;
-  return { params, result, throws, views, async };
+  if (!Array.isArray(params)) {
+    throw new BackplaneError(
+      "OPTIONS",
+      `fn: the parameters are a list, as in fn(["string"]), not ${inspect(params)}`,
+    );
+  }
+  const signature = { params, result, throws, views, async };
+  for (const type of [...params, ...resultTypes(signature)]) requireType(type);
+  return signature;
 }
 
 /** Whether `fn` made it, as far as can be seen. */
@@ -206,25 +217,47 @@ export function optional(type: JsonType<StandardSchema, false> | string): JsonTy
   return typeof type === "string" ? `${type}?` : { ...type, optional: true };
 }
 
-/** How a type crosses: text and bytes as pointer and length (packed in an i64 as a result), all others as one value. */
-export function isReference(type: ValueType): boolean {
-  return typeof type === "object" || /^(string|bytes|json)\??$/.test(type);
+/** How each type crosses: as one value of a core type, or as a reference to the guest's memory. */
+const crossings: { readonly [T in keyof NamedTypes]: CoreType | "reference" } = {
+  i32: "i32",
+  i64: "i64",
+  f32: "f32",
+  f64: "f64",
+  externref: "externref",
+  funcref: "funcref",
+  string: "reference",
+  bytes: "reference",
+  json: "reference",
+  bool: "i32",
+  i8: "i32",
+  u8: "i32",
+  i16: "i32",
+  u16: "i32",
+  u32: "i32",
+  u64: "i64",
+  "string?": "reference",
+  "bytes?": "reference",
+  "json?": "reference",
+};
+
+function crossingOf(type: ValueType): CoreType | "reference" {
+  return typeof type === "object" ? "reference" : crossings[type];
 }
 
-function coreTypeOf(type: ValueType): CoreType {
-  switch (type) {
-    case "i32":
-    case "i64":
-    case "f32":
-    case "f64":
-    case "externref":
-    case "funcref":
-      return type;
-    case "u64":
-      return "i64";
-    default:
-      return "i32";
-  }
+/** Errors: BackplaneError OPTIONS for what isn't a type. */
+function requireType(type: ValueType): void {
+  if (typeof type === "object" && type?.kind === "json") return;
+  if (typeof type === "string" && Object.hasOwn(crossings, type)) return;
+  const there = Object.keys(crossings).join(", ");
+  throw new BackplaneError(
+    "OPTIONS",
+    `fn: no type is named ${inspect(type)}; there are ${there}, and json(schema)`,
+  );
+}
+
+/** Whether it crosses as pointer and length, packed in an i64 as a result. */
+export function isReference(type: ValueType): boolean {
+  return crossingOf(type) === "reference";
 }
 
 /** The results as a list. */
@@ -244,11 +277,15 @@ export interface CoreSignature {
 
 /** What WebAssembly sees of a signature. */
 export function coreSignature(signature: FunctionSignature): CoreSignature {
-  const params = signature.params.flatMap((type): CoreType[] =>
-    isReference(type) ? ["i32", "i32"] : [coreTypeOf(type)],
-  );
+  const params = signature.params.flatMap((type): CoreType[] => {
+    const crossing = crossingOf(type);
+    return crossing === "reference" ? ["i32", "i32"] : [crossing];
+  });
   if (signature.throws) params.push("i32");
-  const results = resultTypes(signature).map((type) => (isReference(type) ? "i64" : coreTypeOf(type)));
+  const results = resultTypes(signature).map((type): CoreType => {
+    const crossing = crossingOf(type);
+    return crossing === "reference" ? "i64" : crossing;
+  });
   return { params, results };
 }
 

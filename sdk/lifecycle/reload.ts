@@ -102,7 +102,7 @@ async function swap(
         if (handsOver) await transferState(old, next, plugin.name, plugin.options);
       }
     }
-    // Handles may have been made since the drafts were checked.
+    // Handles may have been made since the drafts were.
     for (const { plugin, next } of replacements) plugin.checkDescriptions(next.module);
   } catch (error) {
     await stopAll(members, nexts);

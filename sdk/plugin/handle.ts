@@ -14,15 +14,12 @@ export interface HandleTarget {
   invoke(name: string, body: CallBody, options?: HandleCallOptions): Promise<unknown>;
 }
 
-export function handleOf<T extends Signatures>(
-  target: HandleTarget,
-  description: Description<T>,
-): Handle<Description<T>> {
+export function handleOf<T extends Signatures>(target: HandleTarget, description: Description<T>): Handle<T> {
   const methods = Object.entries<FunctionSignature>(description.signatures).map(([name, signature]) => [
     name,
     methodOf(target, name, signature),
   ]);
-  return Object.freeze(Object.fromEntries(methods)) as Handle<Description<T>>;
+  return Object.freeze(Object.fromEntries(methods)) as unknown as Handle<T>;
 }
 
 function methodOf(

@@ -2,7 +2,6 @@
  * A plugin as the application holds it. The handle stays the same through reloads and replaced instances; what
  * changes is the generation behind it.
  */
-
 import { type InspectOptions, inspect } from "node:util";
 import type { Module } from "../../engine/index.js";
 import { callByInput } from "../binding/call.js";
@@ -62,13 +61,13 @@ export class Plugin {
   /** Old generations that calls still run in. */
   private readonly retiring = new Set<Promise<void>>();
   private lastNumber = 0;
+  /** What handles were made for, and every generation has to offer. */
+  private readonly descriptions = new Set<Description>();
   readonly options: PluginOptions;
   /** @internal */
   readonly guestLog: GuestLog;
   /** Takes secrets out of a text. */
   private readonly redact: (text: string) => string;
-  /** What handles were made for, and every generation has to offer. */
-  private readonly descriptions = new Set<Description>();
   private exportsOf: { generation: Generation; object: Readonly<Record<string, unknown>> } | undefined;
 
   /** @internal Made by the host. */
@@ -174,7 +173,7 @@ export class Plugin {
    * const greeter = await plugin.handle(describe({ greet: fn(["string"], "string") }));
    * await greeter.greet("Ada"); // "Hello, Ada!"
    */
-  async handle<T extends Signatures>(description: Description<T>): Promise<Handle<Description<T>>> {
+  async handle<T extends Signatures>(description: Description<T>): Promise<Handle<T>> {
     await this.load();
     checkExports(this.name, this.serving().module, description.signatures);
     this.descriptions.add(description);
