@@ -148,6 +148,7 @@ export class PluginHost extends HostEvents {
       await plugin.close();
       throw error;
     }
+    if (plugin.isClosing) throw new BackplaneError("CLOSED", `${plugin.name}: closed while it was loading`);
     await this.retryDependents(plugin.name);
     return plugin;
   }

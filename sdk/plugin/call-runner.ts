@@ -87,9 +87,8 @@ export class CallRunner {
     let result: unknown;
     try {
       this.requireCircuit();
-      const instance = slot.instance();
+      const instance = slot.enter();
       call.instance = instance;
-      if (slot.active === 1) instance.entered = false;
       call.stackTop = instance.stackTop();
       const enter = slot.generation.waits ? runInParkableFrame : runInFrame;
       result = enter(frame, body, instance);

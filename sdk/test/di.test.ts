@@ -186,12 +186,19 @@ test("an implementation by an object keeps its `this`, one by a class is made fo
       return ++this.n;
     }
   }
-  const byClass = implementHostModule("a", Value, Counter, { inject: [Plugin], scope: "plugin" });
+  const stopped: string[] = [];
+  const byClass = implementHostModule("a", Value, Counter, {
+    inject: [Plugin],
+    scope: "plugin",
+    on: { stopped: ({ name }) => stopped.push(name) },
+  });
   const plugins = ["p", "q"].map((name) => ({ name, bytes }));
   const host = await PluginHost.start({ plugins, modules: [byClass] });
   t.teardown(() => host.close());
   t.deepEqual([await host.plugin("p").call("run"), await host.plugin("p").call("run")], [1, 2]);
   t.is(await host.plugin("q").call("run"), 1);
+  await host.plugin("q").close();
+  t.deepEqual(stopped, ["q"]);
 });
 
 test("what isn't a function with a signature is refused", (t) => {
@@ -209,6 +216,19 @@ test("what isn't a function with a signature is refused", (t) => {
   fault(() => define("a", { value: [fn([])] }), /^host module "a": there is no function for value$/);
   fault(() => implement("a", Value, {}), /^host module "a": there is no function for value$/);
   fault(() => implement("a", Value, class {}), /^host module "a": there is no function for value$/);
+  class Good {
+    value(): number {
+      return 1;
+    }
+  }
+  fault(
+    () => implementHostModule("a", Value, new Good(), { scope: "plugin" }),
+    /^host module "a": inject and scope are for a class/,
+  );
+  fault(
+    () => implementHostModule("a", Value, Good, { dispose() {} }),
+    /^host module "a": dispose is for an object, a class has a method dispose\(\)$/,
+  );
 });
 
 interface Watched {
