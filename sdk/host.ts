@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { type InspectOptions, inspect } from "node:util";
 import type { EventEmitter } from "eventemitter3";
 import type { InjectionToken } from "tsyringe";
+import { type Clock, systemClock } from "./clock.js";
 import type { Description, Handle } from "./declare/describe.js";
 import type { Signatures } from "./declare/signature.js";
 import { HostContainer, type HostModuleSource, type PluginContainer, type TokenResolver } from "./di.js";
@@ -41,6 +42,8 @@ export interface PluginHostOptions {
   readonly options?: PluginOptions | ((name: string) => PluginOptions);
   /** Reloads plugins when their files change, and loads new files of the folder. Default: false. */
   readonly watch?: boolean | WatchOptions;
+  /** For tests: see `backplane/testing`. Default: the process's. */
+  readonly clock?: Clock;
   /** pino's shape. Default: warnings and errors to standard error. */
   readonly logger?: Logger;
 }
@@ -57,6 +60,7 @@ export class PluginHost extends HostEvents {
   private readonly containers = new Map<Plugin, PluginContainer>();
   private readonly container: HostContainer;
   private readonly logger: Logger;
+  private readonly clock: Clock;
   private readonly linker = new Linker({
     find: (name) => this.known.get(name),
     failure: (plugin) => this.failures.get(plugin.name),
@@ -69,6 +73,7 @@ export class PluginHost extends HostEvents {
   private constructor(private readonly options: PluginHostOptions) {
     super();
     this.logger = options.logger ?? defaultLogger;
+    this.clock = options.clock ?? systemClock;
     const { modules = [], provide = [], resolve } = options;
     this.container = new HostContainer(modules, provide, resolve, (event, hook, error) => {
       this.log("error", { event, hook, err: error }, `${hook} failed upon "${event}": ${messageOf(error)}`);
@@ -79,7 +84,7 @@ export class PluginHost extends HostEvents {
     }
     if (options.watch) {
       const watch = options.watch === true ? {} : options.watch;
-      this.watcher = new PluginWatcher(watch, (file) => this.changed(file), this.logger);
+      this.watcher = new PluginWatcher(watch, (file) => this.changed(file), this.logger, this.clock);
     }
   }
 
@@ -258,6 +263,7 @@ export class PluginHost extends HostEvents {
 
   private services(): PluginServices {
     return {
+      clock: this.clock,
       prepare: (plugin) => this.linker.load(plugin),
       reload: (plugin) => reloadLinked(this.linker, plugin),
       close: (plugin, step) => this.linker.close(plugin, step),

@@ -11,6 +11,7 @@ import type { InputCall } from "../binding/call.js";
 import type { Linkage } from "../binding/link.js";
 import type { PluginMemory } from "../binding/memory.js";
 import type { CallFrame } from "../call-frame.js";
+import type { Clock } from "../clock.js";
 import { DependencyError } from "../errors.js";
 import type { Granted } from "../manifest/grant.js";
 import { InstanceImage } from "./instance-state.js";
@@ -132,6 +133,7 @@ export interface PluginLink {
 }
 
 export interface GenerationOptions {
+  readonly clock: Clock;
   readonly name: string;
   /** The plugin, as call frames name it. */
   readonly owner: object;
@@ -183,6 +185,10 @@ export class Generation {
 
   get owner(): object {
     return this.options.owner;
+  }
+
+  get clock(): Clock {
+    return this.options.clock;
   }
 
   get reentrant(): boolean {

@@ -73,12 +73,18 @@ export async function draftPlugin(
   checkHooks(plugin.name, module);
   const { bytes, reset } = adapted(plugin, code, module, granted);
   const changed = bytes === code.bytes ? module : await WebAssembly.compile(bytes as Uint8Array<ArrayBuffer>);
-  const caller = { name: plugin.name, config: plugin.settings(code.manifest), owner: plugin };
+  const caller = {
+    name: plugin.name,
+    config: plugin.settings(code.manifest),
+    owner: plugin,
+    clock: plugin.clock,
+  };
   const link = importLinker(caller, module, usable);
   const generation = (number: number): Generation => {
     const made = new Generation({
       name: plugin.name,
       owner: plugin,
+      clock: plugin.clock,
       number,
       code,
       bytes,

@@ -7,6 +7,7 @@ import type { Module } from "../../engine/index.js";
 import { InputCall } from "../binding/call.js";
 import { checkExports } from "../binding/check.js";
 import { chainThrough } from "../call-frame.js";
+import type { Clock } from "../clock.js";
 import type { Description, Handle } from "../declare/describe.js";
 import type { Signatures } from "../declare/signature.js";
 import { BackplaneError, messageOf, ReentrancyError } from "../errors.js";
@@ -16,7 +17,14 @@ import { Lifecycle, type PluginState } from "../lifecycle/state.js";
 import type { Granted } from "../manifest/grant.js";
 import type { PluginManifest } from "../manifest/manifest.js";
 import { redactorOf, revealed, withSecrets } from "../secret.js";
-import { abortedError, type CallBody, CallRunner, timeoutError, watchCall } from "./call-runner.js";
+import {
+  abortedError,
+  type CallBody,
+  type CallObserver,
+  CallRunner,
+  timeoutError,
+  watchCall,
+} from "./call-runner.js";
 import type { Generation, InstanceSlot } from "./generation.js";
 import { GuestLog, type LogLevel } from "./guest-log.js";
 import { handleOf } from "./handle.js";
@@ -36,6 +44,7 @@ export interface PluginServices {
   log(level: "debug" | "info" | "warn" | "error", fields: object, message: string): void;
   /** Gives up what belongs to this plugin alone. */
   dispose(plugin: Plugin): Promise<void>;
+  readonly clock: Clock;
 }
 
 const noOptions: CallOptions = {};
@@ -74,15 +83,16 @@ export class Plugin {
     this.guestLog = new GuestLog(
       options.logRate ?? {},
       (level, line) => this.logged(level, this.redact(line)),
-      () => performance.now(),
+      () => services.clock.now(),
     );
     this.lifecycle = new Lifecycle(name);
-    this.runner = new CallRunner(name, this, options, {
+    const observer: CallObserver = {
       trapped: (error, exportName) =>
         services.announce("trap", { ...this.event(), error, export: exportName }),
       circuitOpened: (backoff) => services.announce("circuitOpen", { ...this.event(), backoff }),
       circuitClosed: () => services.announce("circuitClosed", this.event()),
-    });
+    };
+    this.runner = new CallRunner(name, this, options, observer, services.clock);
   }
 
   /**
@@ -96,6 +106,11 @@ export class Plugin {
   /** @internal Settings with a manifest that may not serve yet. */
   settings(manifest: PluginManifest | undefined): Readonly<Record<string, unknown>> {
     return revealed({ ...manifest?.config, ...this.options.config });
+  }
+
+  /** @internal */
+  get clock(): Clock {
+    return this.services.clock;
   }
 
   get state(): PluginState {
@@ -429,7 +444,7 @@ export class Plugin {
     this.requireEntry(name);
     if (this.generation === undefined) await this.load();
     this.requireOpen();
-    const started = performance.now();
+    const started = this.clock.now();
     const slot = await this.waitForSlot(name, options);
     return this.runner.run(slot, name, body, options, started);
   }
@@ -440,7 +455,7 @@ export class Plugin {
     const where = `${this.name}.${name}`;
     const controller = new AbortController();
     const timeout = this.runner.timeoutOf(generation, options);
-    const unwatch = watchCall(options.signal, timeout ?? Number.POSITIVE_INFINITY, {
+    const unwatch = watchCall(this.clock, options.signal, timeout ?? Number.POSITIVE_INFINITY, {
       aborted: (cause) => controller.abort(abortedError(where, cause)),
       late: () => controller.abort(timeoutError(where, timeout)),
     });

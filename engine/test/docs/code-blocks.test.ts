@@ -94,7 +94,7 @@ function run(
   });
 }
 
-const cli = join(projectRoot(), "dist/engine/cli/main.js");
+const cli = join(projectRoot(), "dist/sdk/cli/main.js");
 
 /** Runs a block; its file has been compiled if it is TypeScript. */
 async function runBlock(
