@@ -152,7 +152,7 @@ export class Lowering {
     lists.clear();
     const { features } = options;
     this.avx = features.has("avx");
-    this.avx2 = features.has("avx2");
+    this.avx2 = this.avx && features.has("avx2");
     this.bmi1 = features.has("bmi1");
     this.bmi2 = features.has("bmi2");
     this.lzcnt = features.has("lzcnt") || features.has("abm");
