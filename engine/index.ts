@@ -8,6 +8,13 @@
  * @module
  */
 export {
+  type ExportType,
+  type FunctionType,
+  type ImportType,
+  type ModuleTypes,
+  moduleTypes,
+} from "./js-api/module-types.js";
+export {
   createNamespace,
   type ExportDescriptor,
   type ImportDescriptor,
@@ -19,6 +26,7 @@ export {
   WebAssembly,
 } from "./js-api/namespace.js";
 export { Global, Memory, Table } from "./js-api/objects.js";
+export { Snapshot } from "./js-api/snapshot.js";
 export { parkable, promising, Suspending } from "./js-api/suspending.js";
 export type { Effort } from "./pipeline.js";
 export { UnsupportedPlatformError, type UnsupportedReason } from "./platform/errors.js";
@@ -34,4 +42,5 @@ export {
   type WasmErrorConstructor,
   type WasmFrame,
 } from "./runtime/errors.js";
+export { SnapshotError } from "./runtime/snapshot.js";
 export { type ErrorFamily, type FormatErrorCode, WasmFormatError } from "./wasm/index.js";

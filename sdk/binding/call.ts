@@ -1,10 +1,12 @@
 /**
  * What `plugin.call(name, input)` means: how the input becomes core values, and the result a value again.
  */
-import { MarshalError, messageOf } from "../errors.js";
+import { MarshalError } from "../errors.js";
 import type { PluginInstance } from "../plugin/generation.js";
 import type { CallResult } from "../plugin/options.js";
-import { jsonText, type PluginMemory } from "./memory.js";
+import type { PluginMemory } from "./memory.js";
+import { jsonText, parseJson } from "./references.js";
+import { describeValue } from "./scalars.js";
 
 type CoreValue = number | bigint;
 
@@ -19,29 +21,27 @@ function formOf(input: unknown): CallResult {
   return input instanceof Uint8Array ? "bytes" : "json";
 }
 
-function coreArguments(input: unknown, form: CallResult, memory: PluginMemory): CoreValue[] {
+function coreArguments(input: unknown, form: CallResult, memory: PluginMemory, where: string): CoreValue[] {
   if (form === "core") return input === undefined ? [] : Array.isArray(input) ? input : [input as CoreValue];
-  if (form === "json") return memory.put(jsonText(input));
-  return memory.put(input as string | Uint8Array);
+  return memory.put(form === "json" ? jsonText(input, where) : (input as string | Uint8Array), where);
 }
 
-function resultOf(raw: unknown, form: CallResult, memory: PluginMemory, demanded: boolean): unknown {
+function resultOf(
+  raw: unknown,
+  form: CallResult,
+  memory: PluginMemory,
+  demanded: boolean,
+  path: string,
+): unknown {
+  const where = `${path}: result`;
   if (form === "core") return raw;
   if (typeof raw !== "bigint") {
     if (!demanded) return raw;
-    throw new MarshalError(
-      `a result as ${form} is an i64, the export gave ${raw === undefined ? "none" : String(raw)}`,
-    );
+    throw new MarshalError(`${path}: a result as ${form} is an i64, the export gave ${describeValue(raw)}`);
   }
-  const bytes = memory.take(raw);
-  if (bytes === null || form === "bytes") return bytes;
-  const text = memory.decode(bytes);
-  if (form === "string") return text;
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new MarshalError(`the result is not JSON: ${messageOf(cause)}`, { cause });
-  }
+  if (form === "bytes") return memory.take(raw, where);
+  const text = memory.takeText(raw, where);
+  return text === null || form === "string" ? text : parseJson(text, where);
 }
 
 /** The result, or a promise of it if the plugin's host functions may wait; undefined without such an export. */
@@ -54,10 +54,12 @@ export function callByInput(
   const target = instance.core(name);
   if (target === undefined) return undefined;
   const { memory } = instance;
+  const path = `${memory.plugin}: export ${name}`;
   const form = formOf(input);
   const wanted = result ?? form;
-  const raw = target(...coreArguments(input, form, memory));
+  if (form !== "core") instance.entered = true;
+  const raw = target(...coreArguments(input, form, memory, `${path}: input`));
   const demanded = result !== undefined;
-  if (!(raw instanceof Promise)) return { value: resultOf(raw, wanted, memory, demanded) };
-  return { value: raw.then((value) => resultOf(value, wanted, memory, demanded)) };
+  const finish = (value: unknown): unknown => resultOf(value, wanted, memory, demanded, path);
+  return { value: raw instanceof Promise ? raw.then(finish) : finish(raw) };
 }

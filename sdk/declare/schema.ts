@@ -11,14 +11,18 @@ export interface StandardSchema<Input = unknown, Output = Input> {
   };
 }
 
+/** What a schema's validation gives. */
 export type SchemaResult<Output> =
   | { readonly value: Output; readonly issues?: undefined }
   | { readonly issues: readonly SchemaIssue[] };
 
+/** A fault that a schema found. */
 export interface SchemaIssue {
   readonly message: string;
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
 }
 
-export type SchemaInput<S> = S extends StandardSchema<infer Input, unknown> ? Input : never;
-export type SchemaOutput<S> = S extends StandardSchema<never, infer Output> ? Output : never;
+/** What a schema takes: the type of what goes to the guest. */
+export type SchemaInput<S extends StandardSchema> = NonNullable<S["~standard"]["types"]>["input"];
+/** What a schema gives: the type of what came from the guest. */
+export type SchemaOutput<S extends StandardSchema> = NonNullable<S["~standard"]["types"]>["output"];

@@ -97,20 +97,47 @@ export interface FunctionSignature<
   readonly async: boolean;
 }
 
-/** Several results are a tuple. */
-type ResultToGuest<R> = R extends readonly unknown[]
+/** What a host function gives: several results are a tuple. */
+export type ResultToGuest<R> = R extends readonly unknown[]
   ? { -readonly [I in keyof R]: ToGuest<R[I]> }
   : R extends ValueType
     ? ToGuest<R>
-    : void;
+    : // biome-ignore lint/suspicious/noConfusingVoidType: it is a function's result
+      void;
 
-/** The TypeScript function that implements a signature in the host. */
+/** What an export of a plugin gives: several results are a tuple. */
+export type ResultFromGuest<R> = R extends readonly unknown[]
+  ? { -readonly [I in keyof R]: FromGuest<R[I]> }
+  : R extends ValueType
+    ? FromGuest<R>
+    : // biome-ignore lint/suspicious/noConfusingVoidType: it is a function's result
+      void;
+
+/**
+ * The TypeScript function that implements a signature in the host. It may take the call's context as one parameter
+ * more, and may return a promise if it is `async`.
+ */
 export type FunctionOf<S> =
   S extends FunctionSignature<infer P, infer R>
     ? (
         ...args: [...{ -readonly [I in keyof P]: FromGuest<P[I]> }, context: CallContext]
       ) => ResultToGuest<R> | Promise<ResultToGuest<R>>
     : never;
+
+/** Signatures by name: what a module imports from the host, or exports to it. */
+export type Signatures = Readonly<Record<string, FunctionSignature>>;
+
+/** What the compiler prints of a name that the vocabulary doesn't have. No value has this type. */
+export interface NoSuchType<There extends string> {
+  readonly "there are": There;
+}
+
+/** Nothing to add to a name of the vocabulary; what can't be met for another. */
+export type KnownName<R> = R extends keyof NamedTypes
+  ? unknown
+  : R extends string
+    ? NoSuchType<"there are i32, i64, f32, f64, externref, funcref, string, bytes, json, bool, i8, u8, i16, u16, u32, u64, string?, bytes?, json?">
+    : unknown;
 
 /**
  * Declares a signature.
@@ -120,14 +147,26 @@ export type FunctionOf<S> =
  * fn(["string"], "bytes?")           // (key: string) => Uint8Array | null
  * fn(["f64"], ["f64", "i32"])        // (x: number) => [number, number]
  * fn([json(Order)], json(Receipt))   // (order: Order) => Receipt
+ * fn(["string"])                     // (line: string) => void
  */
-export function fn<const P extends readonly ValueType[], const R extends ResultTypes = undefined>(
+export function fn<const P extends readonly ValueType[]>(params: P): FunctionSignature<P, undefined>;
+export function fn<const P extends readonly ValueType[], const R extends ResultTypes | (string & {})>(
   params: P,
-  result?: R,
+  result: R & KnownName<R>,
+  options?: SignatureOptions,
+): FunctionSignature<P, Extract<R, ResultTypes>>;
+export function fn(
+  params: readonly ValueType[],
+  result?: ResultTypes,
   options: SignatureOptions = {},
-): FunctionSignature<P, R> {
+): FunctionSignature {
   const { throws = false, views = false, async = false } = options;
-  return { params, result: result as R, throws, views, async };
+  return { params, result, throws, views, async };
+}
+
+/** Whether `fn` made it, as far as can be seen. */
+export function isSignature(value: unknown): value is FunctionSignature {
+  return typeof value === "object" && value !== null && "params" in value && Array.isArray(value.params);
 }
 
 /** JSON whose shape a Standard Schema (zod, valibot, arktype, ...) checks when it comes from the guest. */

@@ -169,14 +169,14 @@ export class CallRunner {
     if (!instance.entered) return;
     const alone = slot.active === 1;
     if (alone) instance.restoreStack(call.stackTop);
-    const safe = slot.generation.stackless || (alone && instance.restoresStack);
+    const safe = slot.generation.sound(alone && instance.restoresStack);
     const keep = this.options.afterError === undefined ? safe : this.options.afterError === "keep";
     if (!keep) this.giveUp(slot, instance);
   }
 
   private giveUp(slot: InstanceSlot, instance: PluginInstance | undefined): void {
     if (slot.current !== instance || instance === undefined) return;
-    slot.current = undefined;
+    slot.giveUp();
     this.replaced++;
   }
 }

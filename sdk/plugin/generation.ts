@@ -5,11 +5,13 @@
  * pointer where it stood, the slot is emptied and the next call makes a new instance. Instances are made
  * synchronously, so a call that finds an empty slot doesn't wait.
  */
-import { Global, type Instance, type Module, parkable, WebAssembly } from "../../engine/index.js";
+import { Global, type Instance, type Module, parkable, Suspending, WebAssembly } from "../../engine/index.js";
 import type { Linkage } from "../binding/link.js";
 import type { PluginMemory } from "../binding/memory.js";
 import type { CallFrame } from "../call-frame.js";
+import { DependencyError } from "../errors.js";
 import type { Granted } from "../manifest/grant.js";
+import type { LinkGroup } from "./link-group.js";
 import { mayHaveStackPointer } from "./module-sections.js";
 import { type Slot, SlotPool } from "./queue.js";
 import type { PluginCode } from "./source.js";
@@ -82,10 +84,28 @@ export class InstanceSlot implements Slot {
   instance(): PluginInstance {
     return (this.current ??= this.generation.instantiate());
   }
+
+  /** The next call gets a new instance; so do those of the plugins that it is linked with. */
+  giveUp(): void {
+    const { group } = this.generation;
+    if (group === undefined) this.current = undefined;
+    else group.giveUp();
+  }
+}
+
+/** Imports from another plugin. */
+export interface PluginLink {
+  /** The import's module name. */
+  readonly name: string;
+  readonly target: Generation;
+  /** In a circle of imports: looked up when called, since neither instance can be made before the other. */
+  readonly late: boolean;
 }
 
 export interface GenerationOptions {
   readonly name: string;
+  /** The plugin, as call frames name it. */
+  readonly owner: object;
   readonly number: number;
   readonly code: PluginCode;
   /** The bytes that were compiled: those of the code, or with less memory allowed. */
@@ -95,6 +115,7 @@ export interface GenerationOptions {
   readonly instances: number;
   readonly maxWaiting: number;
   readonly reentrant: boolean;
+  /** It imports host functions that may wait. */
   readonly waits: boolean;
   readonly link: () => Linkage;
 }
@@ -110,25 +131,60 @@ export class Generation {
   readonly stackless: boolean;
   /** Calls that wait in host functions, and can be told to stop. */
   readonly parked = new Set<CallFrame>();
+  /** Plugins that it imports from; filled before the first instance is made. */
+  links: readonly PluginLink[] = [];
+  /** Host functions that a call of it reaches may wait, so its calls run on stacks that can be parked. */
+  waits: boolean;
+  private linkGroup: LinkGroup | undefined;
 
   constructor(private readonly options: GenerationOptions) {
     this.number = options.number;
     this.code = options.code;
     this.module = options.module;
     this.granted = options.granted;
+    this.waits = options.waits;
     this.exportNames = new Set(WebAssembly.Module.exports(options.module).map((e) => e.name));
     this.stackless = !mayHaveStackPointer(options.bytes);
     const slots = Array.from({ length: options.instances }, () => new InstanceSlot(this));
     this.pool = new SlotPool(options.name, slots, options.maxWaiting, options.reentrant);
   }
 
-  /** Host functions of it may wait, so its calls run on stacks that can be parked. */
-  get waits(): boolean {
-    return this.options.waits;
+  get owner(): object {
+    return this.options.owner;
+  }
+
+  get reentrant(): boolean {
+    return this.options.reentrant;
+  }
+
+  get group(): LinkGroup | undefined {
+    return this.linkGroup;
+  }
+
+  set group(group: LinkGroup | undefined) {
+    this.linkGroup = group;
+    this.pool.gate = group;
+  }
+
+  /** The members of its group; itself if it is in none. */
+  get linked(): readonly Generation[] {
+    return this.linkGroup?.generations ?? [this];
+  }
+
+  /**
+   * Whether an instance is as good as before after an error in the middle of a call.
+   *
+   * @param restored its own stack pointer was put back
+   */
+  sound(restored: boolean): boolean {
+    if (this.linkGroup === undefined) return this.stackless || restored;
+    return this.linked.every((member) => member.stackless);
   }
 
   instantiate(): PluginInstance {
-    const { imports, memory } = this.options.link();
+    const { imports: own, memory } = this.options.link();
+    const imports: Record<string, object> = { ...own };
+    for (const link of this.links) imports[link.name] = this.importsOf(link);
     const instance = new WebAssembly.Instance(this.module, imports);
     memory.attach(instance);
     // Reactors, as toolchains for C and Rust make them, expect this before any other call.
@@ -137,6 +193,27 @@ export class Generation {
     const start = instance.exports.backplane_start;
     if (typeof start === "function") start();
     return new PluginInstance(instance, memory, this.waits);
+  }
+
+  /** The other plugin's exports, which the engine links natively; or functions that look them up when called. */
+  private importsOf({ name, target, late }: PluginLink): object {
+    if (!late) return target.pool.slots[0].instance().exports;
+    const forwarders: Record<string, ExportedFunction | Suspending> = {};
+    for (const wanted of WebAssembly.Module.imports(this.module)) {
+      if (wanted.module === name) forwarders[wanted.name] = this.forwarder(target, name, wanted.name);
+    }
+    return forwarders;
+  }
+
+  private forwarder(target: Generation, plugin: string, name: string): ExportedFunction | Suspending {
+    const callee = (): ExportedFunction => {
+      const instance = target.pool.slots[0].current;
+      if (instance !== undefined) return instance.exports[name] as ExportedFunction;
+      const text = `${this.options.name}: import ${plugin}.${name}: called before "${plugin}" has an instance, as the two import each other`;
+      throw new DependencyError(plugin, text);
+    };
+    if (!this.waits) return (...args) => callee()(...args);
+    return new Suspending((...args: unknown[]) => parkable(callee())(...args));
   }
 
   /** Makes all instances. Errors: what linking and the start functions throw. */
