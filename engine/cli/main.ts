@@ -16,7 +16,7 @@ function version(): string {
   return `backplane ${(JSON.parse(manifest) as { version: string }).version}\n`;
 }
 
-async function runMain(args: readonly string[]): Promise<ExitCode> {
+async function runMain(args: readonly string[]): Promise<number> {
   const [first, ...rest] = args;
   switch (first) {
     case undefined:
@@ -54,7 +54,7 @@ function unknownCommand(name: string): UsageError {
   return new UsageError(`unknown command "${printable(name)}"${hint}`);
 }
 
-async function runCommand(name: CommandName, args: readonly string[]): Promise<ExitCode> {
+async function runCommand(name: CommandName, args: readonly string[]): Promise<number> {
   const { options, positionals } = parseCommand(name, args);
   if (options["help"] === true) {
     process.stdout.write(helpText(name));

@@ -3,9 +3,9 @@ import type { Clocks } from "./clocks.js";
 import type { Snapshot } from "./definitions.js";
 import type { DescriptorTable, WaitMode } from "./descriptor.js";
 import { errnoOf } from "./errno.js";
+import type { ExitError } from "./errors.js";
 import type { GuestMemory } from "./guest-memory.js";
 import type { RandomSource } from "./random.js";
-import type { ExitError } from "./system-functions.js";
 
 /** What all import objects of one `Wasi` share. */
 export interface World {

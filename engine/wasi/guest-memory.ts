@@ -5,6 +5,7 @@
  * Views are made anew when the memory has grown. None may be kept over a wait, since other calls go on meanwhile.
  */
 import { fail } from "./errno.js";
+import { WasiError } from "./errors.js";
 
 /** The part of a WebAssembly.Memory that is needed; either engine's. */
 export interface LinearMemory {
@@ -37,9 +38,10 @@ export class GuestMemory {
 
   private refresh(): void {
     if (this.memory === undefined) {
-      throw new Error(
-        "this WASI has no memory yet: call start(instance), initialize(instance) or bind(memory) first; " +
-          "a module's start function can't use WASI",
+      throw new WasiError(
+        "memory-missing",
+        "no memory yet: call start(instance), initialize(instance) or bind(memory) first; a module's start " +
+          "function can't use WASI unless the memory is bound before",
       );
     }
     const { buffer } = this.memory;

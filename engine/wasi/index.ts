@@ -13,6 +13,7 @@ export {
 export type { WasiFunction } from "./context.js";
 export { FileType } from "./definitions.js";
 export { Errno, type ErrorName, FileError } from "./errno.js";
+export { ExitError, WasiError, type WasiErrorReason } from "./errors.js";
 export type {
   Directory,
   DirectoryEntry,
@@ -27,11 +28,9 @@ export { HostFileSystem } from "./host-file-system.js";
 export { MemoryFileSystem, type MemoryFileSystemOptions } from "./memory-file-system.js";
 export { hostRandom, type RandomSource, seededRandom } from "./random.js";
 export { OutputBuffer, type StdinSource, type StdoutTarget } from "./stdio.js";
-export { ExitError } from "./system-functions.js";
 export {
   type Preopen,
   Wasi,
-  WasiClosedError,
   type WasiImports,
   type WasiInstance,
   type WasiModule,

@@ -2,18 +2,7 @@
 import { readClock } from "./clocks.js";
 import type { Context, Operations } from "./context.js";
 import { fail } from "./errno.js";
-
-/**
- * How a guest's `proc_exit` ends its call. `Wasi.start` turns it into the exit code; from other calls it is thrown.
- */
-export class ExitError extends Error {
-  override readonly name = "ExitError";
-
-  /** @param exitCode what the guest passed: 0 to 2^32 - 1 */
-  constructor(readonly exitCode: number) {
-    super(`the guest exited with code ${exitCode}`);
-  }
-}
+import { ExitError } from "./errors.js";
 
 // The signals by WASI's numbers: what they do to a process that has no handler for them.
 const ignoredSignals: ReadonlySet<number> = new Set([0, 16, 17, 22, 27]); // none, CHLD, CONT, URG, WINCH

@@ -15,6 +15,7 @@ import { type Clocks, hostClocks } from "./clocks.js";
 import { asWasiFunction, type Operations, type WasiFunction, type World } from "./context.js";
 import { preview1, type Snapshot, unstable } from "./definitions.js";
 import { type Descriptor, DescriptorTable, type WaitMode } from "./descriptor.js";
+import { ExitError, WasiError } from "./errors.js";
 import { fdFunctions } from "./fd-functions.js";
 import { DirectoryDescriptor } from "./file-descriptor.js";
 import type { FileSystem } from "./file-system.js";
@@ -26,7 +27,7 @@ import { hostRandom, type RandomSource } from "./random.js";
 import { socketFunctions } from "./socket-functions.js";
 import { ListenerDescriptor, SocketDescriptor } from "./sockets.js";
 import { type StdinSource, type StdoutTarget, stdinDescriptor, stdoutDescriptor } from "./stdio.js";
-import { ExitError, systemFunctions } from "./system-functions.js";
+import { systemFunctions } from "./system-functions.js";
 
 /** A folder for the guest: a path of the host's, or a file system; read-only unless `write` is true. */
 export type Preopen =
@@ -64,15 +65,9 @@ export interface WasiInstance {
 export type WasiImports = Readonly<Record<WasiModule, Readonly<Record<string, WasiFunction | Suspending>>>>;
 export type WasiModule = "wasi_snapshot_preview1" | "wasi_unstable";
 
-/** A call into a closed `Wasi` was waiting. */
-export class WasiClosedError extends Error {
-  override readonly name = "WasiClosedError";
-  constructor() {
-    super("the WASI of this call was closed while the call waited");
-  }
-}
-
 const defaultMaxDescriptors = 1024;
+/** As many exports as an error names. */
+const maxListed = 8;
 
 /** Functions that may have to wait. */
 const waitingFunctions: ReadonlySet<string> = new Set([
@@ -143,7 +138,7 @@ export class Wasi {
    * Runs a command: calls `_start`, then closes all that the guest had open.
    *
    * @returns the exit code: 0 unless the guest exited with another
-   * @throws TypeError if the instance isn't a command; what the guest's traps and host functions throw
+   * @throws {WasiError} if the instance isn't a command; what the guest's traps and host functions throw
    */
   start(instance: WasiInstance): number {
     const entry = this.prepare(instance, "_start", "_initialize");
@@ -173,7 +168,7 @@ export class Wasi {
   /**
    * Prepares a reactor, whose exports are called afterwards: calls `_initialize` if there is one.
    *
-   * @throws TypeError if the instance is a command; ExitError if the guest exits
+   * @throws {WasiError} if the instance is a command; {ExitError} if the guest exits
    */
   initialize(instance: WasiInstance): void {
     this.prepare(instance, "_initialize", "_start")?.();
@@ -198,9 +193,10 @@ export class Wasi {
     return error instanceof ExitError && this.world.exits.has(error) ? error.exitCode : undefined;
   }
 
-  /** Closes all that the guest has open. Calls that wait end with a `WasiClosedError`. */
+  /** Closes all that the guest has open. Calls that wait end with a `WasiError`. */
   close(): void {
-    if (!this.closed.signal.aborted) this.closed.abort(new WasiClosedError());
+    if (!this.closed.signal.aborted)
+      this.closed.abort(new WasiError("closed", "closed while this call waited"));
     this.world.descriptors.closeAll();
   }
 
@@ -213,25 +209,29 @@ export class Wasi {
   /** Checks what kind of module it is, and takes its memory. */
   private prepare(instance: WasiInstance, name: string, other: string): (() => unknown) | undefined {
     const exports = instance.exports as Readonly<Record<string, unknown>>;
-    if (this.started)
-      throw new TypeError("WASI: this one has been started; each instance needs its own Wasi");
+    if (this.started) throw new WasiError("already-started", "started before; each instance needs its own");
     const entry = exports[name];
-    if (exports[other] !== undefined) {
-      throw new TypeError(`WASI: expected no export ${other} beside ${name}, found ${typeof exports[other]}`);
-    }
-    if (typeof entry !== "function" && (name === "_start" || entry !== undefined)) {
-      throw new TypeError(`WASI: expected an exported function ${name}, found ${typeof entry}`);
+    if (
+      exports[other] !== undefined ||
+      (typeof entry !== "function" && (name === "_start" || entry !== undefined))
+    ) {
+      const kind =
+        name === "_start" ? "a command, which exports _start" : "a reactor, which exports no _start";
+      throw new WasiError("wrong-kind", `expected ${kind}, got exports ${listOf(exports)}`);
     }
     const memory = exports["memory"] as LinearMemory | undefined;
     if (memory !== undefined) this.bind(memory);
     else if (!this.world.memory.isBound) {
-      throw new TypeError(
-        "WASI: expected an exported memory named memory; for another one call bind(memory)",
-      );
+      throw new WasiError("memory-missing", "expected an export memory; bind(memory) takes another one");
     }
     this.started = true;
     return entry as (() => unknown) | undefined;
   }
+}
+
+function listOf(exports: object): string {
+  const names = Object.keys(exports);
+  return names.length === 0 ? "of no name" : names.slice(0, maxListed).join(", ");
 }
 
 function encode(what: string, text: string): Uint8Array {
