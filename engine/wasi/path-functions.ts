@@ -237,7 +237,9 @@ function readOpening(
   if ((missing & (Right.fdRead | Right.fdWrite)) !== 0) fail("ENOTCAPABLE");
   if ((how & OpenFlag.create) !== 0 && (how & OpenFlag.directory) !== 0) fail("EINVAL");
   const granted = requested & parent.inheriting;
-  const write = (granted & writingRights) !== 0;
+  const directory = (how & OpenFlag.directory) !== 0;
+  // Many guests ask for all rights to a folder; none can be opened for writing.
+  const write = !directory && (granted & writingRights) !== 0;
   return {
     follow: (lookup & followFlags) !== 0,
     request: {
@@ -246,7 +248,7 @@ function readOpening(
       create: (how & OpenFlag.create) !== 0,
       exclusive: (how & OpenFlag.exclusive) !== 0,
       truncate: (how & OpenFlag.truncate) !== 0,
-      directory: (how & OpenFlag.directory) !== 0,
+      directory,
       synchronous: flags & (FdFlag.sync | FdFlag.rsync) ? "all" : flags & FdFlag.dsync ? "data" : "none",
     },
     rights: granted,
