@@ -200,7 +200,7 @@ export function watchCall(
   const abort = (): void => tell.aborted(signal?.reason);
   if (signal?.aborted) abort();
   signal?.addEventListener("abort", abort, { once: true });
-  const timer = remaining <= longestTimeout ? clock.setTimeout(tell.late, remaining) : undefined;
+  const timer = remaining <= longestTimeout ? clock.setTimeout(tell.late, Math.max(0, remaining)) : undefined;
   return () => {
     clock.clearTimeout(timer);
     signal?.removeEventListener("abort", abort);

@@ -6,6 +6,8 @@
  * synchronously, so a call that finds an empty slot doesn't wait.
  */
 import { Global, type Instance, type Module, parkable, Suspending, WebAssembly } from "../../engine/index.js";
+import type { TypedCall } from "../binding/bind-export.js";
+import type { InputCall } from "../binding/call.js";
 import type { Linkage } from "../binding/link.js";
 import type { PluginMemory } from "../binding/memory.js";
 import type { CallFrame } from "../call-frame.js";
@@ -30,6 +32,9 @@ export class PluginInstance {
   entered = false;
   private readonly stackPointer: Global | undefined;
   private readonly raw = new Map<string, ExportedFunction>();
+  /** Exports by name, bound once for `plugin.call` and for typed handles. */
+  readonly inputCalls = new Map<string, InputCall>();
+  readonly typedCalls = new Map<string, TypedCall>();
   private readonly image: InstanceImage | undefined;
 
   constructor(
