@@ -11,6 +11,8 @@ export interface Option {
   readonly value?: string;
   readonly choices?: readonly string[];
   readonly short?: string;
+  /** Whether it may be given several times; its values are then a list. */
+  readonly multiple?: boolean;
   readonly text: string;
 }
 
@@ -43,12 +45,29 @@ export const engineCommands = {
     details: `Instantiates the module, which runs its start function, then calls its export _start if it has one, or
 the function that --invoke names with ARGS. Results are printed one per line.
 
-ARGS are read by the type of each parameter: i32 and i64 in decimal or hexadecimal (-5, 0xff), f32 and
-f64 in decimal, inf or nan, references as null. Everything after -- is an argument.
+A WASI program gets ARGS as its arguments, the standard streams, and what --dir and --env give it. For
+--invoke, ARGS are read by the type of each parameter: i32 and i64 in decimal or hexadecimal (-5, 0xff),
+f32 and f64 in decimal, inf or nan, references as null. Everything after -- is an argument.
 
-FILE may be - for standard input. Exit code: 0, or 1 on an error, 2 on a wrong command line, 134 on a trap.`,
+FILE may be - for standard input. Exit code: the program's, else 0, or 1 on an error, 2 on a wrong command
+line, 134 on a trap.`,
     options: {
       invoke: { value: "NAME", text: "Call the exported function NAME" },
+      dir: {
+        value: "HOST[::GUEST[::ro]]",
+        multiple: true,
+        text: "Give a WASI program the folder HOST, by the name GUEST; with ro, not to be changed",
+      },
+      env: {
+        value: "NAME[=VALUE]",
+        multiple: true,
+        text: "Give a WASI program an environment variable; without VALUE, this process's own",
+      },
+      "unknown-imports": {
+        value: "HOW",
+        choices: ["trap", "default"],
+        text: "Functions that nothing provides: trap when called, or do nothing and return zeros",
+      },
       bounds,
       compile: {
         value: "WHEN",
@@ -79,8 +98,11 @@ FILE may be - for standard input. Exit code: 0, or 1 on an error, 2 on a wrong c
   },
 } as const satisfies Commands;
 
+/** Values by option: a switch's is true, that of one which may be repeated a list. */
+export type OptionValues = Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
+
 export interface ParsedArguments {
-  readonly options: Readonly<Record<string, string | boolean | undefined>>;
+  readonly options: OptionValues;
   readonly positionals: readonly string[];
 }
 
@@ -95,10 +117,11 @@ const negativeNumber = /^-(\d|\.\d|inf|nan)/i;
 export function parseCommand(commands: Commands, name: string, args: readonly string[]): ParsedArguments {
   const { options } = commands[name];
   const config = Object.fromEntries(
-    Object.entries(options).map(([option, { value, short }]) => [
+    Object.entries(options).map(([option, { value, short, multiple = false }]) => [
       option,
       {
         type: value === undefined ? "boolean" : "string",
+        multiple,
         ...(short === undefined ? {} : { short }),
       } as const,
     ]),
@@ -107,9 +130,13 @@ export function parseCommand(commands: Commands, name: string, args: readonly st
   const unmarked = (text: string): string => (text.startsWith(marker) ? text.slice(1) : text);
   try {
     const parsed = parseArgs({ args: marked, options: config, allowPositionals: true });
-    const values: Record<string, string | boolean | undefined> = {};
+    const values: Record<string, string | boolean | readonly string[] | undefined> = {};
     for (const [option, value] of Object.entries(parsed.values)) {
-      values[option] = typeof value === "string" ? unmarked(value) : (value as boolean);
+      values[option] = Array.isArray(value)
+        ? value.map((text) => unmarked(String(text)))
+        : typeof value === "string"
+          ? unmarked(value)
+          : value;
       requireChoice(option, values[option], options[option].choices);
     }
     return { options: values, positionals: parsed.positionals.map(unmarked) };

@@ -1,13 +1,13 @@
 /** Executes the engine's own commands, once their options have been parsed. */
 import type { ParsedArguments } from "./commands.js";
-import { type ExitCode, messageOf, UsageError } from "./errors.js";
+import { messageOf, UsageError } from "./errors.js";
 import { printable } from "./text.js";
 
 /** Errors: CliError. */
 export async function executeEngineCommand(
   name: string,
   { options, positionals }: ParsedArguments,
-): Promise<ExitCode> {
+): Promise<number> {
   const [file, ...rest] = positionals;
   if (file === undefined) throw new UsageError("the module's file is missing", name);
   await requireValidEnvironment();

@@ -12,7 +12,7 @@ import { printable } from "./text.js";
 
 export interface Program {
   readonly commands: Commands;
-  execute(name: string, args: ParsedArguments): Promise<ExitCode>;
+  execute(name: string, args: ParsedArguments): Promise<number>;
 }
 
 function version(): string {
@@ -20,7 +20,7 @@ function version(): string {
   return `backplane ${(JSON.parse(manifest) as { version: string }).version}\n`;
 }
 
-async function dispatch(program: Program, args: readonly string[]): Promise<ExitCode> {
+async function dispatch(program: Program, args: readonly string[]): Promise<number> {
   const { commands } = program;
   const [first, ...rest] = args;
   switch (first) {

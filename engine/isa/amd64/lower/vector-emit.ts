@@ -7,6 +7,7 @@
  */
 import { Constraint, operandConstraint, use, type VReg } from "../../../machine/vcode.js";
 import { Op, Type } from "../../../ssa/ops.js";
+import { laneBits } from "../../../ssa/shapes.js";
 import { Amd64, operandWords } from "../instructions.js";
 import type {
   BinaryImmediateName,
@@ -116,14 +117,9 @@ export function inRegisters(c: Lowering, opcode: number, imm2: number, ...operan
 
 // ---------------------------------------------------------------- constants
 
-export function zeros(c: Lowering, to = newVector(c)): VReg {
-  c.row1(Amd64.fzero, to);
-  return to;
-}
-export function ones(c: Lowering, to = newVector(c)): VReg {
-  c.row1(Amd64.vones, to);
-  return to;
-}
+/** The vectors that are made without memory, shared by the rows of a block. */
+export const zeros = (c: Lowering): VReg => c.reg(c.zeroVector);
+export const ones = (c: Lowering): VReg => c.reg(c.onesVector);
 /** Four words in a register. */
 export function constantVector(
   c: Lowering,
@@ -141,17 +137,9 @@ export const splat16 = (half: number): Words => splat32((half & 0xffff) * 0x1000
 export const splat8 = (byte: number): Words => splat32((byte & 0xff) * 0x1010101);
 export const splat64 = (lo: number, hi: number): Words => [lo, hi, lo, hi];
 
-/** Whether `v` is a constant with all bits alike: made in a register, not read from memory. */
-function isIdiom(c: Lowering, v: number): boolean {
-  const n = c.lo[v]!;
-  if (n === 0) return true;
-  const { vectors } = c.func;
-  for (let k = 4 * n; k < 4 * n + 4; k++) if (vectors[k] !== -1) return false;
-  return true;
-}
-export function isOnes(c: Lowering, v: number): boolean {
-  return c.isConstant(v) && c.lo[v] !== 0 && isIdiom(c, v);
-}
+/** Whether the constant `v` has all bits alike: it is made in a register, not read from memory. */
+const isIdiom = (c: Lowering, v: number): boolean => c.lo[v]! <= 1;
+export const isOnes = (c: Lowering, v: number): boolean => c.isConstant(v) && c.lo[v] === 1;
 
 // ---------------------------------------------------------------- memory operands
 
@@ -162,7 +150,27 @@ export function takeVector(c: Lowering, v: number): boolean {
     c.constantAddress(v);
     return true;
   }
+  if (c.op[v] === Op.vsplat && mayTakeIn(c, v) && c.isConstant(c.a0[v]!) && !c.isZero(c.a0[v]!)) {
+    c.poolAddress(c.code.constant128(...splatWords(c, v)));
+    return true;
+  }
   return c.avx && takeLoad(c, v, 16);
+}
+
+/** The words of `v`, a constant in every lane. */
+export function splatWords(c: Lowering, v: number): Words {
+  const x = c.a0[v]!;
+  const [lo, hi] = [c.lo[x]!, c.hi[x]!];
+  switch (laneBits[c.hi[v]!]) {
+    case 8:
+      return splat8(lo);
+    case 16:
+      return splat16(lo);
+    case 32:
+      return splat32(lo);
+    default:
+      return splat64(lo, hi);
+  }
 }
 
 /** The same for an operand whose lower half is all that is read: the load of a half, zeros above. */

@@ -26,10 +26,21 @@ import {
 const zero = -1;
 
 export function lowerShuffle(c: Lowering, v: number): void {
-  const lanes: number[] = [];
+  shuffle(c, v, c.a0[v]!, c.a1[v]!, choicesOf(c, v));
+}
+
+function choicesOf(c: Lowering, v: number): number[] {
+  const same = c.a0[v] === c.a1[v];
   const at = 4 * c.lo[v]!;
-  for (let k = 0; k < 16; k++) lanes.push((c.func.vectors[at + (k >> 2)]! >>> (8 * (k & 3))) & 31);
-  shuffle(c, v, c.a0[v]!, c.a1[v]!, lanes);
+  return Array.from(
+    { length: 16 },
+    (_, k) => (c.func.vectors[at + (k >> 2)]! >>> (8 * (k & 3))) & (same ? 15 : 31),
+  );
+}
+
+/** The lanes of 32 bits that the shuffle `v` chooses (from 4 on those of the second vector), or null if it divides some. */
+export function shuffledWords(c: Lowering, v: number): number[] | null {
+  return grouped(choicesOf(c, v), 4);
 }
 
 /** Choices by the bytes of a vector: a shuffle if they are constants. */
