@@ -43,4 +43,5 @@ export {
   type WasmFrame,
 } from "./runtime/errors.js";
 export { SnapshotError } from "./runtime/snapshot.js";
+export * from "./wasi/index.js";
 export { type ErrorFamily, type FormatErrorCode, WasmFormatError } from "./wasm/index.js";

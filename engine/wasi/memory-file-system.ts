@@ -280,7 +280,7 @@ class MemoryDirectory extends Handle<DirectoryNode> implements Directory {
     const found = name === "." ? this.node : this.node.find(name);
     if (found === undefined) return this.create(name, request);
     if (request.create && request.exclusive) fail("EEXIST");
-    if (found instanceof LinkNode) fail("ELOOP");
+    if (found instanceof LinkNode) fail(request.directory ? "ENOTDIR" : "ELOOP");
     if (found instanceof DirectoryNode) {
       if (request.write || request.truncate || request.create) fail("EISDIR");
       return new MemoryDirectory(found);
@@ -359,8 +359,8 @@ class MemoryDirectory extends Handle<DirectoryNode> implements Directory {
   link(name: string, to: Directory, toName: string): void {
     const target = this.sameVolume(to);
     const found = this.node.get(name);
-    if (found instanceof DirectoryNode) fail("EPERM");
     target.requireNew(toName);
+    if (found instanceof DirectoryNode) fail("EPERM");
     target.add(toName, found);
     found.links++;
   }
