@@ -7,6 +7,7 @@
  *
  * @module
  */
+export { withLimits } from "./js-api/limits.js";
 export {
   type ExportType,
   type FunctionType,
@@ -33,6 +34,8 @@ export { UnsupportedPlatformError, type UnsupportedReason } from "./platform/err
 export type { EngineOptions } from "./runtime/engine.js";
 export {
   CompileError,
+  InterruptError,
+  type InterruptReason,
   LinkError,
   RuntimeError,
   SuspendError,
@@ -42,6 +45,7 @@ export {
   type WasmErrorConstructor,
   type WasmFrame,
 } from "./runtime/errors.js";
+export { type CallLimits, Fuel } from "./runtime/limits.js";
 export { SnapshotError } from "./runtime/snapshot.js";
 export * from "./wasi/index.js";
 export { type ErrorFamily, type FormatErrorCode, WasmFormatError } from "./wasm/index.js";

@@ -1,12 +1,12 @@
 /**
- * The command line's grammar as data: what commands and options there are. Arguments are parsed by it and help is
- * printed from it.
+ * A command line's grammar as data: what commands and options there are. Arguments are parsed by it and help is
+ * printed from it. The engine's own commands are here; a program may have more.
  */
 import { parseArgs } from "node:util";
 import { messageOf, UsageError } from "./errors.js";
 import { printable } from "./text.js";
 
-interface Option {
+export interface Option {
   /** What its value stands for in help; a switch has none. */
   readonly value?: string;
   readonly choices?: readonly string[];
@@ -16,14 +16,17 @@ interface Option {
   readonly text: string;
 }
 
-interface Command {
+export interface Command {
   readonly usage: string;
   readonly summary: string;
   readonly details: string;
   readonly options: Readonly<Record<string, Option>>;
 }
 
-const help: Option = { short: "h", text: "Print help" };
+/** Commands by name. */
+export type Commands = Readonly<Record<string, Command>>;
+
+export const help: Option = { short: "h", text: "Print help" };
 const bounds: Option = {
   value: "HOW",
   choices: ["guard", "explicit"],
@@ -35,7 +38,7 @@ const effort: Option = {
   text: "How well functions are compiled: quick, or full (the default)",
 };
 
-export const commands = {
+export const engineCommands = {
   run: {
     usage: "backplane run [OPTIONS] FILE.wasm [ARGS]...",
     summary: "Run a module",
@@ -93,9 +96,7 @@ FILE may be - for standard input. Exit code: 0, or 1 on an error, 2 on a wrong c
       help,
     },
   },
-} as const satisfies Record<string, Command>;
-
-export type CommandName = keyof typeof commands;
+} as const satisfies Commands;
 
 /** Values by option: a switch's is true, that of one which may be repeated a list. */
 export type OptionValues = Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
@@ -103,10 +104,6 @@ export type OptionValues = Readonly<Record<string, string | boolean | readonly s
 export interface ParsedArguments {
   readonly options: OptionValues;
   readonly positionals: readonly string[];
-}
-
-export function isCommand(name: string): name is CommandName {
-  return Object.hasOwn(commands, name);
 }
 
 /** A marker that no argument can contain, since arguments end at a NUL. */
@@ -117,8 +114,8 @@ const negativeNumber = /^-(\d|\.\d|inf|nan)/i;
  * Parses a command's arguments. Negative numbers are arguments, not options.
  * @throws {UsageError}
  */
-export function parseCommand(name: CommandName, args: readonly string[]): ParsedArguments {
-  const { options } = commands[name] as Command;
+export function parseCommand(commands: Commands, name: string, args: readonly string[]): ParsedArguments {
+  const { options } = commands[name];
   const config = Object.fromEntries(
     Object.entries(options).map(([option, { value, short, multiple = false }]) => [
       option,
@@ -157,9 +154,9 @@ function requireChoice(option: string, value: unknown, choices: readonly string[
 }
 
 /** The help of the whole, or of one command. */
-export function helpText(name?: CommandName): string {
-  if (name === undefined) return overview();
-  const { usage, summary, details, options } = commands[name] as Command;
+export function helpText(commands: Commands, name?: string): string {
+  if (name === undefined) return overview(commands);
+  const { usage, summary, details, options } = commands[name];
   const rows = Object.entries(options).map(([option, { value, short, text }]) => [
     `  ${short === undefined ? "    " : `-${short}, `}--${option}${value === undefined ? "" : ` ${value}`}`,
     text,
@@ -169,9 +166,9 @@ export function helpText(name?: CommandName): string {
   return `${summary}\n\nUsage: ${usage}\n\n${details}\n\nOptions:\n${lines.join("\n")}\n`;
 }
 
-function overview(): string {
+function overview(commands: Commands): string {
   const lines = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(10)} ${summary}`);
-  return `Backplane, a WebAssembly engine for Node
+  return `Backplane, a WebAssembly engine and plugin host for Node
 
 Usage: backplane COMMAND [OPTIONS] [ARGS]...
 

@@ -19,7 +19,7 @@ import { asInterface, copyBufferSource, isObject } from "./webidl.js";
 /** Options of a namespace; see EngineOptions for what each means. */
 export interface NamespaceOptions extends Partial<EngineOptions> {
   /**
-   * Modules that this engine refuses (they use features past 2.0, or vectors) are handed to Node's own engine;
+   * Modules that this engine refuses (they use features past 2.0) are handed to Node's own engine;
    * instances of the two can't import from each other. Default: false.
    */
   readonly fallback?: boolean;
@@ -103,7 +103,7 @@ function engineOptions(options: NamespaceOptions): EngineOptions {
     compile: options.compile ?? "lazy",
     effort: options.effort ?? "full",
     interrupts: options.interrupts ?? false,
-    vectors: options.vectors ?? false,
+    vectors: options.vectors ?? true,
   };
 }
 
@@ -270,7 +270,7 @@ function instantiateModule(module: Module, importObject: unknown): InstantiatedS
 
 function validates(bytes: Uint8Array, options: NamespaceOptions): boolean {
   try {
-    checkedModule(bytes, { vectors: options.vectors ?? false });
+    checkedModule(bytes, { vectors: options.vectors ?? true });
     return true;
   } catch (error) {
     if (!(error instanceof CompileError)) throw error;

@@ -6,7 +6,6 @@
 
 import { timeStage } from "../debug.js";
 import { type CompileUnit, compileFunction } from "../pipeline.js";
-import { UnsupportedInstruction } from "../ssa/build/instructions.js";
 import {
   declaredFunctions,
   decodeModule,
@@ -64,6 +63,7 @@ export class Module implements CompileUnit {
   /** Decodes and validates. The bytes are kept and must not change. Errors: CompileError. */
   static compile(engine: Engine, bytes: Uint8Array, options: EngineOptions): Module {
     const module = checkedModule(bytes, options);
+    if (options.interrupts) engine.startClock();
     const compiled = new Module(engine, module, options);
     if (options.compile === "ahead") compiled.compileAll();
     return compiled;
@@ -108,9 +108,7 @@ function asCompileError<T>(action: () => T): T {
   try {
     return action();
   } catch (error) {
-    if (error instanceof WasmFormatError || error instanceof UnsupportedInstruction) {
-      throw new CompileError(error.message, { cause: error });
-    }
+    if (error instanceof WasmFormatError) throw new CompileError(error.message, { cause: error });
     throw error;
   }
 }

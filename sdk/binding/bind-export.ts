@@ -13,12 +13,11 @@ import type { PluginMemory } from "./memory.js";
 /** Takes and gives what the signature says; a promise of it if the plugin's host functions may wait. */
 export type BoundExport = (...args: unknown[]) => unknown;
 
-interface Bound {
+/** An export bound with a signature. */
+export interface TypedCall {
   readonly signature: FunctionSignature;
   readonly call: BoundExport;
 }
-
-const boundOf = new WeakMap<PluginInstance, Map<string, Bound>>();
 
 /**
  * The same function each time for an instance, name and signature.
@@ -33,15 +32,10 @@ export function bindExport(
   name: string,
   signature: FunctionSignature,
 ): BoundExport {
-  let all = boundOf.get(instance);
-  if (all === undefined) {
-    all = new Map();
-    boundOf.set(instance, all);
-  }
-  const bound = all.get(name);
+  const bound = instance.typedCalls.get(name);
   if (bound !== undefined && bound.signature === signature) return bound.call;
   const call = makeBound(instance, name, signature);
-  all.set(name, { signature, call });
+  instance.typedCalls.set(name, { signature, call });
   return call;
 }
 

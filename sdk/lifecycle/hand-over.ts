@@ -16,15 +16,16 @@ export const defaultDrainTimeout = 5000;
 /** Waits until no call runs; false if that takes longer than `timeout` milliseconds. */
 export async function drainedWithin(generation: Generation, timeout: number): Promise<boolean> {
   if (generation.pool.active === 0) return true;
-  let timer: NodeJS.Timeout | undefined;
+  const { clock } = generation;
+  let timer: unknown;
   const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(resolve, timeout, false);
+    timer = clock.setTimeout(() => resolve(false), timeout);
   });
   const drained = generation.pool.drained().then(() => true);
   try {
     return await Promise.race([drained, late]);
   } finally {
-    clearTimeout(timer);
+    clock.clearTimeout(timer);
   }
 }
 

@@ -6,17 +6,24 @@
  * synchronously, so a call that finds an empty slot doesn't wait.
  */
 import { Global, type Instance, type Module, parkable, Suspending, WebAssembly } from "../../engine/index.js";
+import type { TypedCall } from "../binding/bind-export.js";
+import type { InputCall } from "../binding/call.js";
 import type { Linkage } from "../binding/link.js";
 import type { PluginMemory } from "../binding/memory.js";
 import type { CallFrame } from "../call-frame.js";
+import type { Clock } from "../clock.js";
 import { DependencyError } from "../errors.js";
 import type { Granted } from "../manifest/grant.js";
+import { InstanceImage } from "./instance-state.js";
 import type { LinkGroup } from "./link-group.js";
 import { mayHaveStackPointer } from "./module-sections.js";
 import { type Slot, SlotPool } from "./queue.js";
 import type { PluginCode } from "./source.js";
 
 export type ExportedFunction = (...args: unknown[]) => unknown;
+
+/** Whether a call begins with the instance as after its start: its state is put back, or the instance made anew. */
+export type InstanceReset = "never" | "restore" | "replace";
 
 /** An instance with its exports, as calls need them. */
 export class PluginInstance {
@@ -25,13 +32,19 @@ export class PluginInstance {
   entered = false;
   private readonly stackPointer: Global | undefined;
   private readonly raw = new Map<string, ExportedFunction>();
+  /** Exports by name, bound once for `plugin.call` and for typed handles. */
+  readonly inputCalls = new Map<string, InputCall>();
+  readonly typedCalls = new Map<string, TypedCall>();
+  private readonly image: InstanceImage | undefined;
 
   constructor(
     instance: Instance,
     readonly memory: PluginMemory,
     private readonly waits: boolean,
+    private readonly resets: InstanceReset = "never",
   ) {
     this.exports = instance.exports;
+    if (resets === "restore") this.image = InstanceImage.of(this.exports);
     const global = this.exports.__stack_pointer;
     if (global instanceof Global && typeof global.value === "number") this.stackPointer = global;
   }
@@ -46,6 +59,11 @@ export class PluginInstance {
 
   restoreStack(top: number): void {
     if (this.stackPointer !== undefined) this.stackPointer.value = top;
+  }
+
+  /** Puts it back to how it was after its start, if calls are to begin so; false if that takes a new instance. */
+  reset(): boolean {
+    return this.resets === "never" || (this.image?.restore() ?? false);
   }
 
   /** An export that takes and gives core values, returning a promise if host functions make it wait; or undefined. */
@@ -85,6 +103,18 @@ export class InstanceSlot implements Slot {
     return (this.current ??= this.generation.instantiate());
   }
 
+  /** The instance for a call that has the slot. */
+  enter(): PluginInstance {
+    let instance = this.instance();
+    if (this.active > 1) return instance;
+    if (instance.entered && !instance.reset()) {
+      this.current = undefined;
+      instance = this.instance();
+    }
+    instance.entered = false;
+    return instance;
+  }
+
   /** The next call gets a new instance; so do those of the plugins that it is linked with. */
   giveUp(): void {
     const { group } = this.generation;
@@ -103,6 +133,7 @@ export interface PluginLink {
 }
 
 export interface GenerationOptions {
+  readonly clock: Clock;
   readonly name: string;
   /** The plugin, as call frames name it. */
   readonly owner: object;
@@ -111,12 +142,15 @@ export interface GenerationOptions {
   /** The bytes that were compiled: those of the code, or with less memory allowed. */
   readonly bytes: Uint8Array;
   readonly module: Module;
+  /** Those of the code, without what was added for the host. */
+  readonly exportNames: ReadonlySet<string>;
   readonly granted: Granted;
   readonly instances: number;
   readonly maxWaiting: number;
   readonly reentrant: boolean;
   /** It imports host functions that may wait. */
   readonly waits: boolean;
+  readonly reset: InstanceReset;
   readonly link: () => Linkage;
 }
 
@@ -143,7 +177,7 @@ export class Generation {
     this.module = options.module;
     this.granted = options.granted;
     this.waits = options.waits;
-    this.exportNames = new Set(WebAssembly.Module.exports(options.module).map((e) => e.name));
+    this.exportNames = options.exportNames;
     this.stackless = !mayHaveStackPointer(options.bytes);
     const slots = Array.from({ length: options.instances }, () => new InstanceSlot(this));
     this.pool = new SlotPool(options.name, slots, options.maxWaiting, options.reentrant);
@@ -151,6 +185,10 @@ export class Generation {
 
   get owner(): object {
     return this.options.owner;
+  }
+
+  get clock(): Clock {
+    return this.options.clock;
   }
 
   get reentrant(): boolean {
@@ -177,6 +215,7 @@ export class Generation {
    * @param restored its own stack pointer was put back
    */
   sound(restored: boolean): boolean {
+    if (this.options.reset !== "never") return true;
     if (this.linkGroup === undefined) return this.stackless || restored;
     return this.linked.every((member) => member.stackless);
   }
@@ -192,7 +231,7 @@ export class Generation {
     if (typeof initialize === "function") initialize();
     const start = instance.exports.backplane_start;
     if (typeof start === "function") start();
-    return new PluginInstance(instance, memory, this.waits);
+    return new PluginInstance(instance, memory, this.waits, this.options.reset);
   }
 
   /** The other plugin's exports, which the engine links natively; or functions that look them up when called. */

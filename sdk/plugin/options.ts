@@ -19,6 +19,11 @@ export interface PluginOptions {
   /** Milliseconds for a call, waiting included, where the call names none. Default: no limit. */
   readonly timeout?: number;
   /**
+   * "call": each call finds the instance as it was after its start. Excludes `reentrant`, a state hand-over, and
+   * links with other plugins. Default: "keep".
+   */
+  readonly reset?: "keep" | "call";
+  /**
    * What becomes of an instance after a host function threw or a call was aborted in the middle of it. Default:
    * kept where no stack pointer can be left wrong or an exported `__stack_pointer` was restored, else replaced.
    */
