@@ -3,7 +3,7 @@
  * so a guest that writes without end gets ENOSPC.
  */
 import { FileType } from "./definitions.js";
-import { Errno, errnoOf, fail } from "./errno.js";
+import { Errno, errnoOf, FileError, fail } from "./errno.js";
 import type { Directory, DirectoryEntry, File, FileStatus, FileSystem, OpenRequest } from "./file-system.js";
 import { PathWalk } from "./walk-path.js";
 
@@ -389,6 +389,15 @@ function requireReplaceable(moved: Node, replaced: Node): void {
   if (replaced.names.size > 0) fail("ENOTEMPTY");
 }
 
+/** Gives an error that the host will see the path, and a stack of its own. */
+function forHost<Result>(path: string, action: () => Result): Result {
+  try {
+    return action();
+  } catch (error) {
+    throw error instanceof FileError ? new FileError(error.code, `${path}: ${error.code}`) : error;
+  }
+}
+
 const toWrite: OpenRequest = {
   read: false,
   write: true,
@@ -444,20 +453,24 @@ export class MemoryFileSystem implements FileSystem {
    * @throws {FileError} ENOSPC over the limit, EISDIR, ENOTDIR, EPERM for a path that leads out
    */
   write(path: string, content: string | Uint8Array): void {
-    this.makeFolders(path);
-    this.withFile(path, toWrite, (file) => {
-      const bytes = typeof content === "string" ? Buffer.from(content) : content;
-      if (bytes.length > 0 && file.write(bytes, 0) < bytes.length) fail("ENOSPC");
+    forHost(path, () => {
+      this.makeFolders(path);
+      this.withFile(path, toWrite, (file) => {
+        const bytes = typeof content === "string" ? Buffer.from(content) : content;
+        if (bytes.length > 0 && file.write(bytes, 0) < bytes.length) fail("ENOSPC");
+      });
     });
   }
 
   /** A file's bytes, as a copy. @throws {FileError} ENOENT, EISDIR, ENOTDIR */
   read(path: string): Uint8Array {
-    return this.withFile(path, toRead, (file) => {
-      const bytes = new Uint8Array(Number(file.status().size));
-      file.read(bytes, 0);
-      return bytes;
-    });
+    return forHost(path, () =>
+      this.withFile(path, toRead, (file) => {
+        const bytes = new Uint8Array(Number(file.status().size));
+        file.read(bytes, 0);
+        return bytes;
+      }),
+    );
   }
 
   /** A file's text. @throws {FileError} as `read` */
@@ -467,7 +480,7 @@ export class MemoryFileSystem implements FileSystem {
 
   /** The names in a folder, sorted. @throws {FileError} ENOENT, ENOTDIR */
   list(path = "."): string[] {
-    const folder = this.at(path, { ...toRead, directory: true }) as MemoryDirectory;
+    const folder = forHost(path, () => this.at(path, { ...toRead, directory: true }) as MemoryDirectory);
     try {
       return [...folder.node.names.keys()].sort();
     } finally {
