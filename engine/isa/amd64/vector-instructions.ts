@@ -7,8 +7,21 @@
  *
  * Codes are written as in the VEX prefix: mandatory prefix (NP none), opcode map, opcode.
  */
-import { any, type Extra, type Form, form, forms, memory, none, pseudo, RowFlag, reg, row } from "./instruction-row.js";
+
 import { def } from "../../machine/vcode.js";
+import {
+  any,
+  type Extra,
+  type Form,
+  form,
+  forms,
+  memory,
+  none,
+  pseudo,
+  RowFlag,
+  reg,
+  row,
+} from "./instruction-row.js";
 
 /** d = a op b. */
 const binary = {

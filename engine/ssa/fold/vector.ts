@@ -49,7 +49,8 @@ function simplifyShuffle(f: Folder, v: Value): number {
   if (func.op[x] !== Op.vshuffle || f.uses[x]! > uses) return keep;
   const inner = choices(f, x);
   // What chooses from two vectors may take several instructions: it is better done once for all.
-  const isOne = func.a0[x] === func.a1[x] || inner.every((choice) => choice < 16) || inner.every((c) => c >= 16);
+  const isOne =
+    func.a0[x] === func.a1[x] || inner.every((choice) => choice < 16) || inner.every((c) => c >= 16);
   if (!isOne) return keep;
   func.lo[v] = vectorOf(
     f,

@@ -204,7 +204,10 @@ test.serial("bounds and effort change the code", async (t) => {
 });
 
 test.serial("vectors", async (t) => {
-  const vectors = await folder.assemble("vectors.wasm", "(module (func (param v128) (result v128) (i8x16.add (local.get 0) (local.get 0))))");
+  const vectors = await folder.assemble(
+    "vectors.wasm",
+    "(module (func (param v128) (result v128) (i8x16.add (local.get 0) (local.get 0))))",
+  );
   const { code, stdout } = await runCli(["inspect", vectors]);
   t.is(code, 0);
   t.regex(stdout, /^features: simd$/m);

@@ -422,7 +422,12 @@ export class Lowering {
     const lo = this.lo[v]!;
     if (this.type[v] === Type.v128) {
       const { vectors } = this.func;
-      const [w0, w1, w2, w3] = [0, 1, 2, 3].map((k) => vectors[4 * lo + k]!) as [number, number, number, number];
+      const [w0, w1, w2, w3] = [0, 1, 2, 3].map((k) => vectors[4 * lo + k]!) as [
+        number,
+        number,
+        number,
+        number,
+      ];
       this.poolAddress(this.code.constant128(w0, w1, w2, w3));
       return;
     }

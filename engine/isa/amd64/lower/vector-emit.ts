@@ -199,13 +199,7 @@ export function lowerBinary(
 }
 
 /** v = op x, x from memory where that is possible; `half`: only its lower half is read. */
-export function lowerUnary(
-  c: Lowering,
-  name: UnaryName,
-  x: number,
-  half: boolean,
-  to: VReg,
-): VReg {
+export function lowerUnary(c: Lowering, name: UnaryName, x: number, half: boolean, to: VReg): VReg {
   if (half ? takeHalf(c, x) : takeVector(c, x)) return unaryMemory(c, name, to);
   return unary(c, name, c.reg(x), to);
 }

@@ -158,10 +158,20 @@ export function lowerReplace(c: Lowering, v: number): void {
   const to = c.defined(v);
   switch (c.hi[v]) {
     case Shape.i8x16:
-      insert(c, v, takePartialLoad(c, y, Op.load8u), [i.pinsrb_rri, i.pinsrb_rmi, i.vpinsrb_rrri, i.vpinsrb_rrmi]);
+      insert(c, v, takePartialLoad(c, y, Op.load8u), [
+        i.pinsrb_rri,
+        i.pinsrb_rmi,
+        i.vpinsrb_rrri,
+        i.vpinsrb_rrmi,
+      ]);
       return;
     case Shape.i16x8:
-      insert(c, v, takePartialLoad(c, y, Op.load16u), [i.pinsrw_rri, i.pinsrw_rmi, i.vpinsrw_rrri, i.vpinsrw_rrmi]);
+      insert(c, v, takePartialLoad(c, y, Op.load16u), [
+        i.pinsrw_rri,
+        i.pinsrw_rmi,
+        i.vpinsrw_rrri,
+        i.vpinsrw_rrmi,
+      ]);
       return;
     case Shape.i32x4:
       insert(c, v, takeLoad(c, y, 4), [i.pinsrd_rri, i.pinsrd_rmi, i.vpinsrd_rrri, i.vpinsrd_rrmi]);

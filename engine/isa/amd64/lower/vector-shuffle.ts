@@ -125,7 +125,8 @@ function oneVector(c: Lowering, v: number, x: number, lanes: number[], to: VReg)
     if (takeVector(c, x)) c.load1(c.avx ? Amd64.vpshufd_rmi : Amd64.pshufd_rmi, to, immediateOf(byFour));
     else unaryImmediate(c, "pshufd", c.reg(x), immediateOf(byFour), to);
   } else if (c.avx2 && lanes.every((lane) => lane === 0)) c.row2(Amd64.vpbroadcastb_rr, to, c.reg(x));
-  else if (c.avx2 && grouped(lanes, 2)?.every((group) => group === 0)) c.row2(Amd64.vpbroadcastw_rr, to, c.reg(x));
+  else if (c.avx2 && grouped(lanes, 2)?.every((group) => group === 0))
+    c.row2(Amd64.vpbroadcastw_rr, to, c.reg(x));
   else if (!halfWords(c, x, lanes, to) && !interleave(c, v, x, x, lanes, to)) {
     const n = rotation(lanes, 16);
     if (n > 0) binaryImmediate(c, "palignr", c.reg(x), c.reg(x), n, to);
@@ -194,7 +195,14 @@ const highNames: Readonly<Record<number, BinaryName>> = {
 };
 
 /** Lanes of both in turn, from the lower or upper halves. */
-function interleave(c: Lowering, v: number, x: number, y: number, lanes: readonly number[], to: VReg): boolean {
+function interleave(
+  c: Lowering,
+  v: number,
+  x: number,
+  y: number,
+  lanes: readonly number[],
+  to: VReg,
+): boolean {
   const other = x === y ? 0 : 16;
   for (let size = 1; size <= 8; size *= 2) {
     const groups = grouped(lanes, size);
