@@ -7,6 +7,14 @@
  *
  * @module
  */
+export { withLimits } from "./js-api/limits.js";
+export {
+  type ExportType,
+  type FunctionType,
+  type ImportType,
+  type ModuleTypes,
+  moduleTypes,
+} from "./js-api/module-types.js";
 export {
   createNamespace,
   type ExportDescriptor,
@@ -19,12 +27,15 @@ export {
   WebAssembly,
 } from "./js-api/namespace.js";
 export { Global, Memory, Table } from "./js-api/objects.js";
+export { Snapshot } from "./js-api/snapshot.js";
 export { parkable, promising, Suspending } from "./js-api/suspending.js";
 export type { Effort } from "./pipeline.js";
 export { UnsupportedPlatformError, type UnsupportedReason } from "./platform/errors.js";
 export type { EngineOptions } from "./runtime/engine.js";
 export {
   CompileError,
+  InterruptError,
+  type InterruptReason,
   LinkError,
   RuntimeError,
   SuspendError,
@@ -34,4 +45,6 @@ export {
   type WasmErrorConstructor,
   type WasmFrame,
 } from "./runtime/errors.js";
+export { type CallLimits, Fuel } from "./runtime/limits.js";
+export { SnapshotError } from "./runtime/snapshot.js";
 export { type ErrorFamily, type FormatErrorCode, WasmFormatError } from "./wasm/index.js";

@@ -22,7 +22,7 @@ export interface CompileOptions {
   readonly features: CpuFeatures;
   /** How out-of-bounds accesses are found: by guard pages, or by compares before each access. */
   readonly bounds: "guard" | "explicit";
-  /** Whether loop headers and function entries look at the interrupt word. */
+  /** Whether loop headers look at the interrupt word (prologues always do, in the stack limit). */
   readonly interrupts: boolean;
   readonly effort: Effort;
 }

@@ -14,7 +14,7 @@ export interface CurrentCall {
   readonly export: string;
   /** Aborted when the caller gives up or the call's time is over, if the call is waiting then. */
   readonly signal: AbortSignal;
-  /** When its time is over, on `performance.now()`'s clock, or Infinity. */
+  /** When its time is over, by the host's clock (`performance.now()`), or Infinity. */
   readonly deadline: number;
   /** The caller's own, as handed to the call. */
   readonly context: unknown;
@@ -79,6 +79,11 @@ export class CallFrame implements CurrentCall {
     });
   }
 
+  /** Whether the call was aborted with this. */
+  isReason(error: unknown): boolean {
+    return this.isAborted && error === this.reason;
+  }
+
   /** What the call was aborted with, instead of what came of it. */
   outcome(error: unknown): unknown {
     return this.isAborted ? this.reason : error;
@@ -129,15 +134,21 @@ export function currentCall(): CurrentCall | undefined {
   return currentFrame();
 }
 
-/** The names of the calls from the outermost to a frame, as `plugin.export`, if one is of `owner` and goes on; or undefined. */
-export function chainThrough(owner: object): string[] | undefined {
+/**
+ * The names of the calls from the outermost to a frame, as `plugin.export`, if one that goes on is of `owner` or of
+ * an owner linked with it; or undefined.
+ */
+export function chainThrough(
+  owner: object,
+  linked?: { includes(owner: object): boolean },
+): string[] | undefined {
   const innermost = currentFrame();
   if (innermost === undefined) return undefined;
   const chain: string[] = [];
   let found = false;
   for (let frame: CallFrame | undefined = innermost; frame !== undefined; frame = frame.parent) {
     if (frame.ended) continue;
-    if (frame.owner === owner) found = true;
+    if (frame.owner === owner || linked?.includes(frame.owner)) found = true;
     chain.unshift(`${frame.plugin}.${frame.export}`);
   }
   return found ? chain : undefined;

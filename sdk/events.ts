@@ -10,6 +10,7 @@
  */
 import { channel, tracingChannel } from "node:diagnostics_channel";
 import { EventEmitter } from "eventemitter3";
+import type { LogLevel } from "./plugin/guest-log.js";
 import type { Plugin } from "./plugin/plugin.js";
 
 /** What every event tells. */
@@ -43,6 +44,8 @@ export interface PluginHostEvents {
   /** Calls are refused for `backoff` milliseconds. */
   circuitOpen: [event: PluginEvent & { readonly backoff: number }];
   circuitClosed: [event: PluginEvent];
+  /** A line that the plugin logged through the built-in host module. */
+  log: [event: PluginEvent & { readonly level: LogLevel; readonly message: string }];
 }
 
 export type PluginHostEventName = keyof PluginHostEvents;

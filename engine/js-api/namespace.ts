@@ -37,8 +37,17 @@ export interface ExportDescriptor {
 
 const modules = new WeakMap<object, RuntimeModule>();
 const exportsOf = new WeakMap<object, object>();
+const runtimeInstances = new WeakMap<object, RuntimeInstance>();
 
-function moduleOf(value: unknown, what: string): RuntimeModule {
+/** The runtime's instance behind an Instance. Errors: TypeError for anything else. */
+export function runtimeInstanceOf(value: unknown, what: string): RuntimeInstance {
+  const instance = isObject(value) ? runtimeInstances.get(value) : undefined;
+  if (instance === undefined) throw new TypeError(`${what}: Argument 0 must be a WebAssembly.Instance`);
+  return instance;
+}
+
+/** The runtime's module behind a Module. Errors: TypeError for any other value. */
+export function runtimeModuleOf(value: unknown, what: string): RuntimeModule {
   const module = isObject(value) ? modules.get(value) : undefined;
   if (module === undefined) throw new TypeError(`${what}: Argument 0 must be a WebAssembly.Module`);
   return module;
@@ -55,13 +64,13 @@ export class Module {
   }
 
   static imports(module: Module): ImportDescriptor[] {
-    return moduleOf(module, "WebAssembly.Module.imports()").module.imports.map(
+    return runtimeModuleOf(module, "WebAssembly.Module.imports()").module.imports.map(
       (i: Import): ImportDescriptor => ({ module: i.module, name: i.name, kind: i.kind }),
     );
   }
 
   static exports(module: Module): ExportDescriptor[] {
-    return moduleOf(module, "WebAssembly.Module.exports()").module.exports.map(({ name, kind }) => ({
+    return runtimeModuleOf(module, "WebAssembly.Module.exports()").module.exports.map(({ name, kind }) => ({
       name,
       kind,
     }));
@@ -69,7 +78,7 @@ export class Module {
 
   /** Copies of the payloads of all custom sections of a name. */
   static customSections(module: Module, name: string): ArrayBuffer[] {
-    const wasm = moduleOf(module, "WebAssembly.Module.customSections()").module;
+    const wasm = runtimeModuleOf(module, "WebAssembly.Module.customSections()").module;
     if (name === undefined)
       throw new TypeError("WebAssembly.Module.customSections(): Argument 1 is required");
     // Not String(name): that would take a symbol.
@@ -102,9 +111,10 @@ function engineOptions(options: NamespaceOptions): EngineOptions {
 export class Instance {
   /** Links, initializes and starts. Errors: TypeError, LinkError, RuntimeError, whatever the start function throws. */
   constructor(module: Module, importObject?: object) {
-    const compiled = moduleOf(module, "WebAssembly.Instance()");
+    const compiled = runtimeModuleOf(module, "WebAssembly.Instance()");
     const instance = new RuntimeInstance(compiled, readImports(compiled, importObject));
     exportsOf.set(this, createExports(instance));
+    runtimeInstances.set(this, instance);
     instance.initialize();
     const { start } = compiled.module;
     if (start >= 0) instance.function(start).call([]);

@@ -36,6 +36,8 @@ export interface FixedStubs {
   /** Where `trap` exits are called, see Context.trapStub; likewise the others. */
   readonly trapStub: number;
   readonly interruptStub: number;
+  readonly limitStub: number;
+  readonly frameLimitStub: number;
   readonly compileStub: number;
   /** Where the fault handler sends a faulting fiber. */
   readonly faultExit: number;
@@ -67,6 +69,7 @@ export interface FaultHandling {
     readonly previousBus: number;
     readonly ranges: number;
     readonly pageSize: number;
+    readonly clock: number;
     readonly entriesPerPage: number;
   };
   readonly range: {
@@ -76,6 +79,28 @@ export interface FaultHandling {
     readonly exit: number;
     readonly size: number;
   };
+}
+
+/** The clock's code and the layout of its table; see isa/NAME/clock.ts. Offsets in bytes. */
+export interface ClockCode {
+  routines(table: bigint): { bytes: Uint8Array; thread: number; wake: number };
+  readonly table: {
+    readonly thread: number;
+    readonly parked: number;
+    readonly count: number;
+    readonly entries: number;
+    readonly mostEntries: number;
+    readonly size: number;
+  };
+  readonly entry: {
+    readonly owner: number;
+    readonly calls: number;
+    readonly current: number;
+    readonly deadline: number;
+    readonly size: number;
+  };
+  /** Nanoseconds between two interrupts of a thread that is in a call. */
+  readonly tick: number;
 }
 
 export interface Target {
@@ -103,6 +128,7 @@ export interface Target {
   slotThunk(displacement: number): Uint8Array;
   readonly stubFrames: StubFrames;
   readonly faults: FaultHandling;
+  readonly clock: ClockCode;
   /** A routine `void f()` that fills `words` 32-bit words at an address with what `cpuFeatures` reads. */
   readonly featureProbe: {
     readonly words: number;

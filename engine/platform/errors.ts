@@ -4,6 +4,7 @@
  */
 export type UnsupportedReason =
   | "platform"
+  | "libc"
   | "webassembly-missing"
   | "addons-denied"
   | "koffi-missing"

@@ -37,6 +37,14 @@ export interface Platform {
   routine(address: number): () => void;
   /** Address of a C library's function. */
   symbol(name: string): number;
+  /** This thread's number, unique in the system while it lives. */
+  threadNumber(): number;
+  /** Whether a thread of this process has a number. */
+  hasThread(number: number): boolean;
+  /** Starts a thread at an address that nobody joins, and that keeps nothing alive. Returns whether it could. */
+  startThread(address: number): boolean;
+  /** Nanoseconds of the clock that native code reads, as a number (resolution below a microsecond). */
+  now(): number;
   /** The address ranges of this process with their protection, ascending; null where unknown. */
   addressMap(): { start: number; end: number; protection: string }[] | null;
   /** Installs a handler for memory faults; returns the address of the one it replaced (see isa/NAME/fault-handler.ts). */

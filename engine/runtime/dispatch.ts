@@ -10,13 +10,14 @@ import type { Fiber } from "./fiber.js";
 import type { HostFunction } from "./host-function.js";
 import type { Instance } from "./instance.js";
 import { builtinNumber, Context, ExitStatus } from "./layout.js";
+import { interrupted, runLimited } from "./limits.js";
 import { routineTrap, trapError } from "./stack-trace.js";
 import { writeResults, writeSlot } from "./values.js";
 import { setWord64 } from "./words.js";
 
-/** A promise that a host function returned and that its parked caller waits for. */
+/** A promise that a parked fiber waits for: a host function's, or (no host) one for the end of its pause. */
 export interface Parked {
-  readonly host: HostFunction;
+  readonly host: HostFunction | undefined;
   readonly promise: Promise<unknown>;
 }
 
@@ -25,10 +26,24 @@ const callIndexWord = Context.callIndex >> 2;
 const envIndexWord = Context.envIndex >> 2;
 
 /**
- * Runs a fiber until its call ends (returns undefined; results are in the slots) or a host function's promise
- * parks it. Errors: what a trap or a host function throws; the fiber is of no use then.
+ * Runs a fiber until its call ends (returns undefined; results are in the slots) or a host function's promise or the
+ * end of its slice parks it. Errors: what a trap or a host function throws; the fiber is of no use then.
  */
 export function run(engine: Engine, fiber: Fiber): Parked | undefined {
+  const { clock } = engine;
+  if (clock === undefined) return serve(engine, fiber);
+  const outer = clock.enter();
+  try {
+    const { scope } = fiber;
+    if (scope === undefined) return serve(engine, fiber);
+    return runLimited(engine, clock, fiber, scope, serve);
+  } finally {
+    clock.leave(outer);
+  }
+}
+
+/** The loop itself. Each time round it V8 may end it, if the worker is to be terminated. */
+function serve(engine: Engine, fiber: Fiber): Parked | undefined {
   const { words, contextLo, contextHi } = fiber;
   const { contextWord, enter, signatures } = engine;
   for (;;) {
@@ -53,9 +68,11 @@ export function run(engine: Engine, fiber: Fiber): Parked | undefined {
         setWord64(words, Context.entryCode, instance.ensureCompiled(words[callIndexWord]));
         break;
       }
-      case ExitStatus.interrupt:
-        engine.interrupted(fiber);
+      case ExitStatus.interrupt: {
+        const pause = interrupted(engine, fiber);
+        if (pause !== undefined) return { host: undefined, promise: pause };
         break;
+      }
       default:
         throw trapError(engine, fiber);
     }

@@ -11,10 +11,13 @@ import {
   type Platform,
   UnsupportedPlatformError,
 } from "../platform/index.js";
+import { Clock } from "./clock.js";
 import { CodeArena } from "./code-arena.js";
+import { ContextMemory } from "./context-memory.js";
 import { installFaultHandling } from "./fault-handling.js";
-import { type Fiber, FiberPool } from "./fiber.js";
+import { FiberPool } from "./fiber.js";
 import { Context, FunctionRecord } from "./layout.js";
+import type { Scope } from "./limits.js";
 import { SignatureTable } from "./signatures.js";
 import { setWord64 } from "./words.js";
 
@@ -41,8 +44,9 @@ export class Engine {
   readonly stubs: FixedStubs;
   readonly signatures: SignatureTable;
   readonly fibers: FiberPool;
+  readonly contexts: ContextMemory;
   /** Two 32-bit halves: the address of the context that `enter` continues with. */
-  readonly contextWord = new Int32Array(new ArrayBuffer(16));
+  readonly contextWord: Int32Array;
   /** Continues the fiber whose context's address is in `contextWord`, until it exits. */
   readonly enter: () => void;
   /** Address of the record that stands for a null funcref: no signature matches it. */
@@ -51,26 +55,39 @@ export class Engine {
   nextSequence = 1;
   /** Whether guard pages surround memories here. */
   readonly guardPages: boolean;
+  /** The limits of calls that begin now; see limits.ts. */
+  scope: Scope | undefined = undefined;
+  /** Undefined until something that can be interrupted is compiled or a limit is set. */
+  clock: Clock | undefined = undefined;
+  private readonly clockTable: number | undefined;
   private readonly nullFunction = new ArrayBuffer(FunctionRecord.size);
 
   constructor(readonly platform: Platform) {
     this.arena = new CodeArena(platform);
     const { target, arena } = this;
     this.features = detectFeatures(target, platform, arena);
-    this.stubs = target.fixedStubs(BigInt(platform.addressOf(this.contextWord.buffer)));
+    this.contexts = new ContextMemory(platform);
+    this.contextWord = this.contexts.current;
+    this.stubs = target.fixedStubs(BigInt(this.contexts.currentAddress));
     const base = arena.addPermanent(this.stubs.bytes);
     this.enter = platform.routine(base + this.stubs.enter);
     this.nullFunctionAddress = platform.addressOf(this.nullFunction);
     this.signatures = new SignatureTable(target, arena);
     this.fibers = new FiberPool(this, this.contextTemplate(base), stackSize);
-    this.guardPages =
-      provesGuardPages(platform) &&
-      installFaultHandling(target, platform, arena, base + this.stubs.faultExit);
+    const faults = provesGuardPages(platform)
+      ? installFaultHandling(target, platform, arena, base + this.stubs.faultExit)
+      : undefined;
+    this.guardPages = faults?.installed ?? false;
+    this.clockTable = faults?.clockTable;
   }
 
-  /** A fiber found the interrupt word set. */
-  interrupted(fiber: Fiber): void {
-    fiber.words[Context.interrupt >> 2] = 0;
+  /**
+   * Starts the clock for this thread: from now on calls are interrupted at their deadlines and at each tick.
+   * Errors: Error when the system refuses the clock's thread.
+   */
+  startClock(): Clock {
+    this.clock ??= new Clock(this.target.clock, this.platform, this.arena, this.contexts, this.clockTable);
+    return this.clock;
   }
 
   private contextTemplate(base: number): ArrayBuffer {
@@ -80,6 +97,8 @@ export class Engine {
     setWord64(words, Context.nullFuncref, this.nullFunctionAddress);
     setWord64(words, Context.trapStub, base + stubs.trapStub);
     setWord64(words, Context.interruptStub, base + stubs.interruptStub);
+    setWord64(words, Context.limitStub, base + stubs.limitStub);
+    setWord64(words, Context.frameLimitStub, base + stubs.frameLimitStub);
     setWord64(words, Context.compileStub, base + stubs.compileStub);
     setWord64(words, Context.memmove, platform.symbol("memmove"));
     setWord64(words, Context.memset, platform.symbol("memset"));

@@ -59,6 +59,35 @@ export interface WasmFrame {
   readonly byteOffset: number;
 }
 
+/** Why a call was stopped from outside: its deadline, its AbortSignal, its budget of instructions. */
+export type InterruptReason = "deadline" | "aborted" | "outOfFuel";
+
+const interruptMessages: Record<InterruptReason, string> = {
+  deadline: "the call was stopped at its deadline",
+  aborted: "the call was stopped, since its signal was aborted",
+  outOfFuel: "the call was stopped, since its fuel is used up",
+};
+
+/**
+ * A call that was stopped by a limit. Its `stack` begins with the Wasm frames. The instance can be called again, with its
+ * memory, tables and globals as the call left them.
+ */
+export class InterruptError extends Error {
+  override readonly name = "InterruptError";
+
+  /**
+   * @param frames what the call was doing, innermost first; empty if it hadn't begun
+   * @param cause the signal's reason, if it was aborted
+   */
+  constructor(
+    readonly reason: InterruptReason,
+    readonly frames: readonly WasmFrame[],
+    cause?: unknown,
+  ) {
+    super(interruptMessages[reason], cause === undefined ? undefined : { cause });
+  }
+}
+
 /** What a RuntimeError (or RangeError) thrown by a trap knows beyond its message. */
 export interface Trap {
   readonly kind: keyof typeof TrapKind;

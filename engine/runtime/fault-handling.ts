@@ -11,18 +11,27 @@ import { isMainThread } from "node:worker_threads";
 import type { FaultHandling, Target } from "../machine/target.js";
 import type { Platform } from "../platform/index.js";
 import type { CodeArena } from "./code-arena.js";
-import { setWord64, word64 } from "./words.js";
+import { raiseTo, setWord64, word64 } from "./words.js";
 
-/** Returns whether faults of this arena's access sites now become traps. */
+export interface FaultHandlingResult {
+  /** Whether faults of this arena's access sites now become traps. */
+  readonly installed: boolean;
+  /** Where the process's clock has its table: beside the handler's, so that all copies of the engine find it. */
+  readonly clockTable: number;
+}
+
 export function installFaultHandling(
   target: Target,
   platform: Platform,
   arena: CodeArena,
   faultExit: number,
-): boolean {
-  const { faults } = target;
-  const table = existingTable(faults, platform) ?? installHandler(faults, platform);
-  return addRange(faults, platform, table, arena, faultExit);
+): FaultHandlingResult {
+  const { faults, clock } = target;
+  const table = existingTable(faults, platform) ?? installHandler(faults, platform, clock.table.size);
+  return {
+    installed: addRange(faults, platform, table, arena, faultExit),
+    clockTable: table + faults.table.clock,
+  };
 }
 
 /** The table of a handler of ours that is installed already. */
@@ -35,9 +44,9 @@ function existingTable(faults: FaultHandling, platform: Platform): number | unde
   return word64(new Int32Array(head.slice().buffer), 32 + faults.tableOffset);
 }
 
-function installHandler(faults: FaultHandling, platform: Platform): number {
+function installHandler(faults: FaultHandling, platform: Platform, clockSize: number): number {
   const { table: layout } = faults;
-  const table = platform.allocate(layout.pageSize);
+  const table = platform.allocate(layout.clock + clockSize);
   const words = new Int32Array(platform.view(table, layout.pageSize));
   // Away from the page's first bytes, so that reading the signature never touches the page before.
   const lead = 256;
@@ -92,14 +101,6 @@ function addRange(
     return fill(i);
   }
   return false;
-}
-
-/** Makes a word at least `least`. */
-function raiseTo(words: Int32Array, index: number, least: number): void {
-  for (;;) {
-    const now = Atomics.load(words, index);
-    if (now >= least || Atomics.compareExchange(words, index, now, least) === now) return;
-  }
 }
 
 /** One 64-bit store: the handler takes an entry for valid as soon as its end isn't 0. */

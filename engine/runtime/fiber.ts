@@ -7,6 +7,7 @@
  */
 import type { Engine } from "./engine.js";
 import { Context } from "./layout.js";
+import { type Scope, unlimitedFuel } from "./limits.js";
 import type { LinkGroup } from "./link-group.js";
 import { setWord64, word64 } from "./words.js";
 
@@ -19,10 +20,8 @@ const reserveSize = 1 << 14;
 export type ContextTemplate = ArrayBuffer;
 
 export class Fiber {
-  readonly context = new ArrayBuffer(Context.size);
   /** The context as 32-bit words; index = offset / 4. */
   readonly words: Int32Array;
-  readonly contextAddress: number;
   /** `contextAddress` in halves, as the context word takes it. */
   readonly contextLo: number;
   readonly contextHi: number;
@@ -40,8 +39,9 @@ export class Fiber {
   readonly stackTop: number;
   readonly stackTopLo: number;
   readonly stackTopHi: number;
-  /** The stack's bytes, from stackBase on. */
-  readonly stack: DataView;
+  /** Below it a function may not go. */
+  readonly stackFloor: number;
+  private stackView: DataView | undefined;
 
   /** The group whose code runs on it, for stack maps and dispatch; undefined in the pool. */
   group: LinkGroup | undefined = undefined;
@@ -50,6 +50,13 @@ export class Fiber {
   /** True when it was entered by a promising call and so may be parked. */
   promising = false;
 
+  /** The limits that the call began with. */
+  scope: Scope | undefined = undefined;
+  /** When a promising call lets the event loop run, in the clock's nanoseconds. */
+  sliceEnd = Number.POSITIVE_INFINITY;
+  /** Parked at a function's entry, where its references are in no stack map: handles can't be swept. */
+  hasUnmapped = false;
+
   /** The exported function's object that was called, where stack traces of errors begin. */
   // biome-ignore lint/complexity/noBannedTypes: any exported function
   entry: Function | undefined = undefined;
@@ -57,23 +64,40 @@ export class Fiber {
   constructor(
     readonly engine: Engine,
     template: ContextTemplate,
+    readonly contextAddress: number,
     readonly stackBase: number,
     readonly stackSize: number,
     slotCount: number,
   ) {
-    this.words = new Int32Array(this.context);
+    this.words = engine.contexts.words(contextAddress);
     this.words.set(new Int32Array(template));
     const platform = engine.platform;
-    this.contextAddress = platform.addressOf(this.context);
     this.contextLo = this.contextAddress | 0;
     this.contextHi = Math.floor(this.contextAddress / 2 ** 32);
     this.nullFunction = word64(this.words, Context.nullFuncref);
     this.stackTop = stackBase + stackSize;
     this.stackTopLo = this.stackTop | 0;
     this.stackTopHi = Math.floor(this.stackTop / 2 ** 32);
-    this.stack = new DataView(platform.view(stackBase, stackSize));
-    setWord64(this.words, Context.stackLimit, stackBase + guardSize + reserveSize + platform.signalFrameSize);
+    this.stackFloor = stackBase + guardSize + reserveSize + platform.signalFrameSize;
+    setWord64(this.words, Context.stackFloor, this.stackFloor);
+    setWord64(this.words, Context.fuel, unlimitedFuel);
+    this.lowerInterrupt();
     this.ensureSlots(slotCount);
+  }
+
+  /** Undoes what the clock did to make the fiber leave. */
+  lowerInterrupt(): void {
+    setWord64(this.words, Context.stackLimit, this.stackFloor);
+    setWord64(this.words, Context.interrupt, 0);
+  }
+
+  /**
+   * The stack's bytes, from stackBase on. Made when first asked for: V8 takes it for 4 MiB of memory in use, and
+   * thousands of them would set its collector to work all the time.
+   */
+  get stack(): DataView {
+    this.stackView ??= new DataView(this.engine.platform.view(this.stackBase, this.stackSize));
+    return this.stackView;
   }
 
   /** Makes room for `count` slots, keeping what is in them. */
@@ -127,10 +151,12 @@ export class FiberPool {
   release(fiber: Fiber): void {
     fiber.group = undefined;
     fiber.promising = false;
+    fiber.scope = undefined;
+    fiber.hasUnmapped = false;
     fiber.entry = undefined;
     if (this.idle.length >= this.idleLimit) {
       lostStacks.unregister(fiber);
-      this.engine.platform.free(fiber.stackBase, fiber.stackSize);
+      this.free(fiber.stackBase, fiber.contextAddress);
       return;
     }
     if (this.idle.length >= this.warmCount) this.engine.platform.release(fiber.stackBase, fiber.stackSize);
@@ -142,8 +168,14 @@ export class FiberPool {
     const { platform } = engine;
     const base = platform.allocate(stackSize);
     platform.protect(base, guardSize);
-    const fiber = new Fiber(engine, this.template, base, stackSize, slotCount);
-    lostStacks.register(fiber, () => platform.free(base, stackSize), fiber);
+    const context = engine.contexts.allocate();
+    const fiber = new Fiber(engine, this.template, context, base, stackSize, slotCount);
+    lostStacks.register(fiber, () => this.free(base, context), fiber);
     return fiber;
+  }
+
+  private free(stackBase: number, context: number): void {
+    this.engine.platform.free(stackBase, this.stackSize);
+    this.engine.contexts.release(context);
   }
 }

@@ -169,6 +169,7 @@ export abstract class FunctionReference {
     const group = this.ownGroup.root();
     fiber.group = group;
     fiber.entry = this.made;
+    fiber.scope = this.engine.scope;
     fiber.sequence = this.engine.nextSequence++;
     group.fibers.push(fiber);
   }

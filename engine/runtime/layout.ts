@@ -2,7 +2,8 @@
  * The native contract in one table: what lies where in the records that TypeScript and emitted code share.
  * Emitted code, trampolines and the runtime all read these numbers; nothing else knows an offset.
  *
- * All records are ArrayBuffers (so V8 never moves them) whose addresses native code holds; 64-bit little endian.
+ * All records are ArrayBuffers (so V8 never moves them) whose addresses native code holds, but for the contexts, which
+ * lie in memory that is never given back, since the clock may write to them at any time; 64-bit little endian.
  */
 
 /** Why native code came back. */
@@ -17,7 +18,7 @@ export const ExitStatus = {
   compile: 3,
   /** `trapPc` is the faulting instruction, or the return address that a trap's exit pushed. */
   trap: 4,
-  /** The interrupt word was found set. */
+  /** The clock (or whoever raised the interrupt word or the stack limit) wants TypeScript to look. */
   interrupt: 5,
 } as const;
 export type ExitStatus = (typeof ExitStatus)[keyof typeof ExitStatus];
@@ -56,25 +57,28 @@ export const Context = {
   wasmSp: 8, // stack pointer of the suspended fiber
   hostSp: 16, // stack pointer of the host while the fiber runs
   resumePc: 24, // where enter continues on the fiber
-  stackLimit: 32, // prologues trap when their frame would end below
-  interrupt: 40, // u32: not zero: leave at the next check
-  envIndex: 44, // u32: the first word of what `env` points at, copied at host calls, builtins and compile exits
+  stackLimit: 32, // prologues leave through limitStub when their frame would end below; the clock raises it
+  interrupt: 40, // u64: loop headers leave when rsp is below; 0, or all ones from the clock
   fuel: 48, // i64
   slots: 56, // address of the argument and result slots, 8 bytes each (v128: two)
-  nullFuncref: 64, // address of the null function record
-  env: 72, // see ExitStatus
-  trapPc: 80,
-  faultAddress: 88,
+  limitStub: 64, // routine that prologues `call`: a trap below stackFloor, else an interrupt
+  frameLimitStub: 72, // the same for prologues that compare rbx, the end of a large frame
+  trapStub: 80, // routine that traps `call`: exits with ExitStatus.trap
+  interruptStub: 88, // routine that interrupt checks `call`
   entryCode: 96, // code that the entry adapter calls
   entryEnv: 104, // instance (or HostRecord) it passes
-  trapStub: 112, // routine that traps `call`: exits with ExitStatus.trap
-  interruptStub: 120, // routine that interrupt checks `call`
+  nullFuncref: 112, // address of the null function record
+  env: 120, // see ExitStatus
   compileStub: 128, // common part of lazy stubs
-  memmove: 136, // C library
-  memset: 144,
-  scratch: 152, // 8 bytes for stubs
-  builtins: 160, // address of each builtin's stub, 8 bytes each
-  size: 160 + 8 * builtins.length,
+  envIndex: 136, // u32: the first word of what `env` points at, copied at host calls, builtins and compile exits
+  trapPc: 144,
+  faultAddress: 152,
+  stackFloor: 160, // what stackLimit is but for the clock
+  memmove: 168, // C library
+  memset: 176,
+  scratch: 184, // 8 bytes for stubs
+  builtins: 192, // address of each builtin's stub, 8 bytes each
+  size: 192 + 8 * builtins.length,
 } as const;
 
 /** A function reference points at one; table elements and ref.func values are addresses of these. 32 bytes. */

@@ -157,7 +157,8 @@ export class LinkGroup {
    */
   sweepIfDue(): void {
     const used = this.handleCapacity - this.freeHandles.length;
-    if (used >= 2 * this.liveAfterSweep + sweepAtLeast) this.sweep();
+    if (used < 2 * this.liveAfterSweep + sweepAtLeast) return;
+    if (!this.fibers.some((fiber) => fiber.hasUnmapped)) this.sweep();
   }
 
   sweep(): void {

@@ -7,6 +7,7 @@
 import { finishHostCall, type Parked, run } from "./dispatch.js";
 import type { Fiber } from "./fiber.js";
 import { type FunctionReference, leaveFiber } from "./function.js";
+import { waitWithin } from "./limits.js";
 import { readResults } from "./values.js";
 
 /**
@@ -40,8 +41,12 @@ async function finishParked(reference: FunctionReference, fiber: Fiber, first: P
   let parked: Parked | undefined = first;
   try {
     do {
+      const { host, promise } = parked;
+      const { scope } = fiber;
       // Awaiting, and not the promise's own `then`, which may be anybody's: a fiber must go on exactly once.
-      finishHostCall(engine, fiber, parked.host, await parked.promise);
+      const value = await (scope === undefined ? promise : waitWithin(engine, fiber, scope, promise));
+      if (host !== undefined) finishHostCall(engine, fiber, host, value);
+      fiber.hasUnmapped = false;
       parked = run(engine, fiber);
     } while (parked !== undefined);
     return readResults(fiber, fiber.group!, reference.type.results);

@@ -141,13 +141,28 @@ export function trapError(engine: Engine, fiber: Fiber): Error {
 
 /** The error for a trap that a routine served by TypeScript raises (an out-of-bounds table.init, say). */
 export function routineTrap(engine: Engine, fiber: Fiber, kind: keyof typeof TrapKind): Error {
+  return makeTrap(fiber, kind, framesOf(engine, fiber));
+}
+
+/** What a stopped fiber is doing: as many frames as errors' stacks have lines. */
+export function framesOf(engine: Engine, fiber: Fiber): WasmFrame[] {
   const frames: WasmFrame[] = [];
   const limit = Error.stackTraceLimit ?? 10;
   walk(engine, fiber, (code, site) => {
     frames.push(frameOf(code, site));
     return frames.length < limit;
   });
-  return makeTrap(fiber, kind, frames);
+  return frames;
+}
+
+/** Whether a fiber was interrupted at a function's entry, where references among the arguments are in no stack map. */
+export function stoppedInPrologue(engine: Engine, fiber: Fiber): boolean {
+  let inPrologue = false;
+  walk(engine, fiber, ({ code }, site) => {
+    inPrologue = site >= 0 && code.siteSource[site] === prologueSource;
+    return false;
+  });
+  return inPrologue;
 }
 
 function frameOf(code: FunctionCode, site: number): WasmFrame {
@@ -175,7 +190,8 @@ export function formatFrame(frame: WasmFrame): string {
   return frame.functionName === undefined ? `    at ${place}` : `    at ${frame.functionName} (${place})`;
 }
 
-function insertFrames(error: Error, frames: WasmFrame[]): void {
+/** Puts Wasm frames before the lines of an error's stack. */
+export function insertFrames(error: Error, frames: WasmFrame[]): void {
   const stack = error.stack;
   if (typeof stack !== "string") return;
   const header = `${error.name}: ${error.message}`;

@@ -10,3 +10,11 @@ export function setWord64(words: Int32Array | Uint32Array, offset: number, value
 export function word64(words: Int32Array | Uint32Array, offset: number): number {
   return (words[offset >> 2]! >>> 0) + (words[(offset >> 2) + 1]! >>> 0) * 2 ** 32;
 }
+
+/** Makes a word that other threads write too at least `least`. */
+export function raiseTo(words: Int32Array, index: number, least: number): void {
+  for (;;) {
+    const now = Atomics.load(words, index);
+    if (now >= least || Atomics.compareExchange(words, index, now, least) === now) return;
+  }
+}

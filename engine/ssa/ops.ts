@@ -309,7 +309,7 @@ export const Op = {
   trapif: row("trapif", 1, trap | effect, none, "trap"),
   /** The canonical number of a signature (i32): known at link time; lo = type index in the module. */
   signature: row("signature", 0, 0, i32, "symbol"),
-  /** The interrupt word's check, at loop headers and function entries where compiled in. */
+  /** The interrupt word's check, at loop headers where compiled in. */
   interrupt: row("interrupt", 0, effect | read | call, none),
 
   // -- calls: a0 = the callee's instance (ptr), arguments in the pool. Result 0 is the row's value.

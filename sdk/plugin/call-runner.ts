@@ -7,6 +7,7 @@
  */
 import { trapOf } from "../../engine/index.js";
 import { CallFrame, currentFrame, runInFrame, runInParkableFrame } from "../call-frame.js";
+import type { Clock } from "../clock.js";
 import { BackplaneError } from "../errors.js";
 import { Circuit } from "../lifecycle/circuit.js";
 import type { Generation, InstanceSlot, PluginInstance } from "./generation.js";
@@ -25,7 +26,7 @@ export interface CallObserver {
 interface RunningCall {
   readonly slot: InstanceSlot;
   readonly frame: CallFrame;
-  /** On `performance.now()`'s clock. */
+  /** By the host's clock. */
   readonly begin: number;
   /** Milliseconds, as the caller or the options said. */
   readonly timeout: number | undefined;
@@ -56,8 +57,9 @@ export class CallRunner {
     private readonly owner: object,
     private readonly options: PluginOptions,
     private readonly observer: CallObserver,
+    private readonly clock: Clock,
   ) {
-    this.circuit = new Circuit(options.circuit ?? {}, () => performance.now());
+    this.circuit = new Circuit(options.circuit ?? {}, () => clock.now());
   }
 
   /** Milliseconds that a call may take, or undefined. */
@@ -68,7 +70,7 @@ export class CallRunner {
   /**
    * Runs a call; its result, or a promise of it if host functions made it wait.
    *
-   * @param started when its time began to count, on `performance.now()`'s clock; default: now
+   * @param started when its time began to count, by the host's clock; default: now
    */
   run(
     slot: InstanceSlot,
@@ -77,7 +79,7 @@ export class CallRunner {
     options: CallOptions,
     started?: number,
   ): unknown {
-    const begin = performance.now();
+    const begin = this.clock.now();
     const timeout = this.timeoutOf(slot.generation, options);
     const deadline = timeout === undefined ? Number.POSITIVE_INFINITY : (started ?? begin) + timeout;
     const frame = new CallFrame(this.name, this.owner, exportName, currentFrame(), deadline, options.context);
@@ -85,9 +87,8 @@ export class CallRunner {
     let result: unknown;
     try {
       this.requireCircuit();
-      const instance = slot.instance();
+      const instance = slot.enter();
       call.instance = instance;
-      if (slot.active === 1) instance.entered = false;
       call.stackTop = instance.stackTop();
       const enter = slot.generation.waits ? runInParkableFrame : runInFrame;
       result = enter(frame, body, instance);
@@ -111,7 +112,7 @@ export class CallRunner {
     const { parked } = call.slot.generation;
     parked.add(frame);
     const where = `${this.name}.${frame.export}`;
-    const unwatch = watchCall(signal, frame.deadline - performance.now(), {
+    const unwatch = watchCall(this.clock, signal, frame.deadline - this.clock.now(), {
       aborted: (cause) => frame.abort(abortedError(where, cause)),
       late: () => frame.abort(timeoutError(where, timeout)),
     });
@@ -142,7 +143,7 @@ export class CallRunner {
   private left({ slot, frame, begin }: RunningCall): void {
     frame.ended = true;
     this.calls++;
-    this.milliseconds += performance.now() - begin;
+    this.milliseconds += this.clock.now() - begin;
     slot.generation.pool.release(slot);
   }
 
@@ -169,14 +170,14 @@ export class CallRunner {
     if (!instance.entered) return;
     const alone = slot.active === 1;
     if (alone) instance.restoreStack(call.stackTop);
-    const safe = slot.generation.stackless || (alone && instance.restoresStack);
+    const safe = slot.generation.sound(alone && instance.restoresStack);
     const keep = this.options.afterError === undefined ? safe : this.options.afterError === "keep";
     if (!keep) this.giveUp(slot, instance);
   }
 
   private giveUp(slot: InstanceSlot, instance: PluginInstance | undefined): void {
     if (slot.current !== instance || instance === undefined) return;
-    slot.current = undefined;
+    slot.giveUp();
     this.replaced++;
   }
 }
@@ -191,6 +192,7 @@ export function timeoutError(where: string, timeout: number | undefined): Backpl
 
 /** Tells when a signal is aborted or the time is over, unless what it returns was called before. */
 export function watchCall(
+  clock: Clock,
   signal: AbortSignal | undefined,
   remaining: number,
   tell: { aborted(cause: unknown): void; late(): void },
@@ -198,9 +200,9 @@ export function watchCall(
   const abort = (): void => tell.aborted(signal?.reason);
   if (signal?.aborted) abort();
   signal?.addEventListener("abort", abort, { once: true });
-  const timer = remaining <= longestTimeout ? setTimeout(tell.late, remaining) : undefined;
+  const timer = remaining <= longestTimeout ? clock.setTimeout(tell.late, Math.max(0, remaining)) : undefined;
   return () => {
-    clearTimeout(timer);
+    clock.clearTimeout(timer);
     signal?.removeEventListener("abort", abort);
   };
 }

@@ -1,5 +1,6 @@
 /** What an application may say about a plugin when it loads it, and what its calls take. */
 import type { CircuitOptions } from "../lifecycle/circuit.js";
+import type { LogRate } from "./guest-log.js";
 
 /** What a state hand-over by the application gets of each generation. */
 export interface HandOverSide {
@@ -18,14 +19,23 @@ export interface PluginOptions {
   /** Milliseconds for a call, waiting included, where the call names none. Default: no limit. */
   readonly timeout?: number;
   /**
+   * "call": each call finds the instance as it was after its start. Excludes `reentrant`, a state hand-over, and
+   * links with other plugins. Default: "keep".
+   */
+  readonly reset?: "keep" | "call";
+  /**
    * What becomes of an instance after a host function threw or a call was aborted in the middle of it. Default:
    * kept where no stack pointer can be left wrong or an exported `__stack_pointer` was restored, else replaced.
    */
   readonly afterError?: "keep" | "replace";
   /** When it is loaded. Default: the manifest's, or "startup". */
   readonly activation?: "startup" | "call";
-  /** Settings for it; they take precedence over the manifest's. */
+  /** Settings for it; they take precedence over the manifest's. `secret(value)` marks those that must not show. */
   readonly config?: Readonly<Record<string, unknown>>;
+  /** More settings, all of them secret. */
+  readonly secrets?: Readonly<Record<string, unknown>>;
+  /** How much it may log. Default: 100 lines a second, 200 at once. */
+  readonly logRate?: LogRate;
   readonly circuit?: CircuitOptions;
   /** false: a reload never hands state over, even if the plugin could. Default: true. */
   readonly handOver?: boolean;
@@ -64,6 +74,8 @@ export interface PluginStats {
   readonly waiting: number;
   /** Milliseconds in calls altogether, time in host functions included, waiting not. */
   readonly milliseconds: number;
+  /** Lines of its log that were more than it may log. */
+  readonly droppedLogLines: number;
   /** Bytes of the exported memories. */
   readonly memory: number;
 }

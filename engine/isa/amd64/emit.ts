@@ -45,7 +45,7 @@ const isVex = Uint8Array.from(instructionRows, (r) => (r.encoding.startsWith("VE
 const loopAlignment = 16;
 
 /** What is emitted after the blocks. */
-const Deferred = { trap: 0, interrupt: 1, minMax: 2 } as const;
+const Deferred = { trap: 0, interrupt: 1, minMax: 2, limit: 3 } as const;
 const deferredStride = 6;
 /** Of how many latest trap exits one may be shared. */
 const sharedExits = 4;
@@ -170,7 +170,9 @@ export class Emitter extends OperandEncoder {
     const entry = this.forward[0]!;
     if (check !== "none") {
       const label = this.newLabel();
-      this.deferred.push(Deferred.trap, label, TrapKind.stackOverflow, prologueSource, -1, 0);
+      const back = this.newLabel();
+      const stub = check === "frame" ? Context.frameLimitStub : Context.limitStub;
+      this.deferred.push(Deferred.limit, label, back, stub, 0, 0);
       let register = rsp;
       if (check === "frame") {
         // rbx holds at most the address of this very function by now.
@@ -181,6 +183,7 @@ export class Emitter extends OperandEncoder {
       this.setAddress(contextRegister, Context.stackLimit);
       this.emit(Amd64.cmp64_rm, register, inMemory);
       this.jumpIf(2, label);
+      this.bind(back);
     }
     if (size !== 0) this.emit(Amd64.sub64_ri, 0, rsp, size);
     if (this.order[0] !== entry) this.jump(entry);
@@ -338,9 +341,10 @@ export class Emitter extends OperandEncoder {
   interruptCall(i: number): void {
     const label = this.newLabel();
     const back = this.newLabel();
+    // A register with memory, so that processors join the compare with the branch; rsp, as it is never the least number.
     this.setAddress(contextRegister, Context.interrupt);
-    this.emit(Amd64.cmp32_mi, 0, inMemory, 0);
-    this.jumpIf(5, label);
+    this.emit(Amd64.cmp64_rm, rsp, inMemory);
+    this.jumpIf(2, label);
     this.bind(back);
     this.deferred.push(Deferred.interrupt, label, back, this.code.source[i]!, this.stackMap(i), 0);
   }
@@ -362,6 +366,12 @@ export class Emitter extends OperandEncoder {
           this.setAddress(contextRegister, Context.interruptStub);
           this.indirect(2);
           this.site(SiteKind.interrupt, TrapKind.interrupt, deferred[k + 3]!, deferred[k + 4]!);
+          this.jump(deferred[k + 2]!);
+          break;
+        case Deferred.limit:
+          this.setAddress(contextRegister, deferred[k + 3]!);
+          this.indirect(2);
+          this.site(SiteKind.trap, TrapKind.stackOverflow, prologueSource, -1);
           this.jump(deferred[k + 2]!);
           break;
         default:

@@ -20,10 +20,10 @@
  * calls and plain memory accesses, so async-signal-safe.
  */
 import { Context } from "../../runtime/layout.js";
-import { EngineBug } from "../../ssa/engine-bug.js";
-import { Encoder, inMemory } from "./encode.js";
+import { inMemory } from "./encode.js";
 import { Amd64 } from "./instructions.js";
 import { r8, r9, r10, r11, rax, rcx, rdi, rdx, rsi, rsp } from "./registers.js";
+import { cc, RoutineEncoder } from "./routine-encoder.js";
 
 /** Layout of a page of the table; offsets in bytes. All pages have it, but only the first one's head matters. */
 export const FaultTable = {
@@ -39,6 +39,8 @@ export const FaultTable = {
   /** First entry. */
   ranges: 64,
   pageSize: 4096,
+  /** Where the process's clock has its table, from the first page: see clock.ts. */
+  clock: 4096,
   entriesPerPage: (4096 - 64) / 32,
 } as const;
 
@@ -55,7 +57,7 @@ export const FaultRange = {
 } as const;
 
 /** 16 bytes that no other code has, at entry - 32. The last digit is the version of this contract. */
-export const handlerSignature: Uint8Array = new TextEncoder().encode("bkpl-fault-amd-1");
+export const handlerSignature: Uint8Array = new TextEncoder().encode("bkpl-fault-amd-2");
 /** Where the first page's address lies, from the entry. */
 export const handlerTableOffset = -16;
 
@@ -71,53 +73,8 @@ const sysGetpid = 39;
 const sysGettid = 186;
 const sysTgkill = 234;
 
-const cc = { b: 2, ae: 3, e: 4, ne: 5, a: 7, le: 14, g: 15 } as const;
-
-/** Short branches to named places; handler code is a few dozen instructions. */
-class HandlerEncoder extends Encoder {
-  private readonly places = new Map<string, number>();
-  private readonly branches: { at: number; to: string }[] = [];
-
-  place(name: string): void {
-    this.places.set(name, this.size);
-  }
-  branch(condition: number | null, to: string): void {
-    this.byte(condition === null ? 0xeb : 0x70 | condition);
-    this.branches.push({ at: this.size, to });
-    this.byte(0);
-  }
-  load(row: number, to: number, base: number, displacement: number): void {
-    this.setAddress(base, displacement);
-    this.emit(row, to, inMemory);
-  }
-  store(from: number, base: number, displacement: number): void {
-    this.setAddress(base, displacement);
-    this.emit(Amd64.mov64_mr, from, inMemory);
-  }
-  address(register: number, address: bigint): void {
-    this.moveImmediate64(
-      register,
-      Number(BigInt.asIntN(32, address)),
-      Number(BigInt.asIntN(32, address >> 32n)),
-    );
-  }
-  systemCall(number: number): void {
-    this.moveImmediate32(rax, number);
-    this.byte(0x0f);
-    this.byte(0x05);
-  }
-  resolve(): void {
-    for (const { at, to } of this.branches) {
-      const distance = this.places.get(to)! - (at + 1);
-      if (distance < -128 || distance > 127)
-        throw new EngineBug("fault handler", -1, "", `${to} is out of reach`);
-      this.bytes[at] = distance;
-    }
-  }
-}
-
 /** rdi = signal, rsi = siginfo, rdx = ucontext stay until the previous handler may be called. */
-function lookUp(e: HandlerEncoder, table: bigint): void {
+function lookUp(e: RoutineEncoder, table: bigint): void {
   // A signal that a process sent (si_code <= 0) is no fault, wherever it arrives.
   e.setAddress(rsi, siginfoCode);
   e.emit(Amd64.cmp32_mi, 0, inMemory, 0);
@@ -163,7 +120,7 @@ function lookUp(e: HandlerEncoder, table: bigint): void {
  * SA_SIGINFO ignores the last two. SIG_DFL: the default action is restored; a fault then recurs with it on return,
  * and a signal that was sent is sent once more. SIG_IGN: a sent signal is dropped; a fault can't be ignored.
  */
-function chain(e: HandlerEncoder, table: bigint): void {
+function chain(e: RoutineEncoder, table: bigint): void {
   e.place("chain");
   e.address(r8, table);
   e.load(Amd64.mov64_rm, rax, r8, FaultTable.previousSegv);
@@ -208,7 +165,7 @@ function chain(e: HandlerEncoder, table: bigint): void {
  * @returns its bytes, position-independent, and the offset of its entry within them
  */
 export function faultHandler(table: bigint): { bytes: Uint8Array; entry: number } {
-  const e = new HandlerEncoder();
+  const e = new RoutineEncoder("fault handler");
   for (const b of handlerSignature) e.byte(b);
   e.word32(Number(BigInt.asIntN(32, table)));
   e.word32(Number(BigInt.asIntN(32, table >> 32n)));

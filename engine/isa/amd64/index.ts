@@ -3,6 +3,7 @@ import { debugOptions } from "../../debug.js";
 import type { MachineCode } from "../../machine/machine-code.js";
 import type { Target } from "../../machine/target.js";
 import type { Allocation, VCode } from "../../machine/vcode.js";
+import { ClockEntry, ClockTable, clockRoutines, tick } from "./clock.js";
 import { cpuFeatures, cpuidRoutine, cpuidWords } from "./cpu-features.js";
 import { encodeFunction } from "./emit.js";
 import {
@@ -63,6 +64,7 @@ export const amd64: Target = {
     table: FaultTable,
     range: FaultRange,
   },
+  clock: { routines: clockRoutines, table: ClockTable, entry: ClockEntry, tick },
   featureProbe: { words: cpuidWords, code: cpuidRoutine, read: cpuFeatures },
   slotCount,
 };

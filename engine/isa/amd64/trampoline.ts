@@ -11,7 +11,8 @@
  *   status                 return address            and it is
  *   hostCall, builtin      [wasmSp]                  the site of a call
  *   compile                [wasmSp + compileSaved]   the site of a call; or of the entry adapter
- *   interrupt              [wasmSp + interruptSaved] the site of an interrupt check
+ *   interrupt              [wasmSp + interruptSaved] the site of an interrupt check, or of a prologue's check: then
+ *                                                    the frame isn't there yet either (see below)
  *   trap                   none: trapPc is the site  wasmSp is the trapping function's rsp: its caller's return
  *                                                    address lies at wasmSp + frameSize (at wasmSp itself if the
  *                                                    site's source is prologueSource: the frame isn't there yet)
@@ -316,6 +317,23 @@ function trapRoutine(e: StubEncoder): void {
   e.leave(ExitStatus.trap);
 }
 
+/**
+ * Called by a prologue whose compare with the stack limit failed, `bound` being what it compared (rsp, or rbx for a
+ * large frame). Either the stack is really at its end, which is a trap, or the clock has raised the limit, which is an
+ * interrupt, after which the prologue goes on. A return address lies on the stack by now, so with rsp up to 8 bytes
+ * more than the limit are taken for an overflow, and only if the clock struck just then. Destroys the flags; all
+ * registers may hold arguments.
+ */
+function limitRoutine(e: StubEncoder, bound: number): void {
+  e.load(Amd64.cmp64_rm, bound, contextRegister, Context.stackFloor);
+  e.byte(0x73); // jae, over the jump to the trap
+  const distance = e.size;
+  e.byte(0);
+  e.jumpThrough(contextRegister, Context.trapStub);
+  e.bytes[distance] = e.size - (distance + 1);
+  e.jumpThrough(contextRegister, Context.interruptStub);
+}
+
 /** Called by interrupt checks: keeps every register, the flags not. */
 function interruptRoutine(e: StubEncoder): void {
   e.emit(Amd64.sub64_ri, 0, rsp, interruptSaved);
@@ -367,6 +385,10 @@ export function fixedStubs(contextWord: bigint): FixedStubs {
   trapRoutine(e);
   const interruptStub = begin();
   interruptRoutine(e);
+  const limitStub = begin();
+  limitRoutine(e, rsp);
+  const frameLimitStub = begin();
+  limitRoutine(e, rbx);
   const compileStub = begin();
   compileRoutine(e);
   const faultExit = begin();
@@ -382,6 +404,8 @@ export function fixedStubs(contextWord: bigint): FixedStubs {
     enter,
     trapStub,
     interruptStub,
+    limitStub,
+    frameLimitStub,
     compileStub,
     faultExit,
     builtins: builtinOffsets,

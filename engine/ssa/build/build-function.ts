@@ -14,7 +14,7 @@ import type { InstanceLayout } from "../../runtime/layout.js";
 import { denseIndex } from "../../wasm/opcode-columns.js";
 import type { FunctionBody, WasmModule } from "../../wasm/types.js";
 import { entryBlock, SsaFunction } from "../function.js";
-import { Op, Type } from "../ops.js";
+import type { Type } from "../ops.js";
 import { Builder, typeOfValType } from "./builder.js";
 import { openFunction, skipUnreachable } from "./control.js";
 import { instructions } from "./instructions.js";
@@ -22,7 +22,7 @@ import { instructions } from "./instructions.js";
 export interface BuildOptions {
   /** `guard`: memory 0 has guard pages and never moves. `explicit`: each access is checked. */
   readonly bounds: "guard" | "explicit";
-  /** Whether loop headers and the function's entry check the interrupt word. */
+  /** Whether loop headers check the interrupt word. Function entries needn't: prologues look at the stack limit. */
   readonly interrupts: boolean;
   /** `slots` keeps all locals in frame slots, as is done by itself for bodies where values would cost too much. */
   readonly locals?: "values" | "slots";
@@ -65,7 +65,6 @@ export function buildFunction(
   b.pending.reset();
   b.variables.reset(b.locals.count);
   openFunction(b);
-  if (b.interrupts) b.emit(Op.interrupt, Type.none);
   buildInstructions(b);
   if (body.end - body.codeStart > keptBodyBytes) builder = new Builder();
   else b.release();

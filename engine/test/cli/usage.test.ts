@@ -45,10 +45,22 @@ test.serial("no command at all: the help, as an error", async (t) => {
 
 test.serial("wrong command lines exit with 2 and say why", async (t) => {
   const cases: [string[], string, string][] = [
-    [["frobnicate"], 'unknown command "frobnicate" (there are run, inspect and help)', "--help"],
-    [["help", "frobnicate"], 'unknown command "frobnicate" (there are run, inspect and help)', "--help"],
+    [
+      ["frobnicate"],
+      'unknown command "frobnicate" (there are init, bindings, run, inspect and help)',
+      "--help",
+    ],
+    [
+      ["help", "frobnicate"],
+      'unknown command "frobnicate" (there are init, bindings, run, inspect and help)',
+      "--help",
+    ],
     [["a.wasm"], 'unknown command "a.wasm": to run a module, write backplane run a.wasm', "--help"],
-    [["compile", "a.wasm"], 'unknown command "compile" (there are run, inspect and help)', "--help"],
+    [
+      ["compile", "a.wasm"],
+      'unknown command "compile" (there are init, bindings, run, inspect and help)',
+      "--help",
+    ],
     [["--frob"], "unknown option --frob", "--help"],
     [["run"], "the module's file is missing", "help run"],
     [["inspect", "--json"], "the module's file is missing", "help inspect"],

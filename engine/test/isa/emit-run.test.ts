@@ -8,7 +8,7 @@ import {
   conditionPair,
   specialAddress,
 } from "../../isa/amd64/instructions.js";
-import { entryAdapter } from "../../isa/amd64/trampoline.js";
+import { entryAdapter, interruptSaved } from "../../isa/amd64/trampoline.js";
 import { type MachineCode, prologueSource } from "../../machine/machine-code.js";
 import type { Signature } from "../../machine/target.js";
 import { InstructionFlag } from "../../machine/vcode.js";
@@ -298,11 +298,30 @@ native("an interrupt check leaves when the word is set, and goes on", (t) => {
   b.op(Amd64.add32_ri, [rax, rax], { imm2: 1 });
   const { run } = load(b.return(), { params: [i32], results: [i32] });
   t.is(run(41), 42);
-  bench.context.setUint32(Context.interrupt, 1, true);
+  bench.raiseInterrupt();
   t.is(run(41), -1000 - ExitStatus.interrupt);
-  bench.context.setUint32(Context.interrupt, 0, true);
+  bench.lowerInterrupt();
   t.is(bench.resume(), ExitStatus.done);
   t.is(bench.slot(0), 42n);
+});
+
+native("a raised stack limit is an interrupt at the next prologue, with all registers as they were", (t) => {
+  for (const slots of [5, 4000]) {
+    const b = new VCodeBuilder().block();
+    b.slotCount = slots;
+    b.op(Amd64.call_ctx, [], { imm0: Context.scratch });
+    const leaf = new VCodeBuilder().block();
+    leaf.op(Amd64.add32_ri, [rax, rax], { imm2: 1 });
+    bench.set(Context.scratch, load(leaf.return(), { params: [], results: [] }).at);
+    const { run, machine, at } = load(b.return(), { params: [i32], results: [i32] });
+    bench.raiseInterrupt();
+    t.is(run(41), -1000 - ExitStatus.interrupt);
+    const back = bench.stackWord(bench.get(Context.wasmSp) + interruptSaved) - at;
+    t.is(machine.siteSource[machine.siteOffset.indexOf(back)], prologueSource);
+    bench.lowerInterrupt();
+    t.is(bench.resume(), ExitStatus.done);
+    t.is(bench.slot(0), 42n);
+  }
 });
 
 test("a function of 200,000 blocks is emitted in linear time", (t) => {

@@ -26,7 +26,9 @@ const hex = (bytes: Uint8Array): string =>
   Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join(" ");
 const hexOf = (b: VCodeBuilder): string => hex(encode(b).bytes);
 /** call [r15+trapStub] */
-const trapCall = "41 ff 57 70";
+const trapCall = `41 ff 57 ${Context.trapStub.toString(16)}`;
+/** call [r15+limitStub]; jmp back */
+const limitCall = `41 ff 57 ${Context.limitStub.toString(16)} eb`;
 
 test("a leaf without slots has no frame and no check", (t) => {
   const b = new VCodeBuilder().block();
@@ -44,7 +46,7 @@ test("a call wants an aligned frame and a check of the stack", (t) => {
   const limit = Context.stackLimit.toString(16);
   t.is(
     hex(machine.bytes),
-    `49 3b 67 ${limit} 72 0f 48 83 ec 08 ff 15 00 00 00 00 48 83 c4 08 c3 ${trapCall}`,
+    `49 3b 67 ${limit} 72 0f 48 83 ec 08 ff 15 00 00 00 00 48 83 c4 08 c3 ${limitCall} eb`,
   );
   t.is(machine.frameSize, 8);
   t.deepEqual([...machine.relocationOffset], [12]);
@@ -344,7 +346,7 @@ block2():
 00000004  3b 44 91 08  ; 0 cmp32_rm v0:rax, [v1:rcx + v2:rdx*4 + 8], faults
 00000008  48 89 44 24 08 73 05  ; 1 jcc b
 0000000f  48 83 c4 18 c3  ; 2 ret
-00000014  41 ff 57 70  ; 3 trap unreachable
+00000014  41 ff 57 ${Context.trapStub.toString(16)}  ; 3 trap unreachable
 `,
   );
 });

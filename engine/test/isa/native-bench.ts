@@ -44,9 +44,12 @@ export class NativeBench {
     const stack = platform.allocate(stackSize);
     this.stackTop = stack + stackSize;
     this.set(Context.stackLimit, stack + 32768);
+    this.set(Context.stackFloor, stack + 32768);
     this.set(Context.slots, platform.addressOf(this.slots.buffer));
     this.set(Context.trapStub, this.stubsAddress + this.stubs.trapStub);
     this.set(Context.interruptStub, this.stubsAddress + this.stubs.interruptStub);
+    this.set(Context.limitStub, this.stubsAddress + this.stubs.limitStub);
+    this.set(Context.frameLimitStub, this.stubsAddress + this.stubs.frameLimitStub);
     this.set(Context.compileStub, this.stubsAddress + this.stubs.compileStub);
     this.set(Context.memmove, platform.symbol("memmove"));
     this.set(Context.memset, platform.symbol("memset"));
@@ -74,6 +77,16 @@ export class NativeBench {
   }
   get callIndex(): number {
     return this.context.getUint32(Context.callIndex, true);
+  }
+
+  /** What the clock does to a context, and undoing it. */
+  raiseInterrupt(): void {
+    this.context.setBigInt64(Context.interrupt, -1n, true);
+    this.context.setBigInt64(Context.stackLimit, -1n, true);
+  }
+  lowerInterrupt(): void {
+    this.set(Context.interrupt, 0);
+    this.set(Context.stackLimit, this.get(Context.stackFloor));
   }
 
   setSlot(n: number, value: bigint): void {

@@ -112,7 +112,7 @@ export class Executor {
 
   /** Makes the next interrupt check leave. */
   interrupt(): void {
-    this.bench.context.setUint32(Context.interrupt, 1, true);
+    this.bench.raiseInterrupt();
   }
 
   /** Calls compiled code with arguments as bits; `onExit` serves builtins and interrupts. */

@@ -582,7 +582,7 @@ native("builtins and interrupts exit and come back with all values as they were"
       statuses.push(bench.status);
       if (bench.status === ExitStatus.builtin)
         bench.setSlot(0, bench.callIndex === 0 ? bench.slot(0) * 3n : 1000n);
-      else bench.context.setUint32(Context.interrupt, 0, true);
+      else bench.lowerInterrupt();
     });
     t.deepEqual(got, bits([1020, 1n << 50n]));
     t.deepEqual(statuses, [ExitStatus.interrupt, ExitStatus.builtin, ExitStatus.builtin]);

@@ -1,0 +1,24 @@
+/** Limits of calls through the namespace's exported functions. */
+import { threadEngine } from "../runtime/engine.js";
+import { type CallLimits, runInScope } from "../runtime/limits.js";
+
+/**
+ * Runs an action whose calls of exported functions have limits: those that begin while it runs, `promising` ones until
+ * they end. Calls within them and scopes within the action can only narrow them (but see `CallLimits.fuel`). Modules must
+ * be compiled with `interrupts` for time limits, with `fuel` for fuel.
+ *
+ * A call past its limits throws an InterruptError (a `promising` one rejects with it); its instance can be called again.
+ * JavaScript isn't interrupted: what a host function takes longer counts when Wasm code goes on.
+ *
+ * Setting a limit takes about 0.1 microseconds, a timeout below 10 ms about 2.
+ *
+ * @example
+ * const sum = withLimits({ timeout: 20 }, () => instance.exports.sum(1e9));
+ * const later = await withLimits({ timeout: 1000, slice: 5 }, () => promising(instance.exports.sum)(1e9));
+ *
+ * Errors: RangeError for limits that are no numbers from 0 on; InterruptError if the signal is aborted already; what the
+ * action throws.
+ */
+export function withLimits<T>(limits: CallLimits, action: () => T): T {
+  return runInScope(threadEngine(), limits, action);
+}

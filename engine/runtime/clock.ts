@@ -1,0 +1,109 @@
+/**
+ * A thread's part of the process's clock (isa/NAME/clock.ts): its entry in the table, which says whether it is in a call
+ * and until when, and the clock's thread itself, started by whoever needs it first.
+ */
+import type { ClockCode } from "../machine/target.js";
+import type { Platform } from "../platform/index.js";
+import type { CodeArena } from "./code-arena.js";
+import type { ContextMemory } from "./context-memory.js";
+import { raiseTo } from "./words.js";
+
+/** Added to deadlines, since the clock's reading of the time and TypeScript's differ by a few microseconds. */
+const tolerance = 50_000;
+
+export class Clock {
+  /** Makes the clock look at the table now. About a microsecond. */
+  private readonly wake: () => void;
+  private readonly table: Int32Array;
+  private readonly entry: Int32Array;
+  private readonly deadlineCell: Float64Array;
+  private readonly parked: number;
+  private readonly calls: number;
+  private readonly tick: number;
+
+  /** @param shared the process's table, if there is one; then this thread uses it unless it is full */
+  constructor(
+    code: ClockCode,
+    private readonly platform: Platform,
+    arena: CodeArena,
+    contexts: ContextMemory,
+    shared: number | undefined,
+  ) {
+    const own = shared === undefined ? undefined : takeEntry(code, platform, shared);
+    const table = own === undefined ? platform.allocate(code.table.size) : (shared as number);
+    const at = own ?? (takeEntry(code, platform, table) as number);
+    this.table = new Int32Array(platform.view(table, code.table.entries));
+    const buffer = platform.view(table + at, code.entry.size);
+    this.entry = new Int32Array(buffer);
+    this.deadlineCell = new Float64Array(buffer, code.entry.deadline, 1);
+    this.parked = code.table.parked >> 2;
+    this.calls = code.entry.calls >> 2;
+    this.tick = code.tick;
+    this.entry[this.calls] = 0;
+    this.deadlineCell[0] = Number.POSITIVE_INFINITY;
+    // At once: the clock may be looking at the entry, if its thread before ended in a call.
+    Atomics.store(new BigUint64Array(buffer), code.entry.current >> 3, BigInt(contexts.currentAddress));
+    // The arena is never unmapped, as the clock's code mustn't be.
+    const routines = code.routines(BigInt(table));
+    const base = arena.addPermanent(routines.bytes);
+    this.wake = platform.routine(base + routines.wake);
+    if (this.table[code.table.thread >> 2] === 0 && !platform.startThread(base + routines.thread)) {
+      throw new Error("the system refused a thread for the clock that interrupts calls");
+    }
+  }
+
+  /** This thread begins a call, perhaps within another. Returns what `leave` needs. */
+  enter(): number {
+    const { entry, calls } = this;
+    const outer = entry[calls];
+    entry[calls] = 1;
+    // In this order: see "Going to sleep" in the clock's own file.
+    if (this.table[this.parked] !== 0) this.wake();
+    return outer;
+  }
+
+  leave(outer: number): void {
+    this.entry[this.calls] = outer;
+  }
+
+  /** Nanoseconds, as deadlines are in. */
+  now(): number {
+    return this.platform.now();
+  }
+
+  /** When calls of this thread are interrupted beside the ticks: what `restoreDeadline` takes. Infinite: never. */
+  get deadline(): number {
+    return this.deadlineCell[0];
+  }
+
+  /** Sets it. Wakes the clock if it may sleep beyond; else that costs a store. */
+  setDeadline(nanoseconds: number, now: number): void {
+    this.deadlineCell[0] = nanoseconds + tolerance;
+    if (nanoseconds < now + this.tick) this.wake();
+  }
+
+  /** Puts an earlier value of `deadline` back, one that was announced when it was set. */
+  restoreDeadline(value: number): void {
+    this.deadlineCell[0] = value;
+  }
+}
+
+/**
+ * Takes an entry of a table for this thread: a free one, or one whose thread has ended. Returns its offset, or undefined
+ * if all are in use. Another engine of the same thread (another copy of this code) has an entry of its own.
+ */
+function takeEntry(code: ClockCode, platform: Platform, table: number): number | undefined {
+  const { table: layout, entry } = code;
+  const words = new Int32Array(platform.view(table, layout.size));
+  const self = platform.threadNumber();
+  for (let i = 0; i < layout.mostEntries; i++) {
+    const at = layout.entries + i * entry.size;
+    const owner = (at + entry.owner) >> 2;
+    const found = Atomics.load(words, owner);
+    if (found !== 0 && platform.hasThread(found)) continue;
+    if (Atomics.compareExchange(words, owner, found, self) !== found) continue;
+    raiseTo(words, layout.count >> 2, i + 1);
+    return at;
+  }
+  return undefined;
+}

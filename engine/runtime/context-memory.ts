@@ -1,0 +1,51 @@
+/**
+ * Where a thread's contexts lie: memory that is never given back, not even when the thread ends, since the clock's
+ * thread may write to any context at any time (see isa/NAME/clock.ts). First the word that holds the current context's
+ * address, then contexts.
+ *
+ * All of it lies within one aligned 4 GiB: the upper halves of contexts' addresses are equal, so an address that is
+ * half the old one's and half the new one's is always the new one's or the old one's.
+ */
+import type { Platform } from "../platform/index.js";
+import { Context } from "./layout.js";
+
+/** Of address space; more fibers than the kernel has mappings for their stacks. */
+const regionSize = 1 << 24;
+const stride = (Context.size + 63) & ~63;
+const alignment = 2 ** 32;
+
+export class ContextMemory {
+  /** Two 32-bit halves: the address of the context that `enter` continues with. */
+  readonly current: Int32Array;
+  readonly currentAddress: number;
+  private readonly region: ArrayBuffer;
+  private readonly base: number;
+  private readonly free: number[] = [];
+  private used = 1;
+
+  constructor(platform: Platform) {
+    // Twice as much, so that one half of it doesn't cross a multiple of 4 GiB.
+    const start = platform.allocate(2 * regionSize);
+    const end = start + regionSize - 1;
+    const crosses = Math.floor(start / alignment) !== Math.floor(end / alignment);
+    this.base = crosses ? start + regionSize : start;
+    this.region = platform.view(this.base, regionSize);
+    this.current = new Int32Array(this.region, 0, 2);
+    this.currentAddress = this.base;
+  }
+
+  /** A context's address. What was in it before is still there. Errors: RangeError when there are 50,000. */
+  allocate(): number {
+    const number = this.free.pop() ?? this.used++;
+    if ((number + 1) * stride > regionSize) throw new RangeError(`out of contexts: ${number - 1} are in use`);
+    return this.base + number * stride;
+  }
+
+  words(address: number): Int32Array {
+    return new Int32Array(this.region, address - this.base, Context.size >> 2);
+  }
+
+  release(address: number): void {
+    this.free.push((address - this.base) / stride);
+  }
+}

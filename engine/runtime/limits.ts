@@ -1,0 +1,271 @@
+/**
+ * Limits of calls: how long they may run, how much they may execute, how long at a stretch.
+ *
+ * `withLimits` sets a scope for the calls that begin while an action runs. A scope belongs to a fiber from its call's
+ * beginning to its end, also where the call goes on later because a promise has settled. Calls within calls get the
+ * scope of the moment, so they can't outlive the outer one's.
+ *
+ * Setting a scope costs no timer and no system call: the deadline is a number in this thread's entry of the clock's
+ * table (clock.ts), and the clock looks at it when it next wakes. When the clock makes a fiber leave, `interrupted`
+ * decides what becomes of it.
+ */
+import { setImmediate as macrotask } from "node:timers/promises";
+import type { Clock } from "./clock.js";
+import type { Engine } from "./engine.js";
+import { InterruptError, type InterruptReason } from "./errors.js";
+import type { Fiber } from "./fiber.js";
+import { Context } from "./layout.js";
+import { framesOf, insertFrames, stoppedInPrologue } from "./stack-trace.js";
+import { setWord64, word64 } from "./words.js";
+
+/**
+ * A budget of instructions, for modules compiled with `fuel`. Calls draw on it one after the other, or in one another;
+ * it can be topped up between them by making a new one of what is left.
+ */
+export class Fuel {
+  private amount: number;
+  /** The fiber that has the budget in its context while it runs. */
+  private holder: Fiber | undefined = undefined;
+
+  /** @param amount Wasm instructions: a whole number from 0 to 2^53 - 1. Errors: RangeError. */
+  constructor(amount: number) {
+    if (!Number.isSafeInteger(amount) || amount < 0) {
+      throw new RangeError(`fuel: expected a whole number of instructions from 0 to 2^53 - 1, got ${amount}`);
+    }
+    this.amount = amount;
+  }
+
+  /** What is left. Also right inside a host function that a call with this budget has called. */
+  get left(): number {
+    return this.holder === undefined ? this.amount : readFuel(this.holder);
+  }
+
+  /** @internal Moves the budget into a fiber's context; returns who had it. */
+  enter(fiber: Fiber): Fiber | undefined {
+    const outer = this.holder;
+    this.amount = this.left;
+    this.holder = fiber;
+    writeFuel(fiber, this.amount);
+    return outer;
+  }
+
+  /** @internal Takes it back out. */
+  leave(fiber: Fiber, outer: Fiber | undefined): void {
+    this.amount = readFuel(fiber);
+    writeFuel(fiber, unlimitedFuel);
+    this.holder = outer;
+    if (outer !== undefined) writeFuel(outer, this.amount);
+  }
+}
+
+/** In contexts without a budget: more than can be executed. */
+export const unlimitedFuel = 2 ** 62;
+
+function readFuel(fiber: Fiber): number {
+  // Negative once a charge found too little.
+  return fiber.words[(Context.fuel >> 2) + 1] < 0 ? 0 : word64(fiber.words, Context.fuel);
+}
+
+function writeFuel(fiber: Fiber, amount: number): void {
+  setWord64(fiber.words, Context.fuel, amount);
+}
+
+/** What calls may use. What is left out isn't limited here, but an outer scope's limits hold too. */
+export interface CallLimits {
+  /** Milliseconds from now. */
+  readonly timeout?: number;
+  /** On the scale of `performance.now()`. */
+  readonly deadline?: number;
+  /** Stops a call that waits for a promise at once, one that runs when it is next looked at after the abort. */
+  readonly signal?: AbortSignal;
+  /** Milliseconds after which a `promising` call lets the event loop run before it goes on. */
+  readonly slice?: number;
+  /** In place of an outer scope's. */
+  readonly fuel?: Fuel;
+}
+
+/** Limits as they are looked at: with those of the scopes around. */
+export class Scope {
+  /** Nanoseconds on the clock's scale; infinite: none. */
+  readonly deadline: number;
+  /** Nanoseconds; infinite: none. */
+  readonly slice: number;
+  readonly fuel: Fuel | undefined;
+  readonly signal: AbortSignal | undefined;
+
+  constructor(
+    readonly outer: Scope | undefined,
+    limits: CallLimits,
+    now: number,
+  ) {
+    const { timeout, deadline } = limits;
+    let until = outer === undefined ? Number.POSITIVE_INFINITY : outer.deadline;
+    if (timeout !== undefined) until = Math.min(until, now + milliseconds(timeout, "timeout"));
+    if (deadline !== undefined) {
+      until = Math.min(until, now + (milliseconds(deadline, "deadline") - performance.now() * 1e6));
+    }
+    this.deadline = until;
+    this.slice =
+      limits.slice === undefined
+        ? (outer?.slice ?? Number.POSITIVE_INFINITY)
+        : milliseconds(limits.slice, "slice");
+    this.fuel = limits.fuel ?? outer?.fuel;
+    this.signal = limits.signal;
+  }
+
+  /** The first signal that was aborted, this scope's or an outer one's. */
+  get aborted(): AbortSignal | undefined {
+    for (let scope: Scope | undefined = this; scope !== undefined; scope = scope.outer) {
+      if (scope.signal?.aborted) return scope.signal;
+    }
+    return undefined;
+  }
+}
+
+function milliseconds(value: number, name: string): number {
+  if (typeof value === "number" && value >= 0) return value * 1e6;
+  throw new RangeError(`${name}: expected a number of milliseconds from 0 on, got ${String(value)}`);
+}
+
+/** Runs an action in a scope of its own; see `withLimits` in js-api/limits.ts. */
+export function runInScope<T>(engine: Engine, limits: CallLimits, action: () => T): T {
+  const clock = engine.startClock();
+  const outer = engine.scope;
+  const outerDeadline = clock.deadline;
+  const now = clock.now();
+  const scope = new Scope(outer, limits, now);
+  throwIfAborted(scope);
+  engine.scope = scope;
+  if (scope.deadline < outerDeadline) clock.setDeadline(scope.deadline, now);
+  try {
+    return action();
+  } finally {
+    engine.scope = outer;
+    clock.restoreDeadline(outerDeadline);
+  }
+}
+
+/** Before a call begins: there are no frames to show. */
+function throwIfAborted(scope: Scope): void {
+  const signal = scope.aborted;
+  if (signal !== undefined) throw new InterruptError("aborted", [], signal.reason);
+}
+
+/** Runs a fiber that has a scope: `run` enters it and serves its exits. */
+export function runLimited<T>(
+  engine: Engine,
+  clock: Clock,
+  fiber: Fiber,
+  scope: Scope,
+  run: (engine: Engine, fiber: Fiber) => T,
+): T {
+  const outer = engine.scope;
+  const outerDeadline = clock.deadline;
+  const { fuel } = scope;
+  const outerHolder = fuel?.enter(fiber);
+  try {
+    if (outer !== scope || fiber.promising) enterScope(engine, clock, fiber, scope);
+    return run(engine, fiber);
+  } finally {
+    fuel?.leave(fiber, outerHolder);
+    engine.scope = outer;
+    clock.restoreDeadline(outerDeadline);
+  }
+}
+
+/** For a call that goes on after a promise, whose scope nobody has set, and for slices. */
+function enterScope(engine: Engine, clock: Clock, fiber: Fiber, scope: Scope): void {
+  engine.scope = scope;
+  const now = clock.now();
+  fiber.sliceEnd = fiber.promising ? now + scope.slice : Number.POSITIVE_INFINITY;
+  const until = Math.min(scope.deadline, fiber.sliceEnd);
+  if (until !== Number.POSITIVE_INFINITY) clock.setDeadline(until, now);
+}
+
+/**
+ * Decides what becomes of a fiber that the clock has made leave. Returns the promise it is to wait for, if its slice is
+ * over; else it goes on. Errors: InterruptError past the deadline or after an abort.
+ */
+export function interrupted(engine: Engine, fiber: Fiber): Promise<void> | undefined {
+  // Lowered first, looked at the time afterwards: see isa/NAME/clock.ts.
+  fiber.lowerInterrupt();
+  const { scope } = fiber;
+  if (scope === undefined) return undefined;
+  const now = engine.platform.now();
+  if (now >= scope.deadline) throw interruptError(engine, fiber, "deadline");
+  const signal = scope.aborted;
+  if (signal !== undefined) throw interruptError(engine, fiber, "aborted", signal.reason);
+  if (now < fiber.sliceEnd || !fiber.promising) return undefined;
+  fiber.hasUnmapped = stoppedInPrologue(engine, fiber);
+  return macrotask();
+}
+
+/** What a parked call waits for, but no longer than its scope allows. Errors: the promise's, InterruptError. */
+export async function waitWithin(
+  engine: Engine,
+  fiber: Fiber,
+  scope: Scope,
+  promise: Promise<unknown>,
+): Promise<unknown> {
+  const signals = signalsOf(scope);
+  if (scope.deadline === Number.POSITIVE_INFINITY && signals.length === 0) return promise;
+  let cancel = (): void => {};
+  const limit = new Promise<never>((_, reject) => {
+    const aborted = (event: Event): void =>
+      reject(interruptError(engine, fiber, "aborted", (event.target as AbortSignal).reason));
+    for (const signal of signals) signal.addEventListener("abort", aborted, { once: true });
+    const stopTimer = atTime(engine, scope.deadline, () => reject(interruptError(engine, fiber, "deadline")));
+    cancel = () => {
+      stopTimer();
+      for (const signal of signals) signal.removeEventListener("abort", aborted);
+    };
+  });
+  try {
+    // Awaited in a function of its own, since the promise's `then` may be anybody's.
+    return await Promise.race([settled(promise), limit]);
+  } finally {
+    cancel();
+  }
+}
+
+async function settled(promise: Promise<unknown>): Promise<unknown> {
+  return await promise;
+}
+
+function signalsOf(scope: Scope): AbortSignal[] {
+  const signals: AbortSignal[] = [];
+  for (let at: Scope | undefined = scope; at !== undefined; at = at.outer) {
+    if (at.signal !== undefined) signals.push(at.signal);
+  }
+  return signals;
+}
+
+/** Longer waits than this overflow a timer, which then fires at once. */
+const longestTimer = 2 ** 31 - 1;
+
+/** Calls back at a time of the clock's; returns what prevents it. */
+function atTime(engine: Engine, deadline: number, callback: () => void): () => void {
+  if (deadline === Number.POSITIVE_INFINITY) return () => {};
+  let timer: NodeJS.Timeout | undefined;
+  const look = (): void => {
+    const left = (deadline - engine.platform.now()) / 1e6;
+    if (left <= 0) callback();
+    else timer = setTimeout(look, Math.min(Math.ceil(left), longestTimer));
+  };
+  look();
+  return () => clearTimeout(timer);
+}
+
+/** The error for a fiber that is stopped for good, with its Wasm frames. */
+export function interruptError(
+  engine: Engine,
+  fiber: Fiber,
+  reason: InterruptReason,
+  cause?: unknown,
+): InterruptError {
+  const frames = framesOf(engine, fiber);
+  const error = new InterruptError(reason, frames, cause);
+  if (fiber.entry !== undefined) Error.captureStackTrace(error, fiber.entry);
+  insertFrames(error, frames);
+  return error;
+}
