@@ -24,7 +24,7 @@ import {
   KIND_MEMORY,
   V128,
 } from "../support/wasm-bytes.js";
-import { allFeatures, type Compiled, Executor, leastFeatures, type Level } from "./execute.js";
+import { allFeatures, type Compiled, Executor, type Level, leastFeatures } from "./execute.js";
 
 const native = isNativeHere ? test : test.skip;
 
@@ -99,7 +99,8 @@ function edgeVector(random: Random): Uint8Array {
     else if (kind === 2 && k % 4 === 0) out.fixed32(edgeFloat32Bits(random) >>> 0);
     else if (kind === 3 && k % 8 === 0) out.fixed64(edgeFloat64Bits(random));
     else if (kind === 4) out.u8(byte);
-    else if (kind === 5) out.u8(random.chance(50) ? random.pick([0, 0, 1, 127, 128, 255]) : random.below(256));
+    else if (kind === 5)
+      out.u8(random.chance(50) ? random.pick([0, 0, 1, 127, 128, 255]) : random.below(256));
   }
   return out.toBytes();
 }
@@ -208,7 +209,9 @@ class Runner {
 
 /** Bits of lanes that are floats which arithmetic made: there a NaN may be any quiet one. */
 function floatLanes(name: string): 0 | 32 | 64 {
-  const made = /^(f32x4|f64x2)\.(add|sub|mul|div|min|max|sqrt|ceil|floor|trunc|nearest|demote|promote)/.exec(name);
+  const made = /^(f32x4|f64x2)\.(add|sub|mul|div|min|max|sqrt|ceil|floor|trunc|nearest|demote|promote)/.exec(
+    name,
+  );
   return made === null ? 0 : made[1] === "f32x4" ? 32 : 64;
 }
 
@@ -237,13 +240,21 @@ function fill(memory: DataView, random: Random): void {
 }
 
 const hex = (memory: DataView, at: number): string =>
-  [8, 0].map((k) => memory.getBigUint64(at + k, true).toString(16).padStart(16, "0")).join("");
+  [8, 0]
+    .map((k) =>
+      memory
+        .getBigUint64(at + k, true)
+        .toString(16)
+        .padStart(16, "0"),
+    )
+    .join("");
 
 /** Runs the cases everywhere; the first difference of each. */
 function differences(cases: readonly Case[], rounds: number): string[] {
   const bytes = moduleOf(cases);
   const wasm = nodeWebAssembly();
-  const exports = (new wasm.Instance(new wasm.Module(bytes), {}) as { exports: Record<string, unknown> }).exports;
+  const exports = (new wasm.Instance(new wasm.Module(bytes), {}) as { exports: Record<string, unknown> })
+    .exports;
   const expected = new DataView((exports.memory as { buffer: ArrayBuffer }).buffer);
   const runner = new Runner(bytes);
   const found: string[] = [];
