@@ -9,6 +9,7 @@ import { allocate } from "./machine/regalloc/index.js";
 import type { CpuFeatures, LowerOptions, Signature, Target } from "./machine/target.js";
 import type { InstanceLayout } from "./runtime/layout.js";
 import { buildFunction } from "./ssa/build/build-function.js";
+import { canonicalizeNaNs } from "./ssa/canonical-nans.js";
 import { layoutBlocks } from "./ssa/layout.js";
 import { optimize } from "./ssa/optimize.js";
 import { printFunction } from "./ssa/print.js";
@@ -25,6 +26,8 @@ export interface CompileOptions {
   /** Whether loop headers look at the interrupt word (prologues always do, in the stack limit). */
   readonly interrupts: boolean;
   readonly effort: Effort;
+  /** Whether NaNs that arithmetic yields are made canonical. */
+  readonly canonicalNaNs: boolean;
 }
 
 /** What compiling a module's functions has in common. */
@@ -48,6 +51,7 @@ export function compileFunction(unit: CompileUnit, index: number, options: Compi
   };
 
   const func = timeStage("build", () => buildFunction(module, index, layout, { bounds, interrupts }));
+  if (options.canonicalNaNs) timeStage("canonical-nans", () => canonicalizeNaNs(func));
   dumpStage("ssa", index, () => printFunction(func));
   optimize(func, effort);
   const { order } = timeStage("layout", () => layoutBlocks(func));

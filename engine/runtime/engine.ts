@@ -30,6 +30,8 @@ export interface EngineOptions {
   readonly effort: Effort;
   /** Compile checks of the interrupt word into loop headers and function entries. */
   readonly interrupts: boolean;
+  /** Make NaNs that arithmetic yields the same on every processor: positive, only the payload's highest bit set. */
+  readonly canonicalNaNs: boolean;
   /** Whether vector instructions and the type v128 are allowed; if not, modules with them are refused. */
   readonly vectors: boolean;
 }
