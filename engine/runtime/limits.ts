@@ -15,7 +15,7 @@ import type { Engine } from "./engine.js";
 import { InterruptError, type InterruptReason } from "./errors.js";
 import type { Fiber } from "./fiber.js";
 import { Context } from "./layout.js";
-import { framesOf, insertFrames, stoppedInPrologue } from "./stack-trace.js";
+import { framesOf, insertFrames, lacksStackMap } from "./stack-trace.js";
 import { setWord64, word64 } from "./words.js";
 
 /**
@@ -196,7 +196,7 @@ export function interrupted(engine: Engine, fiber: Fiber): Promise<void> | undef
   const signal = scope.aborted;
   if (signal !== undefined) throw interruptError(engine, fiber, "aborted", signal.reason);
   if (now < fiber.sliceEnd || !fiber.promising) return undefined;
-  fiber.hasUnmapped = stoppedInPrologue(engine, fiber);
+  fiber.hasUnmapped = lacksStackMap(engine, fiber);
   return macrotask();
 }
 
