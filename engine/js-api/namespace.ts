@@ -94,6 +94,7 @@ function engineOptions(options: NamespaceOptions): EngineOptions {
     compile: options.compile ?? "lazy",
     effort: options.effort ?? "full",
     interrupts: options.interrupts ?? false,
+    fuel: options.fuel ?? false,
     vectors: options.vectors ?? false,
   };
 }

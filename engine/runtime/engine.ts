@@ -28,8 +28,10 @@ export interface EngineOptions {
   /** `lazy`: a function when first called. `ahead`: all of them by `new Module`. */
   readonly compile: "lazy" | "ahead";
   readonly effort: Effort;
-  /** Compile checks of the interrupt word into loop headers and function entries. */
+  /** Compile checks of the interrupt word into loop headers, for where the clock's signal can't be used. */
   readonly interrupts: boolean;
+  /** Take each executed instruction from a budget; see Fuel in limits.ts. */
+  readonly fuel?: boolean;
   /** Whether vector instructions validate. They can't be compiled yet. */
   readonly vectors: boolean;
 }

@@ -8,7 +8,7 @@
 import { prologueSource } from "../machine/machine-code.js";
 import { type TrapKind, trapNames } from "../ssa/ops.js";
 import type { Engine } from "./engine.js";
-import { RuntimeError, recordTrap, type WasmFrame } from "./errors.js";
+import { InterruptError, type InterruptReason, RuntimeError, recordTrap, type WasmFrame } from "./errors.js";
 import type { Fiber } from "./fiber.js";
 import { Context, ExitStatus } from "./layout.js";
 import type { LinkGroup } from "./link-group.js";
@@ -156,6 +156,7 @@ const messages: Record<keyof typeof TrapKind, string> = {
   undefinedElement: "table index is out of bounds",
   stackOverflow: "Maximum call stack size exceeded",
   interrupt: "interrupted",
+  outOfFuel: "out of fuel",
   elementSegmentOutOfBounds: "table index is out of bounds",
 };
 
@@ -214,10 +215,24 @@ function frameOf(code: FunctionCode, site: number): WasmFrame {
 }
 
 function makeTrap(fiber: Fiber, kind: keyof typeof TrapKind, frames: WasmFrame[]): Error {
+  if (kind === "outOfFuel") return interruptError(fiber, "outOfFuel", frames);
   const error = kind === "stackOverflow" ? new RangeError(messages[kind]) : new RuntimeError(messages[kind]);
   if (fiber.entry !== undefined) Error.captureStackTrace(error, fiber.entry);
   insertFrames(error, frames);
   recordTrap(error, { kind, frames });
+  return error;
+}
+
+/** The error for a fiber that is stopped for good by a limit, with its Wasm frames. */
+export function interruptError(
+  fiber: Fiber,
+  reason: InterruptReason,
+  frames: WasmFrame[],
+  cause?: unknown,
+): InterruptError {
+  const error = new InterruptError(reason, frames, cause);
+  if (fiber.entry !== undefined) Error.captureStackTrace(error, fiber.entry);
+  insertFrames(error, frames);
   return error;
 }
 
@@ -227,8 +242,7 @@ export function formatFrame(frame: WasmFrame): string {
   return frame.functionName === undefined ? `    at ${place}` : `    at ${frame.functionName} (${place})`;
 }
 
-/** Puts Wasm frames before the lines of an error's stack. */
-export function insertFrames(error: Error, frames: WasmFrame[]): void {
+function insertFrames(error: Error, frames: WasmFrame[]): void {
   const stack = error.stack;
   if (typeof stack !== "string") return;
   const header = `${error.name}: ${error.message}`;
