@@ -8,9 +8,11 @@
  * once; it can't be left half-way by a worker that is terminated.
  *
  * A pass of the thread looks at all entries. Where a thread is in a call (`calls` isn't 0) it takes the context that is
- * current there and raises the stack limit and the interrupt word to all ones, so that the next prologue or loop header leaves
- * for TypeScript, which decides and lowers both again. Then it sleeps until the earliest deadline or for a tick,
- * whichever is less; if no thread is in a call, without end, and costs nothing.
+ * current there and raises the interrupt word and the stack limit to all ones, so that the next prologue or compiled check
+ * leaves for TypeScript, which decides and lowers both again. If Wasm code runs there at the moment (the context's status)
+ * the thread gets a signal as well, whose handler makes it leave from anywhere in a function (fault-handler.ts). Then the
+ * clock sleeps until the earliest deadline or for a tick, whichever is less; if no thread is in a call, without end, and
+ * costs nothing.
  *
  * Why no lock is needed (x86-64; stores become visible in their order, aligned 8 bytes at once, and a load may pass an
  * older store of its own thread):
@@ -19,6 +21,7 @@
  *    or that serves another call by now, is an interrupt without a cause: TypeScript finds none and goes on.
  *  - All contexts of a thread lie within one aligned 4 GiB, so the current one's address, which TypeScript writes in two
  *    halves, is a context's address at any moment.
+ *  - A signal that comes late finds the interrupt word lowered, or another context, and does nothing.
  *  - TypeScript lowers the words first and looks at the time afterwards. An interrupt that is lost thereby was for a
  *    deadline that TypeScript then sees; anything else is repeated by the next tick.
  *  - Going to sleep. TypeScript stores `calls`, then reads `parked`; the thread stores `parked`, then reads `calls` once

@@ -182,7 +182,7 @@ test("a signal stops a sliced call, and one that waits for a promise, at once", 
     const error = await t.throwsAsync(call, { instanceOf: InterruptError });
     t.is(error?.reason, "aborted");
     t.is(error?.cause, reason);
-    t.true(error !== undefined && error.frames.length > 0);
+    if (name === "through") t.is(error?.frames.length, 1);
     t.throws(() => withLimits({ signal: controller.signal }, () => exports.fib(1)), {
       instanceOf: InterruptError,
     });
