@@ -107,6 +107,7 @@ function engineOptions(options: NamespaceOptions): EngineOptions {
     compile: options.compile ?? "lazy",
     effort: options.effort ?? "full",
     interrupts: options.interrupts ?? false,
+    fuel: options.fuel ?? false,
     canonicalNaNs: options.canonicalNaNs ?? false,
     vectors: options.vectors ?? true,
   };
