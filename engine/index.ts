@@ -9,6 +9,13 @@
  */
 export { withLimits } from "./js-api/limits.js";
 export {
+  type ExportType,
+  type FunctionType,
+  type ImportType,
+  type ModuleTypes,
+  moduleTypes,
+} from "./js-api/module-types.js";
+export {
   createNamespace,
   type ExportDescriptor,
   type ImportDescriptor,
@@ -20,7 +27,8 @@ export {
   WebAssembly,
 } from "./js-api/namespace.js";
 export { Global, Memory, Table } from "./js-api/objects.js";
-export { promising, Suspending } from "./js-api/suspending.js";
+export { Snapshot } from "./js-api/snapshot.js";
+export { parkable, promising, Suspending } from "./js-api/suspending.js";
 export type { Effort } from "./pipeline.js";
 export { UnsupportedPlatformError, type UnsupportedReason } from "./platform/errors.js";
 export type { EngineOptions } from "./runtime/engine.js";
@@ -38,4 +46,6 @@ export {
   type WasmFrame,
 } from "./runtime/errors.js";
 export { type CallLimits, Fuel } from "./runtime/limits.js";
+export { SnapshotError } from "./runtime/snapshot.js";
+export * from "./wasi/index.js";
 export { type ErrorFamily, type FormatErrorCode, WasmFormatError } from "./wasm/index.js";

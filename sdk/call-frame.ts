@@ -1,31 +1,128 @@
 /**
- * Which calls led here: every call into a plugin runs in a frame that host functions, and calls they make, can see.
+ * Which calls led here: every call into a plugin has a frame that host functions, and calls they make, can see.
  *
- * Frames travel with `AsyncLocalStorage`, so they hold through awaits and while a call waits in a line. What a host
- * function starts and doesn't wait for still sees the frame after the call has ended: `ended` tells.
+ * A call that can't wait ends before anything else runs, so its frame is simply the current one for that time. A call
+ * that may be parked takes its frame along by `AsyncLocalStorage`, through awaits and while it waits in a line; what
+ * a host function starts there and doesn't wait for still sees the frame after the call has ended: `ended` tells.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 
-export interface CallFrame {
+/** What a host function may know of the call that reached it. */
+export interface CurrentCall {
   /** The plugin's name. */
   readonly plugin: string;
-  /** Tells plugins of one name in two hosts apart. */
-  readonly owner: object;
   readonly export: string;
-  readonly parent: CallFrame | undefined;
-  /** Aborted when the caller gives up or its time is over; only where the plugin can wait. */
-  readonly signal: AbortSignal | undefined;
-  /** When its time is over, on `performance.now()`'s clock, or Infinity. */
+  /** Aborted when the caller gives up or the call's time is over, if the call is waiting then. */
+  readonly signal: AbortSignal;
+  /** When its time is over, by the host's clock (`performance.now()`), or Infinity. */
   readonly deadline: number;
   /** The caller's own, as handed to the call. */
   readonly context: unknown;
-  ended: boolean;
 }
 
-export const callFrames = new AsyncLocalStorage<CallFrame>();
+export class CallFrame implements CurrentCall {
+  readonly export: string;
+  ended = false;
+  /** Why it was aborted. */
+  private reason: unknown;
+  private isAborted = false;
+  private controller: AbortController | undefined;
+  private rejectWaiting: Set<(reason: unknown) => void> | undefined;
 
-/** What a host function may know of the call that reached it. */
-export type CurrentCall = Pick<CallFrame, "plugin" | "export" | "signal" | "deadline" | "context">;
+  /**
+   * @param owner tells plugins of one name in two hosts apart
+   * @param parent the call that led to this one
+   */
+  constructor(
+    readonly plugin: string,
+    readonly owner: object,
+    exportName: string,
+    readonly parent: CallFrame | undefined,
+    readonly deadline: number,
+    readonly context: unknown,
+  ) {
+    this.export = exportName;
+  }
+
+  /** Made when first asked for: most calls never need one. */
+  get signal(): AbortSignal {
+    if (this.controller === undefined) {
+      this.controller = new AbortController();
+      if (this.isAborted) this.controller.abort(this.reason);
+    }
+    return this.controller.signal;
+  }
+
+  get aborted(): boolean {
+    return this.isAborted;
+  }
+
+  /** Rejects what waits in it. Only the first reason counts. */
+  abort(reason: unknown): void {
+    if (this.isAborted) return;
+    this.isAborted = true;
+    this.reason = reason;
+    this.controller?.abort(reason);
+    for (const reject of this.rejectWaiting ?? []) reject(reason);
+  }
+
+  /** The promise, or a rejection as soon as the call is aborted. */
+  untilAborted<T>(promise: Promise<T>): Promise<T> {
+    if (this.isAborted) {
+      promise.catch(() => {});
+      return Promise.reject(this.reason);
+    }
+    const waiting = (this.rejectWaiting ??= new Set());
+    return new Promise((resolve, reject) => {
+      waiting.add(reject);
+      promise.then(resolve, reject).finally(() => waiting.delete(reject));
+    });
+  }
+
+  /** Whether the call was aborted with this. */
+  isReason(error: unknown): boolean {
+    return this.isAborted && error === this.reason;
+  }
+
+  /** What the call was aborted with, instead of what came of it. */
+  outcome(error: unknown): unknown {
+    return this.isAborted ? this.reason : error;
+  }
+}
+
+const parkable = new AsyncLocalStorage<CallFrame>();
+let current: CallFrame | undefined;
+
+/** The frame of the innermost call that led here, which may have ended. */
+export function currentFrame(): CallFrame | undefined {
+  return current ?? parkable.getStore();
+}
+
+/** Runs a call that can't be parked. */
+export function runInFrame<A>(frame: CallFrame, body: (argument: A) => unknown, argument: A): unknown {
+  const outer = current;
+  current = frame;
+  try {
+    return body(argument);
+  } finally {
+    current = outer;
+  }
+}
+
+/** Runs a call that may be parked. */
+export function runInParkableFrame<A>(
+  frame: CallFrame,
+  body: (argument: A) => unknown,
+  argument: A,
+): unknown {
+  const outer = current;
+  current = undefined;
+  try {
+    return parkable.run(frame, body, argument);
+  } finally {
+    current = outer;
+  }
+}
 
 /**
  * The call into a plugin that led here; undefined outside of one.
@@ -34,28 +131,25 @@ export type CurrentCall = Pick<CallFrame, "plugin" | "export" | "signal" | "dead
  * async fetch(url: string) { return fetch(url, { signal: currentCall()?.signal }); }
  */
 export function currentCall(): CurrentCall | undefined {
-  return callFrames.getStore();
+  return currentFrame();
 }
 
-/** The names of the calls from the outermost to a frame, as `plugin.export`, if one is of `owner` and goes on; or undefined. */
-export function chainThrough(owner: object): string[] | undefined {
+/**
+ * The names of the calls from the outermost to a frame, as `plugin.export`, if one that goes on is of `owner` or of
+ * an owner linked with it; or undefined.
+ */
+export function chainThrough(
+  owner: object,
+  linked?: { includes(owner: object): boolean },
+): string[] | undefined {
+  const innermost = currentFrame();
+  if (innermost === undefined) return undefined;
   const chain: string[] = [];
   let found = false;
-  for (let frame = callFrames.getStore(); frame !== undefined; frame = frame.parent) {
+  for (let frame: CallFrame | undefined = innermost; frame !== undefined; frame = frame.parent) {
     if (frame.ended) continue;
-    if (frame.owner === owner) found = true;
+    if (frame.owner === owner || linked?.includes(frame.owner)) found = true;
     chain.unshift(`${frame.plugin}.${frame.export}`);
   }
   return found ? chain : undefined;
-}
-
-/** The promise, or a rejection as soon as the calling frame is aborted. */
-export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return promise;
-  return new Promise((resolve, reject) => {
-    const abort = (): void => reject(signal.reason);
-    if (signal.aborted) abort();
-    signal.addEventListener("abort", abort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
-  });
 }

@@ -16,6 +16,7 @@ export type BackplaneErrorCode =
   | "MANIFEST"
   | "INTEGRITY"
   | "VERSION_MISMATCH"
+  | "DEPENDENCY"
   | "NOT_GRANTED"
   | "LIMIT"
   | "REENTRANCY"
@@ -29,6 +30,7 @@ export type BackplaneErrorCode =
   | "DRAIN_TIMEOUT"
   | "OPTIONS";
 
+/** What the plugin host throws: a stable `code`, a message that reads as a path, and what lies beneath as `cause`. */
 export class BackplaneError extends Error {
   override readonly name: string = "BackplaneError";
   constructor(
@@ -62,6 +64,19 @@ export class ReentrancyError extends BackplaneError {
   /** @param chain plugins and exports from the outermost call inwards, as `a.run` */
   constructor(readonly chain: readonly string[]) {
     super("REENTRANCY", `${chain.at(-1)}: the plugin is waiting for this very call: ${chain.join(" -> ")}`);
+  }
+}
+
+/** A plugin can't be used because of another one that it depends on. */
+export class DependencyError extends BackplaneError {
+  override readonly name = "DependencyError";
+  /** @param dependency its name */
+  constructor(
+    readonly dependency: string,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super("DEPENDENCY", message, options);
   }
 }
 

@@ -10,6 +10,7 @@
  */
 import { channel, tracingChannel } from "node:diagnostics_channel";
 import { EventEmitter } from "eventemitter3";
+import type { LogLevel } from "./plugin/guest-log.js";
 import type { Plugin } from "./plugin/plugin.js";
 
 /** What every event tells. */
@@ -22,6 +23,7 @@ export interface PluginFailure extends PluginEvent {
   readonly error: unknown;
 }
 
+/** The events of a host, with what a listener gets. All have the plugin and its name. */
 export interface PluginHostEvents {
   /** A plugin of those named at the start is done, well or not. */
   progress: [event: PluginEvent & { readonly done: number; readonly total: number }];
@@ -43,8 +45,11 @@ export interface PluginHostEvents {
   /** Calls are refused for `backoff` milliseconds. */
   circuitOpen: [event: PluginEvent & { readonly backoff: number }];
   circuitClosed: [event: PluginEvent];
+  /** A line that the plugin logged through the built-in host module. */
+  log: [event: PluginEvent & { readonly level: LogLevel; readonly message: string }];
 }
 
+/** The names of the events. */
 export type PluginHostEventName = keyof PluginHostEvents;
 type Listener<E extends PluginHostEventName> = EventEmitter.EventListener<PluginHostEvents, E>;
 type AnyFunction = (...args: unknown[]) => unknown;
@@ -69,6 +74,7 @@ export abstract class HostEvents extends EventEmitter<PluginHostEvents> {
     return super.on(event, this.guarded(event, listener), context);
   }
 
+  /** The same as `on`. */
   override addListener<E extends PluginHostEventName>(
     event: E,
     listener: Listener<E>,
@@ -81,6 +87,7 @@ export abstract class HostEvents extends EventEmitter<PluginHostEvents> {
     return super.once(event, this.guarded(event, listener), context);
   }
 
+  /** Takes a listener away, or all of an event. */
   override off<E extends PluginHostEventName>(
     event: E,
     listener?: Listener<E>,

@@ -1,24 +1,35 @@
 /** The plugin host: host modules made by dependency injection, plugins with a life of their own. */
 import { fileURLToPath } from "node:url";
+import { type InspectOptions, inspect } from "node:util";
+import type { EventEmitter } from "eventemitter3";
 import type { InjectionToken } from "tsyringe";
+import { type Clock, systemClock } from "./clock.js";
+import type { Description, Handle } from "./declare/describe.js";
+import type { Signatures } from "./declare/signature.js";
 import { HostContainer, type HostModuleSource, type PluginContainer, type TokenResolver } from "./di.js";
-import { BackplaneError, messageOf } from "./errors.js";
-import { HostEvents } from "./events.js";
+import { BackplaneError, DependencyError, messageOf } from "./errors.js";
+import { HostEvents, type PluginEvent, type PluginHostEventName, type PluginHostEvents } from "./events.js";
+import { reloadLinked } from "./lifecycle/reload.js";
 import { PluginWatcher, type WatchOptions } from "./lifecycle/watch.js";
 import { defaultLogger, type Logger } from "./logger.js";
 import type { PluginLimits } from "./manifest/manifest.js";
-import { type GrantPolicy, prepareGeneration } from "./plugin/loader.js";
+import { builtInModule } from "./plugin/guest-log.js";
+import { Linker } from "./plugin/linker.js";
+import { type Draft, draftPlugin, type GrantPolicy } from "./plugin/loader.js";
 import type { PluginOptions, PluginStats } from "./plugin/options.js";
 import { Plugin, type PluginServices } from "./plugin/plugin.js";
 import { type PluginSource, SourceReader, sourcesInFolder } from "./plugin/source.js";
 
+/** What a host is started with. */
 export interface PluginHostOptions {
   /**
    * A folder, whose `*.plugin.json` and `*.wasm` files are the plugins, each named by its file; or a list of files,
    * URLs and bytes.
    */
   readonly plugins?: string | URL | readonly PluginSource[];
-  /** Classes marked with `@hostModule`, instances of such, or modules defined without decorators. */
+  /**
+   * Classes marked with `@hostModule`, instances of such, or what `defineHostModule` and `implementHostModule` gave.
+   */
   readonly modules?: readonly HostModuleSource[];
   /** Values for tokens that host modules inject. */
   readonly provide?: readonly (readonly [InjectionToken, unknown])[];
@@ -32,6 +43,8 @@ export interface PluginHostOptions {
   readonly options?: PluginOptions | ((name: string) => PluginOptions);
   /** Reloads plugins when their files change, and loads new files of the folder. Default: false. */
   readonly watch?: boolean | WatchOptions;
+  /** For tests: see `backplane/testing`. Default: the process's. */
+  readonly clock?: Clock;
   /** pino's shape. Default: warnings and errors to standard error. */
   readonly logger?: Logger;
 }
@@ -48,16 +61,31 @@ export class PluginHost extends HostEvents {
   private readonly containers = new Map<Plugin, PluginContainer>();
   private readonly container: HostContainer;
   private readonly logger: Logger;
+  private readonly clock: Clock;
+  private readonly linker = new Linker({
+    find: (name) => this.known.get(name),
+    failure: (plugin) => this.failures.get(plugin.name),
+    draft: (plugin) => this.draft(plugin),
+    loadError: (plugin, cause) => this.loadError(plugin.name, cause),
+  });
   private readonly watcher: PluginWatcher | undefined;
   private closing: Promise<void> | undefined;
 
   private constructor(private readonly options: PluginHostOptions) {
     super();
     this.logger = options.logger ?? defaultLogger;
-    this.container = new HostContainer(options.modules ?? [], options.provide ?? [], options.resolve);
+    this.clock = options.clock ?? systemClock;
+    const { modules = [], provide = [], resolve } = options;
+    this.container = new HostContainer(modules, provide, resolve, (event, hook, error) => {
+      this.log("error", { event, hook, err: error }, `${hook} failed upon "${event}": ${messageOf(error)}`);
+    });
+    if (this.container.declarations.some((declaration) => declaration.name === builtInModule)) {
+      const text = `the name "${builtInModule}" is that of the built-in host module: choose another`;
+      throw new BackplaneError("HOST_MODULE", text);
+    }
     if (options.watch) {
       const watch = options.watch === true ? {} : options.watch;
-      this.watcher = new PluginWatcher(watch, (file) => this.changed(file), this.logger);
+      this.watcher = new PluginWatcher(watch, (file) => this.changed(file), this.logger, this.clock);
     }
   }
 
@@ -86,12 +114,24 @@ export class PluginHost extends HostEvents {
   }
 
   /** Errors: BackplaneError PLUGIN_NOT_FOUND, with the failure as cause if loading it failed. */
-  plugin(name: string): Plugin {
-    const plugin = this.known.get(name);
-    const cause = this.failures.get(name);
-    if (plugin !== undefined && cause === undefined) return plugin;
-    const why = cause === undefined ? `there are: ${this.names.join(", ") || "none"}` : "it failed to load";
-    throw new BackplaneError("PLUGIN_NOT_FOUND", `no plugin "${name}" (${why})`, { cause });
+  plugin(name: string): Plugin;
+  /**
+   * A plugin's exports as typed methods; see Plugin.handle. Errors also: BackplaneError EXPORT_MISMATCH; why it can't
+   * be loaded, if it waited for its first call.
+   *
+   * @example
+   * const Greeter = describe({ greet: fn(["string"], "string") });
+   * const greeter = await host.plugin("greeter", Greeter);
+   * await greeter.greet("Ada");
+   */
+  plugin<T extends Signatures>(name: string, description: Description<T>): Promise<Handle<T>>;
+  plugin<T extends Signatures>(name: string, description?: Description<T>): Plugin | Promise<Handle<T>> {
+    if (description === undefined) return this.find(name);
+    try {
+      return this.find(name).handle(description);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /**
@@ -109,6 +149,8 @@ export class PluginHost extends HostEvents {
       await plugin.close();
       throw error;
     }
+    if (plugin.isClosing) throw new BackplaneError("CLOSED", `${plugin.name}: closed while it was loading`);
+    await this.retryDependents(plugin.name);
     return plugin;
   }
 
@@ -116,7 +158,7 @@ export class PluginHost extends HostEvents {
   async reload(name: string): Promise<void> {
     const plugin = this.known.get(name) ?? this.plugin(name);
     await plugin.reload();
-    this.failures.delete(name);
+    if (this.failures.delete(name)) await this.retryDependents(name);
   }
 
   /** Figures of every plugin, by name. */
@@ -130,12 +172,42 @@ export class PluginHost extends HostEvents {
     return this.closing;
   }
 
+  /** Closes it, at the end of an `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
+  /** What JSON and logs show of it: its plugins' states. */
+  toJSON(): object {
+    return { plugins: Object.fromEntries([...this.known].map(([name, { state }]) => [name, state])) };
+  }
+
+  /** What `console.log` shows: no secrets, and not everything. */
+  [inspect.custom](_depth: number, options: InspectOptions): string {
+    return `PluginHost ${inspect((this.toJSON() as { plugins: object }).plugins, options)}`;
+  }
+
   protected override listenerFailed(event: string, error: unknown): void {
     this.log("error", { event, err: error }, `a listener of "${event}" failed: ${messageOf(error)}`);
+  }
+
+  /** Host modules are told first. */
+  protected override announce<E extends PluginHostEventName>(
+    event: E,
+    ...args: EventEmitter.EventArgs<PluginHostEvents, E>
+  ): void {
+    const payload: PluginEvent = args[0];
+    this.container.notify(event, payload);
+    this.containers.get(payload.plugin)?.notify(event, payload);
+    super.announce(event, ...args);
+  }
+
+  private find(name: string): Plugin {
+    const plugin = this.known.get(name);
+    const cause = this.failures.get(name);
+    if (plugin !== undefined && cause === undefined) return plugin;
+    const why = cause === undefined ? `there are: ${this.names.join(", ") || "none"}` : "it failed to load";
+    throw new BackplaneError("PLUGIN_NOT_FOUND", `no plugin "${name}" (${why})`, { cause });
   }
 
   private async loadAll(): Promise<void> {
@@ -173,6 +245,14 @@ export class PluginHost extends HostEvents {
     return plugin;
   }
 
+  /** Loads those again that failed because of a plugin that is there now. Whether that works, they tell themselves. */
+  private async retryDependents(name: string): Promise<void> {
+    const failed = [...this.failures].filter(
+      ([, error]) => error instanceof DependencyError && error.dependency === name,
+    );
+    await Promise.allSettled(failed.map(([dependent]) => this.reload(dependent)));
+  }
+
   /** Loads a plugin unless it waits for its first call. */
   private async activate(plugin: Plugin): Promise<void> {
     try {
@@ -186,27 +266,39 @@ export class PluginHost extends HostEvents {
 
   private services(): PluginServices {
     return {
-      prepare: async (plugin, number) => {
-        let container = this.containers.get(plugin);
-        if (container === undefined) this.containers.set(plugin, (container = this.container.forPlugin()));
-        try {
-          const policy = { grant: this.options.grant, limits: this.options.limits ?? {} };
-          return await prepareGeneration(plugin, number, container.modules, policy);
-        } catch (cause) {
-          throw this.loadError(plugin.name, cause);
-        }
-      },
+      clock: this.clock,
+      prepare: (plugin) => this.linker.load(plugin),
+      reload: (plugin) => reloadLinked(this.linker, plugin),
+      close: (plugin, step) => this.linker.close(plugin, step),
       announce: (event, payload) => {
-        this.log("debug", { plugin: payload.name, event }, `plugin ${payload.name}: ${event}`);
+        // Listeners may load another one of its name.
+        if (event === "stopped" && this.known.get(payload.name) === payload.plugin)
+          this.known.delete(payload.name);
+        // Lines of the plugin's own are logged as such.
+        if (event !== "log") {
+          this.log("debug", { plugin: payload.name, event }, `plugin ${payload.name}: ${event}`);
+        }
         (this.announce as (event: string, payload: unknown) => void).call(this, event, payload);
       },
       log: (level, fields, message) => this.log(level, fields, message),
       dispose: async (plugin) => {
         await this.containers.get(plugin)?.dispose();
         this.containers.delete(plugin);
-        if (this.known.get(plugin.name) === plugin) this.known.delete(plugin.name);
       },
     };
+  }
+
+  private async draft(plugin: Plugin): Promise<Draft> {
+    let container = this.containers.get(plugin);
+    if (container === undefined) this.containers.set(plugin, (container = this.container.forPlugin(plugin)));
+    try {
+      const policy = { grant: this.options.grant, limits: this.options.limits ?? {} };
+      const registered = new Set(this.container.declarations.map((declaration) => declaration.name));
+      const isPlugin = (name: string): boolean => this.known.has(name) && !registered.has(name);
+      return await draftPlugin(plugin, container.modules, policy, isPlugin);
+    } catch (cause) {
+      throw this.loadError(plugin.name, cause);
+    }
   }
 
   /** As it is if it names the plugin already. */

@@ -8,8 +8,48 @@ import "reflect-metadata"; // before tsyringe, which looks for it when it loads
 export { inject, injectable } from "tsyringe";
 export { type CurrentCall, currentCall } from "./call-frame.js";
 export type { CallContext, GuestMemory } from "./declare/context.js";
-export { type HostModuleClass, hostFunction, hostModule } from "./declare/decorators.js";
-export type { SchemaIssue, SchemaResult, StandardSchema } from "./declare/schema.js";
+export {
+  type HookDeclaration,
+  type HostFunctionDeclaration,
+  type HostFunctionDecorator,
+  type HostModuleClass,
+  type HostModuleDeclaration,
+  type HostModuleDecorator,
+  type HostModuleOptions,
+  type HostModuleScope,
+  hostFunction,
+  hostModule,
+  type Injected,
+  onPluginEvent,
+  type PluginEventDecorator,
+} from "./declare/decorators.js";
+export {
+  type DefinedClass,
+  type DefinedFunctions,
+  type DefinedModule,
+  type DefinedModuleOptions,
+  defineHostModule,
+  type HostSideClass,
+  implementHostModule,
+} from "./declare/define.js";
+export {
+  type Description,
+  describe,
+  type Handle,
+  type HandleCallOptions,
+  type HandleFunction,
+  type HostSide,
+  type SignaturesOf,
+} from "./declare/describe.js";
+export type { PluginEventListeners } from "./declare/hooks.js";
+export type {
+  SchemaInput,
+  SchemaIssue,
+  SchemaOutput,
+  SchemaResult,
+  StandardSchema,
+  StandardTypes,
+} from "./declare/schema.js";
 export {
   type CoreSignature,
   type CoreType,
@@ -22,15 +62,19 @@ export {
   json,
   type MarshalledTypes,
   optional,
+  type ResultFromGuest,
+  type ResultToGuest,
   type ResultTypes,
   type SignatureOptions,
+  type Signatures,
   type ToGuest,
   type ValueType,
 } from "./declare/signature.js";
-export type { DefinedModule, HostModuleSource, TokenResolver } from "./di.js";
+export type { HostModuleSource, TokenResolver } from "./di.js";
 export {
   BackplaneError,
   type BackplaneErrorCode,
+  DependencyError,
   HostError,
   ManifestError,
   MarshalError,
@@ -49,8 +93,16 @@ export type { PluginState } from "./lifecycle/state.js";
 export type { WatchOptions } from "./lifecycle/watch.js";
 export type { Logger, LogMethod } from "./logger.js";
 export type { Granted, PluginGrant } from "./manifest/grant.js";
-export type { PathAccess, PluginLimits, PluginManifest, PluginRequests } from "./manifest/manifest.js";
+export type {
+  PathAccess,
+  PluginDependencies,
+  PluginLimits,
+  PluginManifest,
+  PluginRequests,
+} from "./manifest/manifest.js";
+export type { LogLevel, LogRate } from "./plugin/guest-log.js";
 export type { GrantPolicy } from "./plugin/loader.js";
 export type { CallOptions, CallResult, HandOverSide, PluginOptions, PluginStats } from "./plugin/options.js";
-export type { Plugin } from "./plugin/plugin.js";
+export { Plugin } from "./plugin/plugin.js";
 export type { PluginSource, PluginSourceDetails } from "./plugin/source.js";
+export { Secret, secret } from "./secret.js";

@@ -40,7 +40,7 @@ export function compileToText(
     effort,
     compile: "lazy",
     interrupts: false,
-    vectors: false,
+    vectors: true,
   });
   const { module, layout, signatures } = unit;
   const lowering: LowerOptions = {

@@ -19,17 +19,19 @@ import { asInterface, copyBufferSource, isObject } from "./webidl.js";
 /** Options of a namespace; see EngineOptions for what each means. */
 export interface NamespaceOptions extends Partial<EngineOptions> {
   /**
-   * Modules that this engine refuses (they use features past 2.0, or vectors) are handed to Node's own engine;
+   * Modules that this engine refuses (they use features past 2.0) are handed to Node's own engine;
    * instances of the two can't import from each other. Default: false.
    */
   readonly fallback?: boolean;
 }
 
+/** An import, as `Module.imports` tells it. */
 export interface ImportDescriptor {
   module: string;
   name: string;
   kind: "function" | "table" | "memory" | "global";
 }
+/** An export, as `Module.exports` tells it. */
 export interface ExportDescriptor {
   name: string;
   kind: "function" | "table" | "memory" | "global";
@@ -37,8 +39,17 @@ export interface ExportDescriptor {
 
 const modules = new WeakMap<object, RuntimeModule>();
 const exportsOf = new WeakMap<object, object>();
+const runtimeInstances = new WeakMap<object, RuntimeInstance>();
 
-function moduleOf(value: unknown, what: string): RuntimeModule {
+/** The runtime's instance behind an Instance. Errors: TypeError for anything else. */
+export function runtimeInstanceOf(value: unknown, what: string): RuntimeInstance {
+  const instance = isObject(value) ? runtimeInstances.get(value) : undefined;
+  if (instance === undefined) throw new TypeError(`${what}: Argument 0 must be a WebAssembly.Instance`);
+  return instance;
+}
+
+/** The runtime's module behind a Module. Errors: TypeError for any other value. */
+export function runtimeModuleOf(value: unknown, what: string): RuntimeModule {
   const module = isObject(value) ? modules.get(value) : undefined;
   if (module === undefined) throw new TypeError(`${what}: Argument 0 must be a WebAssembly.Module`);
   return module;
@@ -54,14 +65,16 @@ export class Module {
     attachModule(this, copyBufferSource(bytes, "WebAssembly.Module(): Argument 0"), {});
   }
 
+  /** What the module imports, in its order. */
   static imports(module: Module): ImportDescriptor[] {
-    return moduleOf(module, "WebAssembly.Module.imports()").module.imports.map(
+    return runtimeModuleOf(module, "WebAssembly.Module.imports()").module.imports.map(
       (i: Import): ImportDescriptor => ({ module: i.module, name: i.name, kind: i.kind }),
     );
   }
 
+  /** What the module exports, in its order. */
   static exports(module: Module): ExportDescriptor[] {
-    return moduleOf(module, "WebAssembly.Module.exports()").module.exports.map(({ name, kind }) => ({
+    return runtimeModuleOf(module, "WebAssembly.Module.exports()").module.exports.map(({ name, kind }) => ({
       name,
       kind,
     }));
@@ -69,7 +82,7 @@ export class Module {
 
   /** Copies of the payloads of all custom sections of a name. */
   static customSections(module: Module, name: string): ArrayBuffer[] {
-    const wasm = moduleOf(module, "WebAssembly.Module.customSections()").module;
+    const wasm = runtimeModuleOf(module, "WebAssembly.Module.customSections()").module;
     if (name === undefined)
       throw new TypeError("WebAssembly.Module.customSections(): Argument 1 is required");
     // Not String(name): that would take a symbol.
@@ -95,7 +108,7 @@ function engineOptions(options: NamespaceOptions): EngineOptions {
     effort: options.effort ?? "full",
     interrupts: options.interrupts ?? false,
     fuel: options.fuel ?? false,
-    vectors: options.vectors ?? false,
+    vectors: options.vectors ?? true,
   };
 }
 
@@ -103,14 +116,16 @@ function engineOptions(options: NamespaceOptions): EngineOptions {
 export class Instance {
   /** Links, initializes and starts. Errors: TypeError, LinkError, RuntimeError, whatever the start function throws. */
   constructor(module: Module, importObject?: object) {
-    const compiled = moduleOf(module, "WebAssembly.Instance()");
+    const compiled = runtimeModuleOf(module, "WebAssembly.Instance()");
     const instance = new RuntimeInstance(compiled, readImports(compiled, importObject));
     exportsOf.set(this, createExports(instance));
+    runtimeInstances.set(this, instance);
     instance.initialize();
     const { start } = compiled.module;
     if (start >= 0) instance.function(start).call([]);
   }
 
+  /** The instance's exports by name; frozen. */
   get exports(): Readonly<Record<string, unknown>> {
     const exports = isObject(this) ? exportsOf.get(this) : undefined;
     if (exports === undefined)
@@ -153,18 +168,26 @@ export interface Namespace {
   readonly RuntimeError: typeof RuntimeError;
   readonly SuspendError: typeof SuspendError;
   readonly Suspending: typeof Suspending;
+  /** An export whose calls give promises, so that imports made with `Suspending` may wait. */
   promising: typeof promising;
+  /** Whether the bytes are a valid module that this engine takes. */
   validate(bytes: ArrayBuffer | ArrayBufferView): boolean;
+  /** Compiles a module. Errors: CompileError. */
   compile(bytes: ArrayBuffer | ArrayBufferView): Promise<Module>;
+  /** The same, from what `fetch` gives. Errors: also TypeError for a response that isn't `application/wasm`. */
   compileStreaming(source: Response | PromiseLike<Response>): Promise<Module>;
+  /** Makes an instance. Errors: LinkError; what its start function throws. */
   instantiate(module: Module, importObject?: object): Promise<Instance>;
+  /** Compiles and makes an instance. Errors: CompileError, LinkError; what its start function throws. */
   instantiate(bytes: ArrayBuffer | ArrayBufferView, importObject?: object): Promise<InstantiatedSource>;
+  /** The same, from what `fetch` gives. */
   instantiateStreaming(
     source: Response | PromiseLike<Response>,
     importObject?: object,
   ): Promise<InstantiatedSource>;
 }
 
+/** What `instantiate` gives for bytes. */
 export interface InstantiatedSource {
   module: Module;
   instance: Instance;
@@ -261,7 +284,7 @@ function instantiateModule(module: Module, importObject: unknown): InstantiatedS
 
 function validates(bytes: Uint8Array, options: NamespaceOptions): boolean {
   try {
-    checkedModule(bytes, { vectors: options.vectors ?? false });
+    checkedModule(bytes, { vectors: options.vectors ?? true });
     return true;
   } catch (error) {
     if (!(error instanceof CompileError)) throw error;

@@ -6,7 +6,7 @@
  */
 import { FunctionReference } from "../runtime/function.js";
 import type { Callable } from "../runtime/host-function.js";
-import { callPromising } from "../runtime/promise-integration.js";
+import { callParkable, callPromising } from "../runtime/promise-integration.js";
 import { asInterface } from "./webidl.js";
 
 const callees = new WeakMap<object, Callable>();
@@ -16,6 +16,7 @@ export function suspendingCallee(value: unknown): Callable | undefined {
   return typeof value === "object" && value !== null ? callees.get(value) : undefined;
 }
 
+/** Wraps a function for an import: if it returns a promise, the calling Wasm waits for it. */
 export class Suspending {
   // biome-ignore lint/complexity/noBannedTypes: any callable, as the proposal says
   constructor(callee: Function) {
@@ -34,11 +35,30 @@ asInterface(Suspending, "WebAssembly.Suspending");
  */
 // biome-ignore lint/complexity/noBannedTypes: any exported function, as the proposal says
 export function promising(exported: Function): (...args: unknown[]) => Promise<unknown> {
+  const reference = referenceOf(exported, "promising");
+  return withLength(reference, (...args): Promise<unknown> => callPromising(reference, args));
+}
+
+/**
+ * As `promising`, but a call that wasn't parked gives its result, or throws, at once. Not in the proposal: for hosts
+ * that make many calls which seldom wait, since a promise costs more than such a call.
+ *
+ * @example
+ * const result = parkable(sleepy.exports.run)(); // what `run` returns, or a promise of it
+ */
+// biome-ignore lint/complexity/noBannedTypes: any exported function
+export function parkable(exported: Function): (...args: unknown[]) => unknown {
+  const reference = referenceOf(exported, "parkable");
+  return withLength(reference, (...args) => callParkable(reference, args));
+}
+
+// biome-ignore lint/complexity/noBannedTypes: any value that claims to be an exported function
+function referenceOf(exported: Function, name: string): FunctionReference {
   const reference = FunctionReference.of(exported);
-  if (reference === undefined) {
-    throw new TypeError("WebAssembly.promising(): Argument 0 must be a WebAssembly exported function");
-  }
-  const object = (...args: unknown[]): Promise<unknown> => callPromising(reference, args);
-  Object.defineProperty(object, "length", { value: reference.type.params.length, configurable: true });
-  return object;
+  if (reference !== undefined) return reference;
+  throw new TypeError(`WebAssembly.${name}(): Argument 0 must be a WebAssembly exported function`);
+}
+
+function withLength<F extends object>(reference: FunctionReference, object: F): F {
+  return Object.defineProperty(object, "length", { value: reference.type.params.length, configurable: true });
 }

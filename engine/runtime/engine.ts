@@ -2,6 +2,7 @@
  * The engine of one thread: code memory, stubs, signatures, fibers. Made when first needed, once a thread.
  */
 import { isMainThread } from "node:worker_threads";
+import { debugOptions } from "../debug.js";
 import { amd64 } from "../isa/amd64/index.js";
 import type { CpuFeatures, FixedStubs, Target } from "../machine/target.js";
 import type { Effort } from "../pipeline.js";
@@ -32,7 +33,7 @@ export interface EngineOptions {
   readonly interrupts: boolean;
   /** Take each executed instruction from a budget; see Fuel in limits.ts. */
   readonly fuel?: boolean;
-  /** Whether vector instructions validate. They can't be compiled yet. */
+  /** Whether vector instructions and the type v128 are allowed; if not, modules with them are refused. */
   readonly vectors: boolean;
 }
 
@@ -125,13 +126,14 @@ function detectFeatures(target: Target, platform: Platform, arena: CodeArena): C
   const { words, code, read } = target.featureProbe;
   const answers = new Uint32Array(new ArrayBuffer(words * 4));
   platform.routine(arena.addPermanent(code(BigInt(platform.addressOf(answers.buffer)))))();
-  const features = read(answers);
+  const features = new Set(read(answers));
   if (!features.has("sse4_1")) {
     throw new UnsupportedPlatformError(
       "processor",
       "Backplane needs a processor with SSE4.1; this one lacks it.",
     );
   }
+  for (const feature of debugOptions.off) features.delete(feature);
   return features;
 }
 

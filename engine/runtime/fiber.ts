@@ -41,8 +41,7 @@ export class Fiber {
   readonly stackTopHi: number;
   /** Below it a function may not go. */
   readonly stackFloor: number;
-  /** The stack's bytes, from stackBase on. */
-  readonly stack: DataView;
+  private stackView: DataView | undefined;
 
   /** The group whose code runs on it, for stack maps and dispatch; undefined in the pool. */
   group: LinkGroup | undefined = undefined;
@@ -79,7 +78,6 @@ export class Fiber {
     this.stackTop = stackBase + stackSize;
     this.stackTopLo = this.stackTop | 0;
     this.stackTopHi = Math.floor(this.stackTop / 2 ** 32);
-    this.stack = new DataView(platform.view(stackBase, stackSize));
     this.stackFloor = stackBase + guardSize + reserveSize + platform.signalFrameSize;
     setWord64(this.words, Context.stackFloor, this.stackFloor);
     setWord64(this.words, Context.fuel, unlimitedFuel);
@@ -91,6 +89,15 @@ export class Fiber {
   lowerInterrupt(): void {
     setWord64(this.words, Context.stackLimit, this.stackFloor);
     setWord64(this.words, Context.interrupt, 0);
+  }
+
+  /**
+   * The stack's bytes, from stackBase on. Made when first asked for: V8 takes it for 4 MiB of memory in use, and
+   * thousands of them would set its collector to work all the time.
+   */
+  get stack(): DataView {
+    this.stackView ??= new DataView(this.engine.platform.view(this.stackBase, this.stackSize));
+    return this.stackView;
   }
 
   /** Makes room for `count` slots, keeping what is in them. */

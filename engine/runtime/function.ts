@@ -4,14 +4,22 @@
  * A FunctionReference is a native FunctionRecord with what JavaScript needs beside it. Its `object` is the one
  * JavaScript function that stands for it, made when first asked for, so an exported function keeps its identity.
  */
-import type { FuncType } from "../wasm/types.js";
+import type { FuncType, ValType } from "../wasm/types.js";
 import { run } from "./dispatch.js";
 import type { Engine } from "./engine.js";
 import type { Fiber } from "./fiber.js";
 import { Context, ExitStatus, FunctionRecord } from "./layout.js";
 import type { LinkGroup } from "./link-group.js";
 import type { CanonicalSignature } from "./signatures.js";
-import { passesVectors, readResults, vectorsDontPass, writeSlots } from "./values.js";
+import {
+  isNumber,
+  passesVectors,
+  readResults,
+  readSlot,
+  vectorsDontPass,
+  writeSlot,
+  writeSlots,
+} from "./values.js";
 import { setWord64 } from "./words.js";
 
 // biome-ignore lint/complexity/noBannedTypes: the JS API's exported functions
@@ -23,9 +31,14 @@ export abstract class FunctionReference {
   readonly address: number;
   private made: FunctionObject | undefined;
   private readonly hasVectors: boolean;
-  /** The entry adapter's address in halves; 0 until the first call from JavaScript. */
+  protected readonly params: readonly ValType[];
+  /** The first result's type. */
+  private readonly result: ValType | undefined;
+  /** The entry adapter's address in halves. */
   private adapterLo = 0;
   private adapterHi = 0;
+  /** The function has code, and the adapter an address: since the first call from JavaScript. */
+  private prepared = false;
 
   /**
    * @param words the record's bytes, among others, as 32-bit words
@@ -40,6 +53,8 @@ export abstract class FunctionReference {
     recordAddress = engine.platform.addressOf(words.buffer) + at * 4,
   ) {
     this.address = recordAddress;
+    this.params = signature.type.params;
+    this.result = signature.type.results[0];
     this.hasVectors = passesVectors(signature.type.params) || passesVectors(signature.type.results);
     ownGroup.root().addFunction(this);
   }
@@ -70,9 +85,13 @@ export abstract class FunctionReference {
 
   /** Copies code and environment, 16 bytes, to where native code calls through them. */
   copyTarget(to: Int32Array, offset: number): void {
-    const { words, at } = this;
-    const from = at + (FunctionRecord.code >> 2);
-    for (let i = 0; i < 4; i++) to[(offset >> 2) + i] = words[from + i];
+    const { words } = this;
+    const from = this.at + (FunctionRecord.code >> 2);
+    const target = offset >> 2;
+    to[target] = words[from];
+    to[target + 1] = words[from + 1];
+    to[target + 2] = words[from + 2];
+    to[target + 3] = words[from + 3];
   }
 
   protected fillRecord(code: number, env: number): void {
@@ -82,7 +101,7 @@ export abstract class FunctionReference {
     record[FunctionRecord.signature >> 2] = this.signature.number;
   }
 
-  /** Called before each entry from JavaScript: a function without code gets it here rather than by an exit. */
+  /** Called before the first entry from JavaScript: a function without code gets it here rather than by an exit. */
   protected prepare(): void {}
 
   /** Calls it with JavaScript values. Errors: TypeError of a conversion, RuntimeError, RangeError, the host's own. */
@@ -96,20 +115,50 @@ export abstract class FunctionReference {
     }
   }
 
-  /** Takes a fiber, converts the arguments into its slots and makes it ready to run. */
-  enterFiber(args: ArrayLike<unknown>): Fiber {
-    if (this.adapterHi === 0) this.prepareEntry();
-    this.prepare();
-    const engine = this.engine;
-    const group = this.ownGroup.root();
-    group.sweepIfDue();
-    const fiber = engine.fibers.acquire(engine.signatures.slotCount);
+  /** The same for the commonest signatures, up to three numbers, without an array of them. */
+  private callNumbers(count: number, a?: unknown, b?: unknown, c?: unknown): unknown {
+    const { engine, params } = this;
+    const fiber = this.takeFiber();
     try {
-      writeSlots(engine, fiber, group, this.type.params, args);
+      const group = this.ownGroup;
+      if (count > 0) writeSlot(engine, fiber, group, params[0], 0, a);
+      if (count > 1) writeSlot(engine, fiber, group, params[1], 1, b);
+      if (count > 2) writeSlot(engine, fiber, group, params[2], 2, c);
     } catch (error) {
       engine.fibers.release(fiber);
       throw error;
     }
+    this.makeReady(fiber);
+    try {
+      run(engine, fiber);
+      return this.result === undefined ? undefined : readSlot(fiber, fiber.group!, this.result, 0);
+    } finally {
+      leaveFiber(engine, fiber);
+    }
+  }
+
+  /** Takes a fiber, converts the arguments into its slots and makes it ready to run. */
+  enterFiber(args: ArrayLike<unknown>): Fiber {
+    const { engine } = this;
+    const fiber = this.takeFiber();
+    try {
+      writeSlots(engine, fiber, this.ownGroup.root(), this.params, args);
+    } catch (error) {
+      engine.fibers.release(fiber);
+      throw error;
+    }
+    this.makeReady(fiber);
+    return fiber;
+  }
+
+  private takeFiber(): Fiber {
+    if (!this.prepared) this.prepareEntry();
+    this.ownGroup.root().sweepIfDue();
+    const { fibers, signatures } = this.engine;
+    return fibers.acquire(signatures.slotCount);
+  }
+
+  private makeReady(fiber: Fiber): void {
     const to = fiber.words;
     this.copyTarget(to, Context.entryCode);
     to[Context.status >> 2] = ExitStatus.done;
@@ -117,13 +166,12 @@ export abstract class FunctionReference {
     to[(Context.wasmSp >> 2) + 1] = fiber.stackTopHi;
     to[Context.resumePc >> 2] = this.adapterLo;
     to[(Context.resumePc >> 2) + 1] = this.adapterHi;
-    const joined = group.root();
-    fiber.group = joined;
+    const group = this.ownGroup.root();
+    fiber.group = group;
     fiber.entry = this.made;
-    fiber.scope = engine.scope;
-    fiber.sequence = engine.nextSequence++;
-    joined.fibers.push(fiber);
-    return fiber;
+    fiber.scope = this.engine.scope;
+    fiber.sequence = this.engine.nextSequence++;
+    group.fibers.push(fiber);
   }
 
   private prepareEntry(): void {
@@ -131,10 +179,28 @@ export abstract class FunctionReference {
     const address = this.signature.entryAdapterAddress;
     this.adapterLo = address | 0;
     this.adapterHi = Math.floor(address / 2 ** 32);
+    this.prepare();
+    this.prepared = true;
+  }
+
+  private caller(): (...args: unknown[]) => unknown {
+    const { params, results } = this.type;
+    if (params.length > 3 || results.length > 1 || !params.every(isNumber))
+      return (...args) => this.call(args);
+    switch (params.length) {
+      case 0:
+        return () => this.callNumbers(0);
+      case 1:
+        return (a) => this.callNumbers(1, a);
+      case 2:
+        return (a, b) => this.callNumbers(2, a, b);
+      default:
+        return (a, b, c) => this.callNumbers(3, a, b, c);
+    }
   }
 
   private makeObject(): FunctionObject {
-    const object = (...args: unknown[]): unknown => this.call(args);
+    const object = this.caller();
     Object.defineProperty(object, "length", { value: this.type.params.length, configurable: true });
     Object.defineProperty(object, "name", { value: this.objectName, configurable: true });
     return object;

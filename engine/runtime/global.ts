@@ -98,6 +98,11 @@ export class Global {
     this.i32[3] = upperHi;
   }
 
+  /** All 16 bytes, copied. */
+  bits(): Uint32Array {
+    return new Uint32Array(this.i32);
+  }
+
   /** Takes over another global's bits, whatever the type. */
   copyFrom(other: Global): void {
     this.i32.set(other.i32);

@@ -16,7 +16,6 @@ export type Callable = (...args: unknown[]) => unknown;
 
 export class HostFunction extends FunctionReference {
   private readonly record: Int32Array;
-  private readonly params: readonly ValType[];
   readonly results: readonly ValType[];
   private readonly onlyI32: boolean;
   private readonly hasVectorParams: boolean;
@@ -38,7 +37,6 @@ export class HostFunction extends FunctionReference {
     const record = new Int32Array(HostRecord.size >> 2);
     super(engine, signature, new Int32Array(8), 0, new LinkGroup());
     this.record = record;
-    this.params = type.params;
     this.results = type.results;
     this.returnsReferences = type.results.includes(ValType.externref);
     this.onlyI32 =

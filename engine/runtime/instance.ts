@@ -59,8 +59,9 @@ export class Instance {
   readonly globals: readonly Global[];
   private readonly importedFunctions: readonly FunctionReference[];
   private readonly ownFunctions = new Map<number, WasmFunction>();
-  private readonly droppedData: Uint8Array;
-  private readonly droppedElements: Uint8Array;
+  /** By segment: 1 if it was dropped. */
+  readonly droppedData: Uint8Array;
+  readonly droppedElements: Uint8Array;
 
   /**
    * Allocates everything and links it; `initialize` copies the segments, then the caller runs the start function.
@@ -118,6 +119,26 @@ export class Instance {
     if (offset < 0 || address - this.address >= this.module.layout.size) return undefined;
     const firstOwn = this.firstOwnReference;
     return this.function(this.module.referencedFunctions[firstOwn + offset / FunctionRecord.size]);
+  }
+
+  /** Tells the index of the function whose record is at an address, imported or own, or undefined. */
+  functionIndexer(): (address: number) => number | undefined {
+    const { layout, referencedFunctions } = this.module;
+    const imported = new Map(this.importedFunctions.map((reference, i) => [reference.address, i]));
+    const records = this.address + layout.functionRecords;
+    const end = this.address + layout.size;
+    const first = this.firstOwnReference;
+    return (address) => {
+      if (address < records || address >= end) return imported.get(address);
+      return referencedFunctions[first + (address - records) / FunctionRecord.size];
+    };
+  }
+
+  /** Whether there is a reference to a function: imported, or own and referenced somewhere in the module. */
+  isReferable(index: number): boolean {
+    const { layout, module: wasm } = this.module;
+    if (index < this.importedFunctions.length) return true;
+    return index < wasm.functionTypes.length && layout.functionRecord(index) >= 0;
   }
 
   /** Compiles a function if need be, and lets references to it lead to its code. Returns the code's address. */

@@ -6,7 +6,6 @@
 
 import { timeStage } from "../debug.js";
 import { type CompileUnit, compileFunction } from "../pipeline.js";
-import { UnsupportedInstruction } from "../ssa/build/instructions.js";
 import {
   declaredFunctions,
   decodeModule,
@@ -109,9 +108,7 @@ function asCompileError<T>(action: () => T): T {
   try {
     return action();
   } catch (error) {
-    if (error instanceof WasmFormatError || error instanceof UnsupportedInstruction) {
-      throw new CompileError(error.message, { cause: error });
-    }
+    if (error instanceof WasmFormatError) throw new CompileError(error.message, { cause: error });
     throw error;
   }
 }

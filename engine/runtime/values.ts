@@ -180,6 +180,11 @@ export function vectorsDontPass(): TypeError {
   return new TypeError("type incompatibility when transforming from/to JS: v128 values can't pass");
 }
 
+/** Whether a value is a number or a bigint in JavaScript. */
+export function isNumber(type: ValType): boolean {
+  return type === ValType.i32 || type === ValType.i64 || type === ValType.f32 || type === ValType.f64;
+}
+
 /** Whether a signature can be called from, or call, JavaScript at all. */
 export function passesVectors(types: readonly ValType[]): boolean {
   return types.includes(ValType.v128);

@@ -63,6 +63,14 @@ export class SsaFunction {
   edgeArgsStart: Int32Array = new Int32Array(16);
   edgeArgsCount: Int32Array = new Int32Array(16);
 
+  /**
+   * Four words per vector: v128 constants and the lanes of shuffles, each kept once, so that equal ones have equal
+   * numbers. Number 0 is all zeros, 1 all ones.
+   */
+  vectors: Int32Array = Int32Array.of(0, 0, 0, 0, -1, -1, -1, -1);
+  vectorCount = 2;
+  private vectorNumbers: Map<string, number> | null = null;
+
   /** Frame slots used by slotload/slotstore, by type. */
   readonly slotTypes: Type[] = [];
 
@@ -294,6 +302,21 @@ export class SsaFunction {
   /** The i-th edge that leaves a block. */
   successorEdge(block: Block, i: number): Edge {
     return (this.lo[this.lastRow[block]!]! + i) as Edge;
+  }
+
+  /** The number of a vector in `vectors`. */
+  vectorNumber(w0: number, w1: number, w2: number, w3: number): number {
+    if ((w0 | w1 | w2 | w3) === 0) return 0;
+    if ((w0 & w1 & w2 & w3) === -1) return 1;
+    const key = `${w0 | 0}:${w1 | 0}:${w2 | 0}:${w3 | 0}`;
+    this.vectorNumbers ??= new Map();
+    const known = this.vectorNumbers.get(key);
+    if (known !== undefined) return known;
+    const n = this.vectorCount++;
+    if (4 * n + 4 > this.vectors.length) this.vectors = grown(this.vectors, 8 * n + 8);
+    this.vectors.set([w0, w1, w2, w3], 4 * n);
+    this.vectorNumbers.set(key, n);
+    return n;
   }
 
   // ---------------------------------------------------------------- operands

@@ -40,7 +40,7 @@ export type OperandShape = "fixed" | "list" | "param";
 /** What the immediates lo and hi hold. */
 export type ImmediateShape =
   | "none"
-  | "const" // lo/hi: the bits of the constant (f32 in lo; i32 sign-extended into nothing: hi = 0)
+  | "const" // lo/hi: the bits of the constant (f32 in lo; i32 sign-extended into nothing: hi = 0); v128: see below
   | "offset" // lo: unsigned 32-bit byte offset added to the address without wrapping at 32 bits
   | "field" // lo: signed byte displacement; hi: alias class (AliasClass)
   | "function" // lo: function index in the module; hi: signature (type index in the module)
@@ -51,6 +51,9 @@ export type ImmediateShape =
   | "index" // lo: result number of a multi-result instruction
   | "edges" // lo: first edge; hi: count of edges
   | "check" // lo: offset + access width, unsigned 32-bit lo, hi: upper bits (0 or 1)
+  | "shape" // hi: Shape of the lanes
+  | "lane" // hi: Shape; lo: lane number
+  | "lanes" // lo: number of 16 lane numbers (one a byte) in the function's `vectors`
   | "symbol"; // lo: a number that means something at link time (signature type index)
 
 interface Row {
@@ -76,7 +79,7 @@ function row(
   return rows.length - 1;
 }
 const { effect, trap, read, terminator, commutative, call } = OpFlag;
-const { none, i32, ptr } = Type;
+const { none, i32, v128, ptr } = Type;
 
 /** Op numbers by name. Operand types are those of the result unless noted. */
 export const Op = {
@@ -84,6 +87,7 @@ export const Op = {
   nop: row("nop", 0, 0, none),
   /** A block parameter. */
   param: row("param", 0, 0, null, "index", "param"),
+  /** A v128 is four words, so lo is its number in the function's `vectors`; 0 is all zeros, as for other types. */
   const: row("const", 0, 0, null, "const"),
   /** Result lo (from 1) of the multi-result call a0; stands directly after it. Result 0 is the call itself. */
   proj: row("proj", 1, effect, null, "index"),
@@ -169,6 +173,105 @@ export const Op = {
   bitcast: row("bitcast", 1),
   /** select(condition: i32, ifNonZero, ifZero). */
   select: row("select", 3),
+
+  // -- vectors: operands and result v128 unless noted, lanes as the Shape says. The order matters where lowering
+  //    tests ranges.
+  /** a0 (i32 for lanes of up to 32 bits) in every lane. */
+  vsplat: row("vsplat", 1, 0, v128, "shape"),
+  /** a0 (f32, f64) in the lowest lane, zeros above. */
+  vscalar: row("vscalar", 1, 0, v128),
+  /** The value of a lane; an 8- or 16-bit one sign- or zero-extended. Other lanes are `vextractu`. */
+  vextracts: row("vextracts", 1, 0, null, "lane"),
+  vextractu: row("vextractu", 1, 0, null, "lane"),
+  /** a0 with a lane replaced by a1. */
+  vreplace: row("vreplace", 2, 0, v128, "lane"),
+  /** Bytes of a0 (0 to 15) and a1 (16 to 31), chosen by constants. */
+  vshuffle: row("vshuffle", 2, 0, v128, "lanes"),
+  /** Bytes of a0, chosen by those of a1; 0 where they are 16 or more. */
+  vswizzle: row("vswizzle", 2, 0, v128),
+  vand: row("vand", 2, commutative, v128),
+  vor: row("vor", 2, commutative, v128),
+  vxor: row("vxor", 2, commutative, v128),
+  /** a0 & ~a1. */
+  vandnot: row("vandnot", 2, 0, v128),
+  vnot: row("vnot", 1, 0, v128),
+  /** Bits of a0 where a2 has ones, of a1 elsewhere. */
+  vbitselect: row("vbitselect", 3, 0, v128),
+  /** Of integers and floats. */
+  vadd: row("vadd", 2, commutative, v128, "shape"),
+  vsub: row("vsub", 2, 0, v128, "shape"),
+  vmul: row("vmul", 2, commutative, v128, "shape"),
+  vdiv: row("vdiv", 2, 0, v128, "shape"),
+  /** Wasm's float min and max, as `fmin` and `fmax`. */
+  vmin: row("vmin", 2, 0, v128, "shape"),
+  vmax: row("vmax", 2, 0, v128, "shape"),
+  /** a1 < a0 ? a1 : a0, and a0 < a1 ? a1 : a0. */
+  vpmin: row("vpmin", 2, 0, v128, "shape"),
+  vpmax: row("vpmax", 2, 0, v128, "shape"),
+  vaddsats: row("vaddsats", 2, commutative, v128, "shape"),
+  vaddsatu: row("vaddsatu", 2, commutative, v128, "shape"),
+  vsubsats: row("vsubsats", 2, 0, v128, "shape"),
+  vsubsatu: row("vsubsatu", 2, 0, v128, "shape"),
+  vmins: row("vmins", 2, commutative, v128, "shape"),
+  vminu: row("vminu", 2, commutative, v128, "shape"),
+  vmaxs: row("vmaxs", 2, commutative, v128, "shape"),
+  vmaxu: row("vmaxu", 2, commutative, v128, "shape"),
+  /** (a0 + a1 + 1) >> 1 without overflow. */
+  vavgru: row("vavgru", 2, commutative, v128, "shape"),
+  /** (a0 * a1 + 0x4000) >> 15, saturated. */
+  vq15mulrsats: row("vq15mulrsats", 2, commutative, v128, "shape"),
+  /** Comparisons: all ones or zeros in each lane; vgt and vge are signed or of floats. Less is greater, exchanged. */
+  veq: row("veq", 2, commutative, v128, "shape"),
+  vne: row("vne", 2, commutative, v128, "shape"),
+  vgt: row("vgt", 2, 0, v128, "shape"),
+  vgtu: row("vgtu", 2, 0, v128, "shape"),
+  vge: row("vge", 2, 0, v128, "shape"),
+  vgeu: row("vgeu", 2, 0, v128, "shape"),
+  /** Of integers and floats. */
+  vabs: row("vabs", 1, 0, v128, "shape"),
+  vneg: row("vneg", 1, 0, v128, "shape"),
+  vsqrt: row("vsqrt", 1, 0, v128, "shape"),
+  vceil: row("vceil", 1, 0, v128, "shape"),
+  vfloor: row("vfloor", 1, 0, v128, "shape"),
+  vtrunc: row("vtrunc", 1, 0, v128, "shape"),
+  vnearest: row("vnearest", 1, 0, v128, "shape"),
+  vpopcnt: row("vpopcnt", 1, 0, v128, "shape"),
+  /** All lanes by a1 (i32), taken modulo the lanes' width. */
+  vshl: row("vshl", 2, 0, v128, "shape"),
+  vshrs: row("vshrs", 2, 0, v128, "shape"),
+  vshru: row("vshru", 2, 0, v128, "shape"),
+  /** 1 if any bit is set; if no lane is zero; the lanes' sign bits. */
+  vanytrue: row("vanytrue", 1, 0, i32),
+  valltrue: row("valltrue", 1, 0, i32, "shape"),
+  vbitmask: row("vbitmask", 1, 0, i32, "shape"),
+  // From here on the shape is the result's, which differs from the operands'.
+  /** Both operands' lanes (signed) in half the width, saturated to signed or unsigned. */
+  vnarrows: row("vnarrows", 2, 0, v128, "shape"),
+  vnarrowu: row("vnarrowu", 2, 0, v128, "shape"),
+  /** The lower or upper half of the lanes in twice the width. */
+  vextlows: row("vextlows", 1, 0, v128, "shape"),
+  vextlowu: row("vextlowu", 1, 0, v128, "shape"),
+  vexthighs: row("vexthighs", 1, 0, v128, "shape"),
+  vexthighu: row("vexthighu", 1, 0, v128, "shape"),
+  /** Sums of neighbours in twice the width. */
+  vextadds: row("vextadds", 1, 0, v128, "shape"),
+  vextaddu: row("vextaddu", 1, 0, v128, "shape"),
+  /** Products of the lower or upper half of the lanes in twice the width. */
+  vextmullows: row("vextmullows", 2, commutative, v128, "shape"),
+  vextmullowu: row("vextmullowu", 2, commutative, v128, "shape"),
+  vextmulhighs: row("vextmulhighs", 2, commutative, v128, "shape"),
+  vextmulhighu: row("vextmulhighu", 2, commutative, v128, "shape"),
+  /** Sums of the products of neighbours: i32x4 of signed i16x8. */
+  vdots: row("vdots", 2, commutative, v128, "shape"),
+  /** i32x4 to f32x4, or its lower half to f64x2. */
+  vsitof: row("vsitof", 1, 0, v128, "shape"),
+  vuitof: row("vuitof", 1, 0, v128, "shape"),
+  /** Saturating, to i32x4 from the shape: f32x4, or f64x2 with zeros in the upper half. */
+  vftosisat: row("vftosisat", 1, 0, v128, "shape"),
+  vftouisat: row("vftouisat", 1, 0, v128, "shape"),
+  /** f64x2 to f32x4, zeros in the upper half; the lower half of f32x4 to f64x2. */
+  vdemote: row("vdemote", 1, 0, v128),
+  vpromote: row("vpromote", 1, 0, v128),
 
   // -- linear memory: a0 = base (ptr), a1 = index (i32, zero-extended), lo = offset; address = base+index+offset.
   //    `load` and `store` move the whole type; the others a part. May fault at a recorded access site when the

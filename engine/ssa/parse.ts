@@ -7,6 +7,7 @@ import { builtins } from "../runtime/layout.js";
 import { type Block, SsaFunction, type Value } from "./function.js";
 import { Op, opArity, opIsList, opNames, opRows, Type, trapNames, typeNames } from "./ops.js";
 import { aliasNames } from "./print.js";
+import { shapeNames } from "./shapes.js";
 
 /** The text isn't SSA; `line` counts from 1. */
 export class SsaSyntaxError extends Error {
@@ -295,6 +296,16 @@ class Parser {
       case "index":
         func.lo[v] = this.numbered("#", "an index");
         break;
+      case "shape":
+        func.hi[v] = this.named(shapeNames, "shape");
+        break;
+      case "lane":
+        func.hi[v] = this.named(shapeNames, "shape");
+        func.lo[v] = this.integer();
+        break;
+      case "lanes":
+        func.lo[v] = this.vector();
+        break;
       case "edges":
         this.edges(v, op);
         break;
@@ -319,8 +330,21 @@ class Parser {
     for (const target of targets) func.addEdge(this.block as Block, target.block as Block, target.args);
   }
 
+  /** 16 bytes as a number; its number in the function. */
+  private vector(): number {
+    const text = this.take();
+    if (!/^0x[0-9a-f]{1,32}$/.test(text)) this.fail(`"${text}" is no vector`);
+    const bits = BigInt(text);
+    const word = (n: number): number => Number(BigInt.asIntN(32, bits >> BigInt(32 * n)));
+    return this.func.vectorNumber(word(0), word(1), word(2), word(3));
+  }
+
   private constant(v: Value): void {
     const func = this.func;
+    if (func.type[v] === Type.v128) {
+      func.lo[v] = this.vector();
+      return;
+    }
     const text = this.take();
     const bits = new DataView(new ArrayBuffer(8));
     const type = func.type[v];

@@ -15,6 +15,7 @@
 import { builtins } from "../runtime/layout.js";
 import type { Block, SsaFunction, Value } from "./function.js";
 import { AliasClass, Op, opArity, opIsList, opNames, opRows, Type, trapNames, typeNames } from "./ops.js";
+import { shapeNames } from "./shapes.js";
 
 export const aliasNames = Object.keys(AliasClass) as readonly (keyof typeof AliasClass)[];
 
@@ -28,6 +29,13 @@ export function constantText(type: Type, lo: number, hi: number): string {
   scratch.setInt32(4, hi, true);
   if (type !== Type.f64) return String(scratch.getBigInt64(0, true));
   return floatText(scratch.getFloat64(0, true), `0x${scratch.getBigUint64(0, true).toString(16)}`);
+}
+
+/** The 16 bytes of a vector of the function as one number, lane 0 lowest. */
+function vectorText(func: SsaFunction, number: number): string {
+  let text = "0x";
+  for (let w = 3; w >= 0; w--) text += (func.vectors[4 * number + w]! >>> 0).toString(16).padStart(8, "0");
+  return text;
 }
 
 function floatFromBits32(bits: number): number {
@@ -56,7 +64,8 @@ function immediateText(func: SsaFunction, v: Value): string {
     case "edges":
       return "";
     case "const":
-      return op === Op.const ? ` ${constantText(func.type[v] as Type, lo, hi)}` : ` << ${lo}`;
+      if (op !== Op.const) return ` << ${lo}`;
+      return ` ${func.type[v] === Type.v128 ? vectorText(func, lo) : constantText(func.type[v] as Type, lo, hi)}`;
     case "offset":
       return lo === 0 ? "" : ` +${lo >>> 0}`;
     case "check":
@@ -77,6 +86,12 @@ function immediateText(func: SsaFunction, v: Value): string {
       return ` $${lo}`;
     case "index":
       return ` #${lo}`;
+    case "shape":
+      return ` ${shapeNames[hi] ?? `shape${hi}`}`;
+    case "lane":
+      return ` ${shapeNames[hi] ?? `shape${hi}`} ${lo}`;
+    case "lanes":
+      return ` ${vectorText(func, lo)}`;
   }
 }
 

@@ -4,7 +4,7 @@
  *
  * - `T` the row's own type; `A` as T, but where T is ptr an i64 will do (address arithmetic)
  * - `S` any type of the rule's `same` set, the same for all S operands
- * - `i l f d p r` that type; `x` any value type
+ * - `i l f d v p r` that type; `x` any value type
  *
  * Calls, returns, projections and slots depend on more than their row; the verifier handles these itself.
  */
@@ -68,6 +68,21 @@ const table: readonly (readonly [ops: string, row: string, operands: string, sam
   ["demote", "f", "d"],
   ["bitcast", "ilfdrp", "S", "ilfdrp"],
   ["select", "ilfdvrp", "iTT"],
+  ["vsplat", "v", "S", "ilfd"],
+  ["vscalar", "v", "S", "fd"],
+  ["vextracts vextractu", "ilfd", "v"],
+  ["vreplace", "v", "vS", "ilfd"],
+  ["vshuffle vswizzle vand vor vxor vandnot", "v", "vv"],
+  ["vnot vdemote vpromote", "v", "v"],
+  ["vbitselect", "v", "vvv"],
+  ["vadd vsub vmul vdiv vmin vmax vpmin vpmax vaddsats vaddsatu vsubsats vsubsatu", "v", "vv"],
+  ["vmins vminu vmaxs vmaxu vavgru vq15mulrsats veq vne vgt vgtu vge vgeu", "v", "vv"],
+  ["vabs vneg vsqrt vceil vfloor vtrunc vnearest vpopcnt", "v", "v"],
+  ["vshl vshrs vshru", "v", "vi"],
+  ["vanytrue valltrue vbitmask", "i", "v"],
+  ["vnarrows vnarrowu vextmullows vextmullowu vextmulhighs vextmulhighu vdots", "v", "vv"],
+  ["vextlows vextlowu vexthighs vexthighu vextadds vextaddu", "v", "v"],
+  ["vsitof vuitof vftosisat vftouisat", "v", "v"],
   ["load", "ilfdv", "pi"],
   ["load8u load8s load16u load16s", "il", "pi"],
   ["load32u load32s", "l", "pi"],

@@ -11,6 +11,7 @@ import { EngineBug } from "./engine-bug.js";
 import { type Block, entryBlock, type SsaFunction, type Value } from "./function.js";
 import { Op, OpFlag, opFlags, opIsList, opNames, opRows, Type, typeNames } from "./ops.js";
 import { printRow } from "./print.js";
+import { laneCount, laneType, shapeNames, shapesOfOp } from "./shapes.js";
 import { anyValue, isBitcast, typeOfLetter, typingRules } from "./typing.js";
 
 /**
@@ -210,6 +211,31 @@ class Verifier {
     else if (op === Op.callptr) {
       if (func.a2[v] === 0 || func.type[func.operand(v, 1)] !== Type.ptr) this.fail("no code address", v);
     } else if (op === Op.return) this.returned(v);
+    else if (op === Op.const && func.type[v] === Type.v128) this.vectorNumber(v);
+    else if (op >= Op.vsplat && op <= Op.vpromote) this.lanes(v, op);
+  }
+
+  private vectorNumber(v: Value): void {
+    const { func } = this;
+    const right = func.lo[v]! >= 0 && func.lo[v]! < func.vectorCount && func.hi[v] === 0;
+    if (!right) this.fail(`there is no vector ${func.lo[v]}`, v);
+  }
+
+  /** Shapes that the op has, lanes that the shape has, and types of their values. */
+  private lanes(v: Value, op: Op): void {
+    const { func } = this;
+    const immediate = opRows[op]!.immediate;
+    const shape = func.hi[v]!;
+    if (immediate === "lanes") this.vectorNumber(v);
+    if (immediate !== "shape" && immediate !== "lane") return;
+    if (((1 << shape) & shapesOfOp[op]!) === 0)
+      this.fail(`${opNames[op]} has no shape ${shapeNames[shape]}`, v);
+    if (immediate === "lane" && (func.lo[v]! < 0 || func.lo[v]! >= laneCount[shape]!))
+      this.fail(`${shapeNames[shape]} has no lane ${func.lo[v]}`, v);
+    const isExtract = op === Op.vextracts || op === Op.vextractu;
+    const scalar = isExtract ? v : op === Op.vsplat ? func.a0[v]! : op === Op.vreplace ? func.a1[v]! : 0;
+    if (scalar !== 0 && func.type[scalar] !== laneType[shape])
+      this.fail(`a lane of ${shapeNames[shape]} isn't ${typeNames[func.type[scalar]!]}`, v);
   }
 
   private projection(v: Value): void {

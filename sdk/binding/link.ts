@@ -1,76 +1,91 @@
 /**
- * A plugin's imports: host methods as functions of core values. An `async` method parks the calling plugin until its
- * promise settles, or until the call that reached it is aborted.
+ * A plugin's imports from host modules: worked out once for a compiled module, bound for each instance of it.
+ *
+ * Only what the module imports is bound. Objects without a prototype hold the functions, so that a plugin that
+ * imports "constructor" or "toString" doesn't get those of JavaScript's objects.
  */
-import { Suspending } from "../../engine/index.js";
-import { callFrames, untilAborted } from "../call-frame.js";
+import { type Module, moduleTypes, type Suspending } from "../../engine/index.js";
 import type { HostFunctionDeclaration } from "../declare/decorators.js";
-import type { FunctionSignature } from "../declare/signature.js";
 import type { DefinedModule } from "../di.js";
-import { BackplaneError, HostError, messageOf } from "../errors.js";
+import { BackplaneError } from "../errors.js";
+import {
+  bindImport,
+  type HostMethod,
+  type ImportFunction,
+  type ImportTarget,
+  importTarget,
+} from "./bind-import.js";
+import type { CallingPlugin } from "./context.js";
 import { PluginMemory } from "./memory.js";
-
-type HostMethod = (...args: unknown[]) => unknown;
 
 /** What an instance is linked with. */
 export interface Linkage {
-  readonly imports: Readonly<Record<string, Record<string, HostMethod | Suspending>>>;
+  readonly imports: Readonly<Record<string, Record<string, ImportFunction | Suspending>>>;
   readonly memory: PluginMemory;
 }
 
-/** Errors: BackplaneError HOST_MODULE for a declared method that the object doesn't have. */
-export function linkageOf(plugin: string, modules: readonly DefinedModule[]): Linkage {
-  const memory = new PluginMemory(plugin);
-  const imports: Record<string, Record<string, HostMethod | Suspending>> = {};
+/** A function that the host offers. */
+export interface Offer {
+  readonly declared: HostFunctionDeclaration;
+  readonly className: string;
+  readonly object: object;
+}
+
+/** What host modules offer: function by name, by module name. Of two of one name the later holds. */
+export type Offers = ReadonlyMap<string, ReadonlyMap<string, Offer>>;
+
+export function offersOf(modules: readonly DefinedModule[]): Offers {
+  const offers = new Map<string, Map<string, Offer>>();
   for (const { declaration, object } of modules) {
-    const fields = (imports[declaration.name] ??= {});
+    const functions = offers.get(declaration.name) ?? new Map<string, Offer>();
+    offers.set(declaration.name, functions);
     for (const declared of declaration.functions) {
-      const method = (object as Record<string, HostMethod | undefined>)[declared.method];
-      const where = `${declaration.name}.${declared.name} (${declaration.className}.${declared.method})`;
-      if (typeof method !== "function") {
-        throw new BackplaneError("HOST_MODULE", `${plugin}: import ${where}: the module has no such method`);
-      }
-      fields[declared.name] = importOf(method, object, declared, memory, `${plugin}: import ${where}`);
+      functions.set(declared.name, { declared, className: declaration.className, object });
     }
   }
-  return { imports, memory };
+  return offers;
 }
 
-function importOf(
-  method: HostMethod,
-  object: object,
-  declared: HostFunctionDeclaration,
-  memory: PluginMemory,
-  where: string,
-): HostMethod | Suspending {
-  const wrap = (cause: unknown): HostError => new HostError(`${where}: ${messageOf(cause)}`, { cause });
-  const marshal = argumentReader(declared.signature, memory);
-  if (Object.prototype.toString.call(method) !== "[object AsyncFunction]") {
-    return (...raw) => {
-      const args = marshal(raw);
-      try {
-        return method.apply(object, args);
-      } catch (cause) {
-        throw wrap(cause);
-      }
-    };
+interface Wanted {
+  readonly module: string;
+  readonly name: string;
+  readonly target: ImportTarget;
+}
+
+/**
+ * Returns what makes the imports of one instance. Imports that no host module offers are left out.
+ * Errors: BackplaneError HOST_MODULE for a declared method that the object doesn't have.
+ */
+export function importLinker(
+  caller: CallingPlugin,
+  module: Module,
+  modules: readonly DefinedModule[],
+): () => Linkage {
+  const offers = offersOf(modules);
+  const wanted: Wanted[] = [];
+  for (const { module: from, name, kind } of moduleTypes(module).imports) {
+    const offer = offers.get(from)?.get(name);
+    if (offer !== undefined && kind === "function") {
+      wanted.push({ module: from, name, target: targetOf(caller, `${from}.${name}`, offer) });
+    }
   }
-  return new Suspending((...raw: unknown[]) => {
-    const { signal } = callFrames.getStore() ?? {};
-    const promise = (method.apply(object, marshal(raw)) as Promise<unknown>).catch((cause) => {
-      throw wrap(cause);
-    });
-    return untilAborted(promise, signal);
-  });
+  return () => {
+    const memory = new PluginMemory(caller.name);
+    const imports = Object.create(null) as Record<string, Record<string, ImportFunction | Suspending>>;
+    for (const { module: from, name, target } of wanted) {
+      imports[from] ??= Object.create(null) as Record<string, ImportFunction | Suspending>;
+      imports[from][name] = bindImport(target, memory);
+    }
+    return { imports, memory };
+  };
 }
 
-/** Strings are read from the plugin's memory, core values pass as they are. */
-function argumentReader(signature: FunctionSignature, memory: PluginMemory): (raw: unknown[]) => unknown[] {
-  if (!signature.params.includes("string")) return (raw) => raw;
-  return (raw) => {
-    let at = 0;
-    return signature.params.map((type) =>
-      type === "string" ? memory.text(raw[at++] as number, raw[at++] as number) : raw[at++],
-    );
-  };
+function targetOf(caller: CallingPlugin, name: string, offer: Offer): ImportTarget {
+  const { declared, className, object } = offer;
+  const path = `${caller.name}: import ${name} (${className}.${declared.method})`;
+  const method = (object as Record<string, HostMethod | undefined>)[declared.method];
+  if (typeof method !== "function") {
+    throw new BackplaneError("HOST_MODULE", `${path}: the module has no such method`);
+  }
+  return importTarget(method, object, declared.signature, caller, path);
 }

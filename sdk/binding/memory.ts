@@ -1,96 +1,276 @@
 /**
- * Text and bytes in a plugin's memory: UTF-8 or bytes at a pointer and a length, both i32. What the host puts there
- * lies in memory of the plugin's `backplane_alloc(size) -> pointer` and belongs to the plugin; a result is an i64,
- * pointer in the low half and length in the high one, and is given back by `backplane_free(pointer, size)`.
- * Null is pointer 0; what is empty has another pointer.
+ * A plugin's memory as the host sees it: text and bytes in and out, as `docs/abi.md` says.
+ *
+ * Enters: pointers and lengths of the guest's, any of which may be a lie. Nothing is read or written outside of its
+ * memory; whatever doesn't fit is a MarshalError. The exceptions of the guest's own `backplane_alloc` and
+ * `backplane_free`, traps above all, pass as they are.
+ *
+ * Looking up `memory.buffer` for each access would cost more than the access. So a view is kept: growing detaches it,
+ * after which its length is 0 and nothing is in bounds; a shared memory's view stays, but too short. Either way an
+ * access that doesn't fit looks again before it fails.
  */
 import type { Instance } from "../../engine/index.js";
-import { BackplaneError, MarshalError } from "../errors.js";
+import type { GuestMemory } from "../declare/context.js";
+import { MarshalError, messageOf } from "../errors.js";
+import { decodeText, encodeText, type TextBuffer, textSize } from "./text.js";
 
-const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-const encoder = new TextEncoder();
+type Exported = (...args: number[]) => unknown;
 
-export class PluginMemory {
-  private instance: Instance | undefined;
+/** Makes a value of what lies at a pointer. */
+export type ReadMemory<T> = (memory: PluginMemory, pointer: number, length: number, where: string) => T;
 
-  constructor(private readonly plugin: string) {}
+const readBytes: ReadMemory<Uint8Array> = (memory, pointer, length, where) =>
+  memory.bytes(pointer, length, where);
+const readText: ReadMemory<string> = (memory, pointer, length, where) => memory.text(pointer, length, where);
 
-  attach(instance: Instance): void {
-    this.instance = instance;
+const noValue = (): null => null;
+
+/** Pointer and length in an i64, as a little-endian guest packs them. */
+const packedWords = new Uint32Array(2);
+const packedValue = new BigInt64Array(packedWords.buffer);
+
+export function pack(pointer: number, length: number): bigint {
+  packedWords[0] = pointer;
+  packedWords[1] = length;
+  return packedValue[0];
+}
+
+const nothing = Buffer.alloc(0) as TextBuffer;
+const largestSize = 0xffffffff;
+
+export class PluginMemory implements GuestMemory {
+  /** Bytes of what `putText` and `putBytes` wrote last. */
+  putSize = 0;
+  private memory: { readonly buffer: ArrayBufferLike } | undefined;
+  private allocator: Exported | undefined;
+  private releaser: Exported | undefined;
+  private attached = false;
+  private failure: unknown;
+  private data: Uint8Array = nothing;
+  private buffer = nothing;
+  private words = new DataView(nothing.buffer, 0, 0);
+  private shared = false;
+  private readonly where: string;
+
+  constructor(readonly plugin: string) {
+    this.where = `${plugin}: memory`;
   }
 
-  /** A copy of bytes. Errors: MarshalError out of bounds, and without an exported `memory`. */
-  bytes(pointer: number, length: number): Uint8Array {
-    return this.range(pointer, length, "bytes").slice();
+  attach(instance: Pick<Instance, "exports">): void {
+    const { memory, backplane_alloc, backplane_free } = instance.exports;
+    if (typeof memory === "object" && memory !== null && "buffer" in memory) {
+      this.memory = memory as { buffer: ArrayBufferLike };
+    }
+    this.allocator = asFunction(backplane_alloc);
+    this.releaser = asFunction(backplane_free);
+    this.attached = true;
   }
 
-  /** Errors: MarshalError out of bounds, for text that isn't UTF-8, and without an exported `memory`. */
-  text(pointer: number, length: number): string {
-    const range = this.range(pointer, length, "a string");
+  get size(): number {
+    this.refresh();
+    return this.data.length;
+  }
+
+  bytes(pointer: number, length: number, where = this.where): Uint8Array {
+    const start = this.place(pointer, length, where);
     try {
-      return decoder.decode(range);
+      return this.data.slice(start, start + (length >>> 0));
     } catch (cause) {
-      throw new MarshalError(`${this.plugin}: string at ${pointer >>> 0} is not valid UTF-8`, { cause });
+      throw new MarshalError(`${where}: ${length >>> 0} bytes can't be copied: ${messageOf(cause)}`, {
+        cause,
+      });
     }
   }
 
-  /** Puts bytes, or text as UTF-8, into memory that the plugin allocates; pointer and length. Errors: MarshalError. */
-  put(value: Uint8Array | string): [pointer: number, length: number] {
-    if (typeof value === "string" && /\p{Surrogate}/u.test(value)) {
-      throw new MarshalError(`${this.plugin}: the text has a lone surrogate, which UTF-8 can't express`);
-    }
-    const bytes = typeof value === "string" ? encoder.encode(value) : value;
-    const pointer = this.exported("backplane_alloc")(Math.max(bytes.length, 1)) as number;
-    if (pointer === 0)
-      throw new MarshalError(`${this.plugin}: backplane_alloc(${bytes.length}) gave no memory`);
-    this.range(pointer, bytes.length, "allocated memory").set(bytes);
-    return [pointer, bytes.length];
+  view(pointer: number, length: number, where = this.where): Uint8Array {
+    const start = this.place(pointer, length, where);
+    return this.data.subarray(start, start + (length >>> 0));
   }
 
-  /** Copies what a result refers to and gives its memory back; null for pointer 0. Errors: MarshalError. */
-  take(packed: bigint): Uint8Array | null {
-    const pointer = Number(BigInt.asUintN(32, packed));
-    const length = Number(BigInt.asUintN(32, packed >> 32n));
-    if (pointer === 0) return null;
-    const bytes = this.bytes(pointer, length);
-    this.exported("backplane_free")(pointer, length);
-    return bytes;
-  }
-
-  decode(bytes: Uint8Array): string {
+  text(pointer: number, length: number, where = this.where): string {
+    const start = this.place(pointer, length, where);
+    const end = start + (length >>> 0);
     try {
-      return decoder.decode(bytes);
+      if (!this.shared) return decodeText(this.buffer, start, end);
+      const copy = Buffer.from(this.data.slice(start, end).buffer as ArrayBuffer) as TextBuffer;
+      return decodeText(copy, 0, copy.length);
     } catch (cause) {
-      throw new MarshalError(`${this.plugin}: the result is not valid UTF-8`, { cause });
+      const fault = cause instanceof TypeError ? "are not valid UTF-8" : "are too many for a string";
+      throw new MarshalError(`${where}: the ${length >>> 0} bytes at ${start} ${fault}`, { cause });
     }
   }
 
-  private exported(name: string): (...args: number[]) => unknown {
-    const found = this.instance?.exports[name];
-    if (typeof found === "function") return found as (...args: number[]) => unknown;
-    throw new MarshalError(`${this.plugin}: text and bytes need its export "${name}", which is missing`);
+  write(pointer: number, bytes: Uint8Array): void {
+    this.data.set(bytes, this.place(pointer, bytes.length, this.where));
   }
 
-  private range(pointer: number, length: number, what: string): Uint8Array {
-    const memory = this.instance?.exports.memory as { buffer: ArrayBuffer } | undefined;
-    if (memory === undefined) {
-      throw new MarshalError(`${this.plugin}: ${what} was passed, but the plugin exports no "memory"`);
+  put(value: Uint8Array | string, where = this.where): [pointer: number, length: number] {
+    const pointer = typeof value === "string" ? this.putText(value, where) : this.putBytes(value, where);
+    return [pointer, this.putSize];
+  }
+
+  /** Puts text into memory that the plugin allocates. Returns its address; its size is in `putSize`. */
+  putText(text: string, where: string): number {
+    const size = textSize(text);
+    if (size < 0) {
+      throw new MarshalError(`${where}: the text has a lone surrogate, which UTF-8 can't express`);
     }
+    const pointer = this.allocate(size, where);
+    encodeText(this.buffer, text, pointer, size);
+    this.putSize = size;
+    return pointer;
+  }
+
+  /** The same for bytes. */
+  putBytes(bytes: Uint8Array, where: string): number {
+    const size = bytes.length;
+    const pointer = this.allocate(size, where);
+    // A view of the plugin's own memory ends when allocating grows that.
+    if (bytes.length !== size) {
+      throw new MarshalError(`${where}: the bytes are a view that has ended; hand over a copy`);
+    }
+    this.data.set(bytes, pointer);
+    this.putSize = size;
+    return pointer;
+  }
+
+  /** The bytes of a packed result, as a copy, their memory given back; null for pointer 0. */
+  take(packed: unknown, where = this.where): Uint8Array | null {
+    return this.takeWith(packed, where, readBytes, noValue);
+  }
+
+  /** The same for text. */
+  takeText(packed: unknown, where = this.where): string | null {
+    return this.takeWith(packed, where, readText, noValue);
+  }
+
+  /** What `read` makes of a packed result, whose memory is given back even if it throws; `absent`'s for pointer 0. */
+  takeWith<T, N>(packed: unknown, where: string, read: ReadMemory<T>, absent: (where: string) => N): T | N {
+    if (typeof packed !== "bigint") {
+      throw new MarshalError(`${where}: expected an i64 of pointer and length, got a ${typeof packed}`);
+    }
+    packedValue[0] = packed;
+    const pointer = packedWords[0];
+    const length = packedWords[1];
+    if (pointer === 0) return absent(where);
+    this.place(pointer, length, where);
+    try {
+      return read(this, pointer, length, where);
+    } finally {
+      this.release(pointer, length, where);
+    }
+  }
+
+  /** Whether this is what the plugin's allocator threw last: a trap above all. */
+  isFailure(error: unknown): boolean {
+    return error !== undefined && error === this.failure;
+  }
+
+  /** Gives memory back to the plugin. */
+  release(pointer: number, size: number, where = this.where): void {
+    if (this.releaser === undefined) throw this.missing("backplane_free", where);
+    this.releaser(pointer, size);
+  }
+
+  /** The address of `size` bytes that are in bounds. */
+  requireRange(pointer: number, size: number, where: string): number {
+    return this.place(pointer, size, where);
+  }
+
+  readInt32(pointer: number): number {
+    const at = this.place(pointer, 4, this.where);
+    return this.words.getInt32(at, true);
+  }
+
+  readUint32(pointer: number): number {
+    const at = this.place(pointer, 4, this.where);
+    return this.words.getUint32(at, true);
+  }
+
+  readInt64(pointer: number): bigint {
+    const at = this.place(pointer, 8, this.where);
+    return this.words.getBigInt64(at, true);
+  }
+
+  readFloat64(pointer: number): number {
+    const at = this.place(pointer, 8, this.where);
+    return this.words.getFloat64(at, true);
+  }
+
+  writeInt32(pointer: number, value: number): void {
+    const at = this.place(pointer, 4, this.where);
+    this.words.setInt32(at, value, true);
+  }
+
+  writeInt64(pointer: number, value: bigint): void {
+    const at = this.place(pointer, 8, this.where);
+    this.words.setBigInt64(at, value, true);
+  }
+
+  writeFloat64(pointer: number, value: number): void {
+    const at = this.place(pointer, 8, this.where);
+    this.words.setFloat64(at, value, true);
+  }
+
+  private allocate(size: number, where: string): number {
+    if (size > largestSize)
+      throw new MarshalError(`${where}: ${size} bytes are more than a plugin can address`);
+    if (this.allocator === undefined) throw this.missing("backplane_alloc", where);
+    let given: unknown;
+    try {
+      // An allocator may give nothing for 0, but pointer 0 is null.
+      given = this.allocator(size === 0 ? 1 : size);
+    } catch (error) {
+      this.failure = error;
+      throw error;
+    }
+    if (typeof given !== "number" || given === 0) {
+      throw new MarshalError(`${where}: backplane_alloc(${size}) gave no memory`);
+    }
+    return this.place(given, size === 0 ? 1 : size, where);
+  }
+
+  private missing(name: string, where: string): MarshalError {
+    if (!this.attached) return this.tooEarly(where);
+    return new MarshalError(`${where}: text and bytes need the plugin's export "${name}", which is missing`);
+  }
+
+  private tooEarly(where: string): MarshalError {
+    const remedy = 'do in "backplane_start" what needs the host';
+    return new MarshalError(
+      `${where}: the plugin's memory isn't known while its start section runs; ${remedy}`,
+    );
+  }
+
+  /** Where a range starts. Errors: MarshalError unless it lies in the memory as it is now. */
+  private place(pointer: number, length: number, where: string): number {
     const start = pointer >>> 0;
     const size = length >>> 0;
-    const has = memory.buffer.byteLength;
-    if (start + size > has) {
-      throw new MarshalError(
-        `${this.plugin}: ${what} at ${start}, ${size} bytes, ends outside of ${has} bytes of memory`,
-      );
+    if (start + size <= this.data.length) return start;
+    this.refresh();
+    if (start + size <= this.data.length) return start;
+    throw this.outside(start, size, where);
+  }
+
+  private outside(start: number, size: number, where: string): MarshalError {
+    if (this.memory === undefined) {
+      if (!this.attached) return this.tooEarly(where);
+      return new MarshalError(`${where}: text and bytes need the plugin's export "memory", which is missing`);
     }
-    return new Uint8Array(memory.buffer, start, size);
+    const has = this.data.length;
+    return new MarshalError(`${where}: ${size} bytes at ${start} end outside of ${has} bytes of memory`);
+  }
+
+  private refresh(): void {
+    const buffer = this.memory?.buffer;
+    if (buffer === undefined || (buffer === this.data.buffer && this.data.length > 0)) return;
+    this.data = new Uint8Array(buffer);
+    this.buffer = Buffer.from(buffer) as TextBuffer;
+    this.words = new DataView(buffer);
+    this.shared = typeof SharedArrayBuffer === "function" && buffer instanceof SharedArrayBuffer;
   }
 }
 
-/** Errors: BackplaneError MARSHAL for what JSON can't express. */
-export function jsonText(value: unknown): string {
-  const text = JSON.stringify(value);
-  if (text === undefined) throw new BackplaneError("MARSHAL", `${typeof value} has no form in JSON`);
-  return text;
+function asFunction(value: unknown): Exported | undefined {
+  return typeof value === "function" ? (value as Exported) : undefined;
 }

@@ -1,8 +1,8 @@
 /**
- * State from one generation of a plugin to the next: hold new calls, let the running ones end, save, restore.
+ * State from one generation of a plugin to the next, and waiting for the old one's calls to end.
  *
- * Upon entry the next generation's instance exists and serves no calls. Upon return the old pool is held and idle,
- * and the next instance has the state. If it throws, the old generation is as it was but for being held.
+ * The next generation's instance exists and serves no calls. After a transfer it has the state; if that throws, the
+ * old generation is as it was.
  */
 import { BackplaneError, messageOf } from "../errors.js";
 import type { Generation } from "../plugin/generation.js";
@@ -16,15 +16,16 @@ export const defaultDrainTimeout = 5000;
 /** Waits until no call runs; false if that takes longer than `timeout` milliseconds. */
 export async function drainedWithin(generation: Generation, timeout: number): Promise<boolean> {
   if (generation.pool.active === 0) return true;
-  let timer: NodeJS.Timeout | undefined;
+  const { clock } = generation;
+  let timer: unknown;
   const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(resolve, timeout, false);
+    timer = clock.setTimeout(() => resolve(false), timeout);
   });
   const drained = generation.pool.drained().then(() => true);
   try {
     return await Promise.race([drained, late]);
   } finally {
-    clearTimeout(timer);
+    clock.clearTimeout(timer);
   }
 }
 
@@ -50,22 +51,16 @@ function side(generation: Generation): HandOverSide {
   return { generation: generation.number, exports: generation.pool.slots[0].instance().exports };
 }
 
-export async function handOver(
+/**
+ * Gives the next generation the state of the old one, which is held and idle.
+ * Errors: BackplaneError STATE_TRANSFER.
+ */
+export async function transferState(
   old: Generation,
   next: Generation,
   plugin: string,
   options: PluginOptions,
 ): Promise<void> {
-  old.pool.hold();
-  const timeout = options.drainTimeout ?? defaultDrainTimeout;
-  const abandon = options.onDrainTimeout === "abandon";
-  const idle = abandon ? await drainedWithin(old, timeout) : await drainOrAbort(old, plugin, timeout);
-  if (!idle) {
-    throw new BackplaneError(
-      "DRAIN_TIMEOUT",
-      `${plugin}: calls still ran ${timeout} ms after the reload began`,
-    );
-  }
   try {
     if (options.transfer !== undefined) {
       await options.transfer(side(old), side(next));

@@ -1,12 +1,14 @@
 /**
  * What a plugin gets: the intersection of what it asks for and what the application grants. Without a grant of the
- * application's that is the host modules it registered, and no hosts and no paths.
+ * application's that is the host modules it registered, and no hosts, no paths and no other plugins.
  */
 import type { PathAccess, PluginLimits, PluginRequests } from "./manifest.js";
 
 /** What the application gives. What it leaves out isn't given, but for modules: those are all it registered. */
 export interface PluginGrant {
   readonly modules?: readonly string[];
+  /** Plugins whose exports it may import. */
+  readonly plugins?: readonly string[];
   readonly hosts?: readonly string[];
   readonly paths?: Readonly<Record<string, PathAccess>>;
   readonly limits?: PluginLimits;
@@ -15,6 +17,7 @@ export interface PluginGrant {
 /** What holds. */
 export interface Granted {
   readonly modules: readonly string[];
+  readonly plugins: readonly string[];
   readonly hosts: readonly string[];
   readonly paths: Readonly<Record<string, PathAccess>>;
   readonly limits: PluginLimits;
@@ -42,6 +45,7 @@ function bothPaths(
 }
 
 /**
+ * @param wanted the plugins that it depends on
  * @param imported the modules that it imports, which a plugin that names none asks for
  * @param registered the host's modules
  * @param limits the host's, for every plugin
@@ -49,6 +53,7 @@ function bothPaths(
 export function intersect(
   requested: PluginRequests,
   given: PluginGrant,
+  wanted: readonly string[],
   imported: readonly string[],
   registered: readonly string[],
   limits: PluginLimits,
@@ -56,6 +61,7 @@ export function intersect(
   const allowed = (given.modules ?? registered).filter((name) => registered.includes(name));
   return {
     modules: (requested.modules ?? imported).filter((name) => allowed.includes(name)),
+    plugins: wanted.filter((name) => given.plugins?.includes(name) ?? false),
     hosts: (requested.hosts ?? []).filter((host) => given.hosts?.includes(host) ?? false),
     paths: bothPaths(requested.paths ?? {}, given.paths ?? {}),
     limits: bothLimits(bothLimits(requested.limits ?? {}, given.limits ?? {}), limits),

@@ -2,8 +2,10 @@
  * Reads `NAME.plugin.json`. Text enters; a manifest leaves, or a ManifestError with every fault in it, each with its
  * path. What is accepted is what `plugin.schema.json` says; a test holds the two together.
  */
+import { validRange } from "semver";
 import { ManifestError, messageOf } from "../errors.js";
 
+/** Bounds on what a plugin may use. */
 export interface PluginLimits {
   /** Bytes of memory; growing beyond them fails in the plugin. */
   readonly memory?: number;
@@ -11,6 +13,7 @@ export interface PluginLimits {
   readonly timeout?: number;
 }
 
+/** What may be done with the files below a path; writing includes reading. */
 export type PathAccess = "read" | "write";
 
 /** What a manifest asks for. */
@@ -19,6 +22,14 @@ export interface PluginRequests {
   readonly hosts?: readonly string[];
   readonly paths?: Readonly<Record<string, PathAccess>>;
   readonly limits?: PluginLimits;
+}
+
+/** Names with the versions that will do, as semver ranges. */
+export interface PluginDependencies {
+  /** Plugins whose exports it imports; the module name of such an import is the plugin's name. */
+  readonly plugins?: Readonly<Record<string, string>>;
+  /** Host modules. */
+  readonly modules?: Readonly<Record<string, string>>;
 }
 
 /** What a plugin's author says about it. A claim: nothing in it gives the plugin anything. */
@@ -31,6 +42,7 @@ export interface PluginManifest {
   readonly config?: Readonly<Record<string, unknown>>;
   readonly activation?: "startup" | "call";
   readonly reentrant?: boolean;
+  readonly dependencies?: PluginDependencies;
   readonly requests?: PluginRequests;
 }
 
@@ -73,6 +85,10 @@ function integer(minimum: number): Check {
 }
 
 const anyText = matching(/^/, "text");
+const versionRange: Check = (value, path, problems) => {
+  if (typeof value === "string" && validRange(value) !== null) return;
+  problems.push(`${path}: expected a range of versions as ^1.2.0, got ${shown(value)}`);
+};
 const anyObject: Check = (value, path, problems) => {
   if (!isRecord(value)) problems.push(`${path}: expected an object, got ${shown(value)}`);
 };
@@ -113,6 +129,7 @@ const checkManifest = fields({
   config: anyObject,
   activation: oneOf("startup", "call"),
   reentrant: boolean,
+  dependencies: fields({ plugins: recordOf(versionRange), modules: recordOf(versionRange) }),
   requests: fields({
     modules: texts,
     hosts: texts,

@@ -5,10 +5,25 @@
  * pointer where it stood, the slot is emptied and the next call makes a new instance. Instances are made
  * synchronously, so a call that finds an empty slot doesn't wait.
  */
-import { Global, type Instance, type Module, promising, WebAssembly } from "../../engine/index.js";
+import {
+  Global,
+  type Instance,
+  type Module,
+  parkable,
+  Snapshot,
+  SnapshotError,
+  Suspending,
+  WebAssembly,
+} from "../../engine/index.js";
+import type { TypedCall } from "../binding/bind-export.js";
+import type { InputCall } from "../binding/call.js";
 import type { Linkage } from "../binding/link.js";
 import type { PluginMemory } from "../binding/memory.js";
+import type { CallFrame } from "../call-frame.js";
+import type { Clock } from "../clock.js";
+import { DependencyError } from "../errors.js";
 import type { Granted } from "../manifest/grant.js";
+import type { LinkGroup } from "./link-group.js";
 import { mayHaveStackPointer } from "./module-sections.js";
 import { type Slot, SlotPool } from "./queue.js";
 import type { PluginCode } from "./source.js";
@@ -22,13 +37,20 @@ export class PluginInstance {
   entered = false;
   private readonly stackPointer: Global | undefined;
   private readonly raw = new Map<string, ExportedFunction>();
+  /** Exports by name, bound once for `plugin.call` and for typed handles. */
+  readonly inputCalls = new Map<string, InputCall>();
+  readonly typedCalls = new Map<string, TypedCall>();
+  private readonly image: Snapshot | undefined;
 
+  /** @param resets calls begin with the instance as it is now */
   constructor(
-    instance: Instance,
+    private readonly instance: Instance,
     readonly memory: PluginMemory,
     private readonly waits: boolean,
+    private readonly resets = false,
   ) {
     this.exports = instance.exports;
+    if (resets) this.image = imageOf(instance);
     const global = this.exports.__stack_pointer;
     if (global instanceof Global && typeof global.value === "number") this.stackPointer = global;
   }
@@ -45,13 +67,25 @@ export class PluginInstance {
     if (this.stackPointer !== undefined) this.stackPointer.value = top;
   }
 
-  /** An export that takes and gives core values, returning a promise if host functions may wait; or undefined. */
+  /** Puts it back to how it was after its start, if calls are to begin so; false if that takes a new instance. */
+  reset(): boolean {
+    if (!this.resets) return true;
+    try {
+      this.image?.restore(this.instance);
+      return this.image !== undefined;
+    } catch (error) {
+      if (error instanceof SnapshotError) return false;
+      throw error;
+    }
+  }
+
+  /** An export that takes and gives core values, returning a promise if host functions make it wait; or undefined. */
   core(name: string): ExportedFunction | undefined {
     let call = this.raw.get(name);
     if (call !== undefined) return call;
     const exported = this.exports[name];
     if (typeof exported !== "function") return undefined;
-    const target = this.waits ? promising(exported) : (exported as ExportedFunction);
+    const target = this.waits ? parkable(exported) : (exported as ExportedFunction);
     call = (...args) => {
       this.entered = true;
       return target(...args);
@@ -71,6 +105,16 @@ export class PluginInstance {
   }
 }
 
+/** Undefined for a state that no snapshot can carry: one with values of the host's. */
+function imageOf(instance: Instance): Snapshot | undefined {
+  try {
+    return Snapshot.of(instance);
+  } catch (error) {
+    if (error instanceof SnapshotError) return undefined;
+    throw error;
+  }
+}
+
 /** A place for an instance. */
 export class InstanceSlot implements Slot {
   active = 0;
@@ -81,20 +125,56 @@ export class InstanceSlot implements Slot {
   instance(): PluginInstance {
     return (this.current ??= this.generation.instantiate());
   }
+
+  /** The instance for a call that has the slot. */
+  enter(): PluginInstance {
+    let instance = this.instance();
+    if (this.active > 1) return instance;
+    if (instance.entered && !instance.reset()) {
+      this.current = undefined;
+      instance = this.instance();
+    }
+    instance.entered = false;
+    return instance;
+  }
+
+  /** The next call gets a new instance; so do those of the plugins that it is linked with. */
+  giveUp(): void {
+    const { group } = this.generation;
+    if (group === undefined) this.current = undefined;
+    else group.giveUp();
+  }
+}
+
+/** Imports from another plugin. */
+export interface PluginLink {
+  /** The import's module name. */
+  readonly name: string;
+  readonly target: Generation;
+  /** In a circle of imports: looked up when called, since neither instance can be made before the other. */
+  readonly late: boolean;
 }
 
 export interface GenerationOptions {
+  readonly clock: Clock;
   readonly name: string;
+  /** The plugin, as call frames name it. */
+  readonly owner: object;
   readonly number: number;
   readonly code: PluginCode;
   /** The bytes that were compiled: those of the code, or with less memory allowed. */
   readonly bytes: Uint8Array;
   readonly module: Module;
+  /** Those of the code, without what was added for the host. */
+  readonly exportNames: ReadonlySet<string>;
   readonly granted: Granted;
   readonly instances: number;
   readonly maxWaiting: number;
   readonly reentrant: boolean;
+  /** It imports host functions that may wait. */
   readonly waits: boolean;
+  /** Each call begins with the instance as after its start. */
+  readonly resets: boolean;
   readonly link: () => Linkage;
 }
 
@@ -107,27 +187,67 @@ export class Generation {
   readonly exportNames: ReadonlySet<string>;
   /** No stack in linear memory can have been left behind. */
   readonly stackless: boolean;
-  /** Calls that run and can be told to stop. */
-  readonly controllers = new Set<AbortController>();
+  /** Calls that wait in host functions, and can be told to stop. */
+  readonly parked = new Set<CallFrame>();
+  /** Plugins that it imports from; filled before the first instance is made. */
+  links: readonly PluginLink[] = [];
+  /** Host functions that a call of it reaches may wait, so its calls run on stacks that can be parked. */
+  waits: boolean;
+  private linkGroup: LinkGroup | undefined;
 
   constructor(private readonly options: GenerationOptions) {
     this.number = options.number;
     this.code = options.code;
     this.module = options.module;
     this.granted = options.granted;
-    this.exportNames = new Set(WebAssembly.Module.exports(options.module).map((e) => e.name));
+    this.waits = options.waits;
+    this.exportNames = options.exportNames;
     this.stackless = !mayHaveStackPointer(options.bytes);
     const slots = Array.from({ length: options.instances }, () => new InstanceSlot(this));
     this.pool = new SlotPool(options.name, slots, options.maxWaiting, options.reentrant);
   }
 
-  /** Host functions of it may wait, so its calls run on stacks that can be parked. */
-  get waits(): boolean {
-    return this.options.waits;
+  get owner(): object {
+    return this.options.owner;
+  }
+
+  get clock(): Clock {
+    return this.options.clock;
+  }
+
+  get reentrant(): boolean {
+    return this.options.reentrant;
+  }
+
+  get group(): LinkGroup | undefined {
+    return this.linkGroup;
+  }
+
+  set group(group: LinkGroup | undefined) {
+    this.linkGroup = group;
+    this.pool.gate = group;
+  }
+
+  /** The members of its group; itself if it is in none. */
+  get linked(): readonly Generation[] {
+    return this.linkGroup?.generations ?? [this];
+  }
+
+  /**
+   * Whether an instance is as good as before after an error in the middle of a call.
+   *
+   * @param restored its own stack pointer was put back
+   */
+  sound(restored: boolean): boolean {
+    if (this.options.resets) return true;
+    if (this.linkGroup === undefined) return this.stackless || restored;
+    return this.linked.every((member) => member.stackless);
   }
 
   instantiate(): PluginInstance {
-    const { imports, memory } = this.options.link();
+    const { imports: own, memory } = this.options.link();
+    const imports: Record<string, object> = { ...own };
+    for (const link of this.links) imports[link.name] = this.importsOf(link);
     const instance = new WebAssembly.Instance(this.module, imports);
     memory.attach(instance);
     // Reactors, as toolchains for C and Rust make them, expect this before any other call.
@@ -135,7 +255,28 @@ export class Generation {
     if (typeof initialize === "function") initialize();
     const start = instance.exports.backplane_start;
     if (typeof start === "function") start();
-    return new PluginInstance(instance, memory, this.waits);
+    return new PluginInstance(instance, memory, this.waits, this.options.resets);
+  }
+
+  /** The other plugin's exports, which the engine links natively; or functions that look them up when called. */
+  private importsOf({ name, target, late }: PluginLink): object {
+    if (!late) return target.pool.slots[0].instance().exports;
+    const forwarders: Record<string, ExportedFunction | Suspending> = {};
+    for (const wanted of WebAssembly.Module.imports(this.module)) {
+      if (wanted.module === name) forwarders[wanted.name] = this.forwarder(target, name, wanted.name);
+    }
+    return forwarders;
+  }
+
+  private forwarder(target: Generation, plugin: string, name: string): ExportedFunction | Suspending {
+    const callee = (): ExportedFunction => {
+      const instance = target.pool.slots[0].current;
+      if (instance !== undefined) return instance.exports[name] as ExportedFunction;
+      const text = `${this.options.name}: import ${plugin}.${name}: called before "${plugin}" has an instance, as the two import each other`;
+      throw new DependencyError(plugin, text);
+    };
+    if (!this.waits) return (...args) => callee()(...args);
+    return new Suspending((...args: unknown[]) => parkable(callee())(...args));
   }
 
   /** Makes all instances. Errors: what linking and the start functions throw. */
@@ -159,6 +300,6 @@ export class Generation {
 
   /** Aborts the calls that wait in host functions. */
   abortCalls(reason: unknown): void {
-    for (const controller of [...this.controllers]) controller.abort(reason);
+    for (const frame of [...this.parked]) frame.abort(reason);
   }
 }

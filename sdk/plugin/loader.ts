@@ -1,12 +1,15 @@
 /**
- * From a plugin's source to a generation that can serve: read, checked, compiled, linked, instantiated. What throws
- * on the way leaves nothing behind.
+ * From a plugin's source to a generation: read, checked, compiled. Linking it with other plugins and making its
+ * instances comes after, see `linker.ts`. What throws on the way leaves nothing behind.
  */
 import { type Module, Suspending, WebAssembly } from "../../engine/index.js";
-import { type Linkage, linkageOf } from "../binding/link.js";
+import { checkHooks, checkImports } from "../binding/check.js";
+import { importLinker, type Linkage } from "../binding/link.js";
+import type { HostModuleDeclaration } from "../declare/decorators.js";
 import type { DefinedModule } from "../di.js";
-import { BackplaneError } from "../errors.js";
+import { BackplaneError, DependencyError } from "../errors.js";
 import { restoreHook, saveHook } from "../lifecycle/hand-over.js";
+import { requireHostModules } from "../manifest/dependencies.js";
 import { type Granted, intersect, type PluginGrant } from "../manifest/grant.js";
 import type { PluginLimits, PluginManifest, PluginRequests } from "../manifest/manifest.js";
 import { Generation } from "./generation.js";
@@ -29,38 +32,104 @@ function importedModules(module: Module): string[] {
   return [...new Set(WebAssembly.Module.imports(module).map((i) => i.module))];
 }
 
-/** Errors: BackplaneError, ManifestError, the engine's errors. */
-export async function prepareGeneration(
+/** A plugin's code, checked and compiled, before it is linked with other plugins. */
+export interface Draft {
+  readonly plugin: Plugin;
+  readonly code: PluginCode;
+  readonly granted: Granted;
+  /** The plugins that it imports from, with the versions that will do. */
+  readonly imports: ReadonlyMap<string, string>;
+  /** Those that it only has to have beside it. */
+  readonly companions: ReadonlyMap<string, string>;
+  readonly module: Module;
+  /** A generation that isn't linked yet and has no instances. */
+  generation(number: number): Generation;
+}
+
+/**
+ * @param isPlugin whether there is a plugin of that name
+ * Errors: BackplaneError, ManifestError, the engine's errors.
+ */
+export async function draftPlugin(
   plugin: Plugin,
-  number: number,
   modules: readonly DefinedModule[],
   policy: LoadPolicy,
-): Promise<Generation> {
+  isPlugin: (name: string) => boolean,
+): Promise<Draft> {
+  requireResettable(plugin);
   const code = await plugin.source.read();
+  const declarations = modules.map((m) => m.declaration);
+  requireHostModules(plugin.name, code.manifest, declarations);
   const module = await WebAssembly.compile(code.bytes as Uint8Array<ArrayBuffer>);
+  plugin.checkDescriptions(module);
   const granted = await decide(plugin, code, module, modules, policy);
-  const usable = modules.filter((m) => granted.modules.includes(m.declaration.name));
+  const given = modules.filter((m) => granted.modules.includes(m.declaration.name));
+  const usable = [...given, plugin.guestLog.module];
   requireImports(plugin.name, module, usable, modules);
+  requireDeclared(plugin.name, code.manifest, module, isPlugin);
+  const { imports, companions } = pluginImports(plugin.name, code, module, granted, declarations);
+  checkImports(plugin.name, module, usable, new Set(imports.keys()));
+  checkHooks(plugin.name, module);
   const { memory } = granted.limits;
   const bytes = memory === undefined ? code.bytes : limitMemory(code.bytes, memory, plugin.name);
   const limited = bytes === code.bytes ? module : await WebAssembly.compile(bytes as Uint8Array<ArrayBuffer>);
-  const link = (): Linkage => linkageOf(plugin.name, usable);
-  const generation = new Generation({
+  const caller = {
     name: plugin.name,
-    number,
-    code,
-    bytes,
-    module: limited,
-    granted,
-    instances: plugin.options.instances ?? 1,
-    maxWaiting: plugin.options.maxWaiting ?? 1000,
-    reentrant: plugin.options.reentrant ?? code.manifest?.reentrant ?? false,
-    waits: importsSuspending(module, link().imports),
-    link,
-  });
-  refuseHandOverToPool(plugin, generation);
-  generation.start();
-  return generation;
+    config: plugin.settings(code.manifest),
+    owner: plugin,
+    clock: plugin.clock,
+  };
+  const link = importLinker(caller, module, usable);
+  const generation = (number: number): Generation => {
+    const made = new Generation({
+      name: plugin.name,
+      owner: plugin,
+      clock: plugin.clock,
+      number,
+      code,
+      bytes,
+      module: limited,
+      exportNames: new Set(WebAssembly.Module.exports(module).map((e) => e.name)),
+      granted,
+      instances: plugin.options.instances ?? 1,
+      maxWaiting: plugin.options.maxWaiting ?? 1000,
+      reentrant:
+        plugin.options.reset !== "call" && (plugin.options.reentrant ?? code.manifest?.reentrant ?? false),
+      waits: importsSuspending(module, link().imports),
+      resets: plugin.options.reset === "call",
+      link,
+    });
+    refuseHandOver(plugin, made);
+    return made;
+  };
+  return { plugin, code, granted, imports, companions, module: limited, generation };
+}
+
+/** Errors: BackplaneError NOT_GRANTED; HOST_MODULE for a name that a host module has as well. */
+function pluginImports(
+  plugin: string,
+  code: PluginCode,
+  module: Module,
+  granted: Granted,
+  declarations: readonly HostModuleDeclaration[],
+): Pick<Draft, "imports" | "companions"> {
+  const imported = importedModules(module);
+  const imports = new Map<string, string>();
+  const companions = new Map<string, string>();
+  for (const [name, range] of Object.entries(code.manifest?.dependencies?.plugins ?? {})) {
+    (imported.includes(name) ? imports : companions).set(name, range);
+  }
+  for (const name of imports.keys()) {
+    if (declarations.some((declaration) => declaration.name === name)) {
+      const text = `${plugin}: it imports from the plugin "${name}", but a host module has that name too`;
+      throw new BackplaneError("HOST_MODULE", text);
+    }
+    if (!granted.plugins.includes(name)) {
+      const text = `${plugin}: importing from the plugin "${name}" isn't granted: grant({ name: "${plugin}" }) has to give { plugins: ["${name}"] }`;
+      throw new BackplaneError("NOT_GRANTED", text);
+    }
+  }
+  return { imports, companions };
 }
 
 async function decide(
@@ -74,7 +143,8 @@ async function decide(
   const about = { name: plugin.name, sha256: code.sha256, manifest: code.manifest };
   const given = (await policy.grant?.(about, requested)) ?? {};
   const registered = modules.map((m) => m.declaration.name);
-  return intersect(requested, given, importedModules(module), registered, policy.limits);
+  const plugins = Object.keys(code.manifest?.dependencies?.plugins ?? {});
+  return intersect(requested, given, plugins, importedModules(module), registered, policy.limits);
 }
 
 function requireImports(
@@ -95,18 +165,41 @@ function requireImports(
   }
 }
 
+/** Errors: DependencyError for imports from a plugin that the manifest doesn't name. */
+function requireDeclared(
+  name: string,
+  manifest: PluginManifest | undefined,
+  module: Module,
+  isPlugin: (name: string) => boolean,
+): void {
+  const declared = manifest?.dependencies?.plugins ?? {};
+  for (const wanted of WebAssembly.Module.imports(module)) {
+    if (Object.hasOwn(declared, wanted.module) || !isPlugin(wanted.module)) continue;
+    const text = `${name}: import ${wanted.module}.${wanted.name}: "${wanted.module}" is a plugin: its manifest has to name it in dependencies.plugins`;
+    throw new DependencyError(wanted.module, text);
+  }
+}
+
 function importsSuspending(module: Module, imports: Linkage["imports"]): boolean {
   return WebAssembly.Module.imports(module).some((i) => imports[i.module]?.[i.name] instanceof Suspending);
 }
 
-/** One state can't be handed over to several instances. */
-function refuseHandOverToPool(plugin: Plugin, generation: Generation): void {
-  const { instances = 1, handOver, transfer } = plugin.options;
-  if (instances === 1 || handOver === false) return;
+/** Errors: BackplaneError OPTIONS: overlapping calls can't each have an instance as after its start. */
+function requireResettable({ name, options }: Plugin): void {
+  if (options.reset !== "call" || options.reentrant !== true) return;
+  throw new BackplaneError("OPTIONS", `${name}: reset: "call" and reentrant exclude each other`);
+}
+
+/** One state can't be handed over to several instances, nor kept where each call begins without one. */
+function refuseHandOver(plugin: Plugin, generation: Generation): void {
+  const { instances = 1, handOver, transfer, reset } = plugin.options;
+  if ((instances === 1 && reset !== "call") || handOver === false) return;
   const { exportNames } = generation;
   if (transfer === undefined && !(exportNames.has(saveHook) && exportNames.has(restoreHook))) return;
+  const why =
+    reset === "call" ? 'each call resets it (reset: "call")' : `it has ${instances} instances, not one`;
   throw new BackplaneError(
     "OPTIONS",
-    `${plugin.name}: state can't be handed over between ${instances} instances; use one, or handOver: false`,
+    `${plugin.name}: it hands its state over when reloaded, but ${why}: change that, or say handOver: false`,
   );
 }

@@ -1,5 +1,6 @@
 /** What an application may say about a plugin when it loads it, and what its calls take. */
 import type { CircuitOptions } from "../lifecycle/circuit.js";
+import type { LogRate } from "./guest-log.js";
 
 /** What a state hand-over by the application gets of each generation. */
 export interface HandOverSide {
@@ -8,6 +9,7 @@ export interface HandOverSide {
   readonly exports: Readonly<Record<string, unknown>>;
 }
 
+/** What the application says about a plugin. */
 export interface PluginOptions {
   /** Instances that serve calls at the same time; each has its own memory. Default: 1. */
   readonly instances?: number;
@@ -18,14 +20,23 @@ export interface PluginOptions {
   /** Milliseconds for a call, waiting included, where the call names none. Default: no limit. */
   readonly timeout?: number;
   /**
+   * "call": each call finds the instance as it was after its start. Excludes `reentrant`, a state hand-over, and
+   * links with other plugins. Default: "keep".
+   */
+  readonly reset?: "keep" | "call";
+  /**
    * What becomes of an instance after a host function threw or a call was aborted in the middle of it. Default:
    * kept where no stack pointer can be left wrong or an exported `__stack_pointer` was restored, else replaced.
    */
   readonly afterError?: "keep" | "replace";
   /** When it is loaded. Default: the manifest's, or "startup". */
   readonly activation?: "startup" | "call";
-  /** Settings for it; they take precedence over the manifest's. */
+  /** Settings for it; they take precedence over the manifest's. `secret(value)` marks those that must not show. */
   readonly config?: Readonly<Record<string, unknown>>;
+  /** More settings, all of them secret. */
+  readonly secrets?: Readonly<Record<string, unknown>>;
+  /** How much it may log. Default: 100 lines a second, 200 at once. */
+  readonly logRate?: LogRate;
   readonly circuit?: CircuitOptions;
   /** false: a reload never hands state over, even if the plugin could. Default: true. */
   readonly handOver?: boolean;
@@ -40,6 +51,7 @@ export interface PluginOptions {
 /** What the value that a call gives is made of; "core" is as WebAssembly gives it. */
 export type CallResult = "core" | "string" | "bytes" | "json";
 
+/** What goes with one call. */
 export interface CallOptions {
   readonly signal?: AbortSignal;
   /** Milliseconds, waiting included. A plugin that is computing can't be interrupted. */
@@ -50,6 +62,7 @@ export interface CallOptions {
   readonly result?: CallResult;
 }
 
+/** Figures of a plugin. */
 export interface PluginStats {
   readonly state: string;
   readonly generation: number;
@@ -64,6 +77,8 @@ export interface PluginStats {
   readonly waiting: number;
   /** Milliseconds in calls altogether, time in host functions included, waiting not. */
   readonly milliseconds: number;
+  /** Lines of its log that were more than it may log. */
+  readonly droppedLogLines: number;
   /** Bytes of the exported memories. */
   readonly memory: number;
 }

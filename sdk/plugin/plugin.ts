@@ -2,38 +2,59 @@
  * A plugin as the application holds it. The handle stays the same through reloads and replaced instances; what
  * changes is the generation behind it.
  */
-import { trapOf } from "../../engine/index.js";
-import { callByInput } from "../binding/call.js";
-import { type CallFrame, callFrames, chainThrough } from "../call-frame.js";
+import { type InspectOptions, inspect } from "node:util";
+import type { Module } from "../../engine/index.js";
+import { InputCall } from "../binding/call.js";
+import { checkExports } from "../binding/check.js";
+import { chainThrough } from "../call-frame.js";
+import type { Clock } from "../clock.js";
+import type { Description, Handle } from "../declare/describe.js";
+import type { Signatures } from "../declare/signature.js";
 import { BackplaneError, messageOf, ReentrancyError } from "../errors.js";
 import { callChannel, loadChannel, type PluginHostEvents, reloadChannel } from "../events.js";
-import { Circuit } from "../lifecycle/circuit.js";
-import { defaultDrainTimeout, drainOrAbort, handOver, handsOver } from "../lifecycle/hand-over.js";
+import { defaultDrainTimeout, drainOrAbort } from "../lifecycle/hand-over.js";
 import { Lifecycle, type PluginState } from "../lifecycle/state.js";
 import type { Granted } from "../manifest/grant.js";
 import type { PluginManifest } from "../manifest/manifest.js";
-import type { Generation, InstanceSlot, PluginInstance } from "./generation.js";
+import { redactorOf, revealed, withSecrets } from "../secret.js";
+import {
+  abortedError,
+  type CallBody,
+  type CallObserver,
+  CallRunner,
+  timeoutError,
+  watchCall,
+} from "./call-runner.js";
+import type { Generation, InstanceSlot } from "./generation.js";
+import { GuestLog, type LogLevel } from "./guest-log.js";
+import { handleOf } from "./handle.js";
+import { exclusively } from "./linker.js";
 import type { CallOptions, PluginOptions, PluginStats } from "./options.js";
 import type { SourceReader } from "./source.js";
 
 /** What a plugin needs of its host. */
 export interface PluginServices {
-  prepare(plugin: Plugin, number: number): Promise<Generation>;
+  /** Its first generation, which can serve. */
+  prepare(plugin: Plugin): Promise<Generation>;
+  /** Replaces what serves, together with the plugins that import from it. */
+  reload(plugin: Plugin): Promise<void>;
+  /** Runs the step that stops it, after those that import from it are closed. */
+  close(plugin: Plugin, step: (linked: readonly Generation[]) => Promise<void>): Promise<void>;
   announce<E extends keyof PluginHostEvents>(event: E, payload: PluginHostEvents[E][0]): void;
   log(level: "debug" | "info" | "warn" | "error", fields: object, message: string): void;
   /** Gives up what belongs to this plugin alone. */
   dispose(plugin: Plugin): Promise<void>;
+  readonly clock: Clock;
 }
 
-type Body = (instance: PluginInstance) => unknown;
+const noOptions: CallOptions = {};
 
-/** Milliseconds; a longer setTimeout would fire at once. */
-const longestTimeout = 2 ** 31 - 1;
-
+/** A plugin of a host: it stays the same through reloads and replaced instances. */
 export class Plugin {
   private readonly lifecycle: Lifecycle;
-  private readonly circuit: Circuit;
-  private generation: Generation | undefined;
+  private readonly runner: CallRunner;
+  /** @internal What serves. */
+  generation: Generation | undefined;
   private loading: Promise<void> | undefined;
   private reloading: Promise<void> | undefined;
   private reloadAgain: Promise<void> | undefined;
@@ -41,29 +62,59 @@ export class Plugin {
   /** Old generations that calls still run in. */
   private readonly retiring = new Set<Promise<void>>();
   private lastNumber = 0;
-  private calls = 0;
-  private failures = 0;
-  private traps = 0;
-  private replaced = 0;
-  private milliseconds = 0;
+  /** What handles were made for, and every generation has to offer. */
+  private readonly descriptions = new Set<Description>();
+  readonly options: PluginOptions;
+  /** @internal */
+  readonly guestLog: GuestLog;
+  /** Takes secrets out of a text. */
+  private readonly redact: (text: string) => string;
   private exportsOf: { generation: Generation; object: Readonly<Record<string, unknown>> } | undefined;
 
-  /** Made by the host. */
+  /** @internal Made by the host. */
   constructor(
     readonly name: string,
     readonly source: SourceReader,
-    readonly options: PluginOptions,
+    options: PluginOptions,
     private readonly services: PluginServices,
   ) {
+    const { secrets, ...plain } = options;
+    this.options = { ...plain, config: withSecrets(options.config, secrets) };
+    this.redact = redactorOf(this.options.config);
+    this.guestLog = new GuestLog(
+      options.logRate ?? {},
+      (level, line) => this.logged(level, this.redact(line)),
+      () => services.clock.now(),
+    );
     this.lifecycle = new Lifecycle(name);
-    this.circuit = new Circuit(options.circuit ?? {}, () => performance.now());
+    const observer: CallObserver = {
+      trapped: (error, exportName) =>
+        services.announce("trap", { ...this.event(), error, export: exportName }),
+      circuitOpened: (backoff) => services.announce("circuitOpen", { ...this.event(), backoff }),
+      circuitClosed: () => services.announce("circuitClosed", this.event()),
+    };
+    this.runner = new CallRunner(name, this, options, observer, services.clock);
   }
 
-  /** Settings: the manifest's, those of the application over them. Errors: BackplaneError BUSY before it is loaded. */
+  /**
+   * Settings: the manifest's, those of the application over them. Secrets are properties that aren't enumerable, and
+   * show as "[redacted]". Errors: BackplaneError BUSY before it is loaded.
+   */
   get config(): Readonly<Record<string, unknown>> {
-    return { ...this.serving().code.manifest?.config, ...this.options.config };
+    return this.settings(this.serving().code.manifest);
   }
 
+  /** @internal Settings with a manifest that may not serve yet. */
+  settings(manifest: PluginManifest | undefined): Readonly<Record<string, unknown>> {
+    return revealed({ ...manifest?.config, ...this.options.config });
+  }
+
+  /** @internal */
+  get clock(): Clock {
+    return this.services.clock;
+  }
+
+  /** Where it is in its life; `docs/lifecycle.md` has the picture. */
   get state(): PluginState {
     return this.lifecycle.state;
   }
@@ -106,13 +157,34 @@ export class Plugin {
    * await plugin.call("greet", "Ada", { timeout: 100 }); // "Hello, Ada!"
    * await plugin.call("add", [1, 2]); // 3
    */
-  call(name: string, input?: unknown, options: CallOptions = {}): Promise<unknown> {
-    const body: Body = (instance) => {
-      const outcome = callByInput(instance, name, input, options.result);
-      if (outcome === undefined) throw this.noExport(name);
-      return outcome.value;
+  call(name: string, input?: unknown, options: CallOptions = noOptions): Promise<unknown> {
+    const body: CallBody = (instance) => {
+      const call = InputCall.of(instance, name);
+      if (call === undefined) throw this.noExport(name);
+      return call.run(input, options.result);
     };
-    return this.run(name, body, options);
+    return this.invoke(name, body, options);
+  }
+
+  /**
+   * A typed method for each export that a description names. Loads the plugin first, if that hasn't happened; from
+   * now on a reload to a module that doesn't fit the description fails. The handle goes on working after reloads.
+   * Errors: BackplaneError EXPORT_MISMATCH; why it can't be loaded.
+   *
+   * @example
+   * const greeter = await plugin.handle(describe({ greet: fn(["string"], "string") }));
+   * await greeter.greet("Ada"); // "Hello, Ada!"
+   */
+  async handle<T extends Signatures>(description: Description<T>): Promise<Handle<T>> {
+    await this.load();
+    checkExports(this.name, this.serving().module, description.signatures);
+    this.descriptions.add(description);
+    return handleOf(this, description);
+  }
+
+  /** @internal Errors: BackplaneError EXPORT_MISMATCH for a module that doesn't have what handles were made for. */
+  checkDescriptions(module: Module): void {
+    for (const { signatures } of this.descriptions) checkExports(this.name, module, signatures);
   }
 
   /** Loads it, if that hasn't happened. A plugin that failed is tried again. Errors: why it can't be loaded. */
@@ -155,25 +227,47 @@ export class Plugin {
     return this.closing;
   }
 
+  /** Closes it, at the end of an `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
+  /** Its figures, since it was discovered. */
   stats(): PluginStats {
     const pool = this.generation?.pool;
+    const { calls, failures, traps, replaced, milliseconds } = this.runner;
     return {
       state: this.state,
       generation: this.generation?.number ?? 0,
       instances: pool?.slots.length ?? 0,
-      calls: this.calls,
-      failures: this.failures,
-      traps: this.traps,
-      replaced: this.replaced,
+      calls,
+      failures,
+      traps,
+      replaced,
       active: pool?.active ?? 0,
       waiting: pool?.waiting ?? 0,
-      milliseconds: this.milliseconds,
+      milliseconds,
+      droppedLogLines: this.guestLog.dropped,
       memory: pool?.slots.reduce((sum, slot) => sum + (slot.current?.memoryBytes() ?? 0), 0) ?? 0,
     };
+  }
+
+  /** What JSON and logs show of it. */
+  toJSON(): object {
+    const version = this.generation?.code.manifest?.version;
+    const named = version === undefined ? {} : { version };
+    return { name: this.name, ...named, state: this.state, generation: this.lastNumber };
+  }
+
+  /** What `console.log` shows: no secrets, and not everything. */
+  [inspect.custom](_depth: number, options: InspectOptions): string {
+    const { name, ...rest } = this.toJSON() as { name: string };
+    return `Plugin ${name} ${inspect(rest, options)}`;
+  }
+
+  private logged(level: LogLevel, message: string): void {
+    this.services.announce("log", { ...this.event(), level, message });
+    this.services.log(level, { plugin: this.name }, message);
   }
 
   private noExport(name: string): BackplaneError {
@@ -195,7 +289,7 @@ export class Plugin {
     this.lifecycle.enter("loading");
     this.services.announce("loading", this.event());
     try {
-      const generation = await this.services.prepare(this, this.lastNumber + 1);
+      const generation = await this.services.prepare(this);
       this.lastNumber = generation.number;
       this.generation = generation;
     } catch (error) {
@@ -227,61 +321,86 @@ export class Plugin {
   private async reloadOnce(): Promise<void> {
     this.requireOpen();
     await this.loading;
-    const old = this.generation;
-    if (old === undefined) return this.load();
-    const number = this.lastNumber + 1;
+    return this.generation === undefined ? this.load() : this.services.reload(this);
+  }
+
+  /** @internal The number of the generation that comes next. */
+  get nextNumber(): number {
+    return this.lastNumber + 1;
+  }
+
+  /** @internal */
+  get isClosing(): boolean {
+    return this.closing !== undefined;
+  }
+
+  /** @internal Milliseconds. */
+  get drainTimeout(): number {
+    return this.options.drainTimeout ?? defaultDrainTimeout;
+  }
+
+  /** @internal A reload of it, or of one that it imports from, is on its way. */
+  reloadBegins(): void {
     this.lifecycle.enter("reloading");
-    this.services.announce("reloading", { ...this.event(), generation: number });
-    let next: Generation | undefined;
-    let transferred = false;
-    try {
-      next = await this.services.prepare(this, number);
-      transferred = handsOver(old, next, this.options);
-      if (transferred) await handOver(old, next, this.name, this.options);
-    } catch (error) {
-      if (next !== undefined) this.report("backplane_stop", await next.stop());
-      old.pool.resume();
-      this.services.announce("reloadFailed", { ...this.event(), error, generation: old.number });
-      this.enterReady();
-      throw error;
-    }
-    this.lastNumber = number;
+    this.services.announce("reloading", { ...this.event(), generation: this.nextNumber });
+  }
+
+  /** @internal Puts a generation in place of the one that serves; calls that wait go over to it. */
+  serve(next: Generation): void {
+    const old = this.generation as Generation;
+    this.lastNumber = next.number;
     this.generation = next;
     old.pool.hold();
     old.pool.moveLine(next.pool);
-    const retired: Promise<void> = this.retire(old).finally(() => this.retiring.delete(retired));
-    this.retiring.add(retired);
-    this.services.announce("reloaded", { ...this.event(), generation: number, handOver: transferred });
+  }
+
+  /** @internal */
+  reloadEnds(handOver: boolean): void {
+    this.services.announce("reloaded", { ...this.event(), generation: this.lastNumber, handOver });
     this.enterReady();
   }
 
-  private async retire(generation: Generation): Promise<void> {
-    const timeout = this.options.drainTimeout ?? defaultDrainTimeout;
-    if (this.options.onDrainTimeout === "abandon") await generation.pool.drained();
-    else await drainOrAbort(generation, this.name, timeout);
-    this.report("backplane_stop", await generation.stop());
+  /** @internal What serves goes on serving. */
+  reloadFails(error: unknown): void {
+    this.services.announce("reloadFailed", { ...this.event(), error, generation: this.lastNumber });
+    this.enterReady();
+  }
+
+  /** @internal Closing it waits for this. */
+  retires(step: Promise<void>): void {
+    const retired: Promise<void> = step.finally(() => this.retiring.delete(retired));
+    this.retiring.add(retired);
   }
 
   private async stop(): Promise<void> {
     await Promise.allSettled([this.loading, this.reloading, this.reloadAgain]);
-    const { generation } = this;
-    if (generation !== undefined) {
+    await this.services.close(this, async (linked) => {
+      const { generation } = this;
+      if (generation === undefined) return;
       this.lifecycle.enter("draining");
       this.services.announce("draining", this.event());
       generation.pool.refuseLine(this.closed());
-      await drainOrAbort(generation, this.name, this.options.drainTimeout ?? defaultDrainTimeout);
-      this.report("backplane_stop", await generation.stop());
+      await drainOrAbort(generation, this.name, this.drainTimeout);
+      try {
+        await exclusively(this, linked, async () => this.report("backplane_stop", await generation.stop()));
+      } catch (error) {
+        this.report("backplane_stop", [error]);
+      }
+      generation.group?.leave(generation);
       this.generation = undefined;
-    }
+    });
     await Promise.all(this.retiring);
-    await this.services.dispose(this);
+    this.guestLog.close();
     this.lifecycle.enter("stopped");
     this.services.announce("stopped", this.event());
+    await this.services.dispose(this);
   }
 
-  private report(what: string, errors: readonly unknown[]): void {
+  /** @internal */
+  report(what: string, errors: readonly unknown[]): void {
     for (const error of errors) {
-      this.services.log("warn", { plugin: this.name, err: error }, `${what} failed: ${messageOf(error)}`);
+      const text = this.redact(`${what} failed: ${messageOf(error)}`);
+      this.services.log("warn", { plugin: this.name, err: error }, text);
     }
   }
 
@@ -292,220 +411,67 @@ export class Plugin {
     );
   }
 
-  private requireOpen(): void {
+  /** @internal Errors: BackplaneError CLOSED. */
+  requireOpen(): void {
     if (this.closing !== undefined) throw this.closed();
   }
 
   private requireEntry(name: string): void {
     this.requireOpen();
-    const chain = chainThrough(this);
+    const chain = chainThrough(this, this.generation?.group);
     if (chain !== undefined && !this.reentrant())
       throw new ReentrancyError([...chain, `${this.name}.${name}`]);
   }
 
   private reentrant(): boolean {
-    return this.options.reentrant ?? this.generation?.code.manifest?.reentrant ?? false;
+    const { generation } = this;
+    return generation?.group?.reentrant ?? generation?.reentrant ?? this.options.reentrant ?? false;
   }
 
-  private requireCircuit(): void {
-    const wait = this.circuit.enter();
-    if (wait > 0) {
-      throw new BackplaneError(
-        "CIRCUIT_OPEN",
-        `${this.name}: it trapped repeatedly; calls are refused for ${Math.ceil(wait)} ms more`,
-      );
-    }
-  }
-
-  private async run(name: string, body: Body, options: CallOptions): Promise<unknown> {
+  /** @internal Runs a body on an instance as a call of an export: at once if an instance is free, else when one is. */
+  invoke(name: string, body: CallBody, options: CallOptions = noOptions): Promise<unknown> {
     if (callChannel.start.hasSubscribers || callChannel.error.hasSubscribers) {
       const step = { plugin: this.name, export: name };
-      return callChannel.tracePromise(() => this.guarded(name, body, options), step);
+      return callChannel.tracePromise(() => this.runWaiting(name, body, options), step);
     }
-    return this.guarded(name, body, options);
+    try {
+      this.requireEntry(name);
+      const slot = options.signal?.aborted ? undefined : this.generation?.pool.tryAcquire();
+      if (slot === undefined) return this.runWaiting(name, body, options);
+      const result = this.runner.run(slot, name, body, options);
+      return result instanceof Promise ? result : Promise.resolve(result);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
-  private async guarded(name: string, body: Body, options: CallOptions): Promise<unknown> {
+  private async runWaiting(name: string, body: CallBody, options: CallOptions): Promise<unknown> {
     this.requireEntry(name);
     if (this.generation === undefined) await this.load();
     this.requireOpen();
+    const started = this.clock.now();
+    const slot = await this.waitForSlot(name, options);
+    return this.runner.run(slot, name, body, options, started);
+  }
+
+  /** Errors: BackplaneError TIMEOUT, ABORTED, QUEUE_FULL. */
+  private async waitForSlot(name: string, options: CallOptions): Promise<InstanceSlot> {
     const generation = this.serving();
-    const timeout = options.timeout ?? this.options.timeout ?? generation.granted.limits.timeout;
-    const watched = timeout !== undefined || options.signal !== undefined;
-    const slot = generation.pool.tryAcquire();
-    // Calls that can't wait anywhere need nobody who could stop them.
-    if (slot !== undefined && !generation.waits && options.signal?.aborted !== true) {
-      return this.execute(slot, this.frame(name, options, undefined, timeout), body);
-    }
+    const where = `${this.name}.${name}`;
     const controller = new AbortController();
-    const stopWatching = watched ? this.watch(controller, name, options.signal, timeout) : undefined;
+    const timeout = this.runner.timeoutOf(generation, options);
+    const unwatch = watchCall(this.clock, options.signal, timeout ?? Number.POSITIVE_INFINITY, {
+      aborted: (cause) => controller.abort(abortedError(where, cause)),
+      late: () => controller.abort(timeoutError(where, timeout)),
+    });
     try {
-      const taken = slot ?? (await generation.pool.acquire(controller.signal));
-      return await this.abortable(taken, controller, name, body, options, timeout);
+      const slot = await generation.pool.acquire(controller.signal);
+      if (!controller.signal.aborted) return slot;
+      slot.generation.pool.release(slot);
+      throw controller.signal.reason;
     } finally {
-      stopWatching?.();
+      unwatch();
     }
-  }
-
-  private async abortable(
-    slot: InstanceSlot,
-    controller: AbortController,
-    name: string,
-    body: Body,
-    options: CallOptions,
-    timeout: number | undefined,
-  ): Promise<unknown> {
-    const { generation } = slot;
-    generation.controllers.add(controller);
-    const { signal } = controller;
-    try {
-      if (signal.aborted) {
-        generation.pool.release(slot);
-        throw signal.reason;
-      }
-      return await this.execute(slot, this.frame(name, options, signal, timeout), body);
-    } catch (error) {
-      throw signal.aborted ? signal.reason : error;
-    } finally {
-      generation.controllers.delete(controller);
-    }
-  }
-
-  /** Aborts the controller when the caller does or the time is over; returns what ends that. */
-  private watch(
-    controller: AbortController,
-    name: string,
-    signal: AbortSignal | undefined,
-    timeout: number | undefined,
-  ): () => void {
-    const abort = (): void => {
-      const cause: unknown = signal?.reason;
-      controller.abort(
-        new BackplaneError("ABORTED", `${this.name}.${name}: the caller aborted it`, { cause }),
-      );
-    };
-    if (signal?.aborted) abort();
-    signal?.addEventListener("abort", abort, { once: true });
-    let timer: NodeJS.Timeout | undefined;
-    if (timeout !== undefined && timeout <= longestTimeout) {
-      const text = `${this.name}.${name}: not done after ${timeout} ms`;
-      timer = setTimeout(() => controller.abort(new BackplaneError("TIMEOUT", text)), timeout);
-    }
-    return () => {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", abort);
-    };
-  }
-
-  private frame(
-    name: string,
-    options: CallOptions,
-    signal: AbortSignal | undefined,
-    timeout: number | undefined,
-  ): CallFrame {
-    return {
-      plugin: this.name,
-      owner: this,
-      export: name,
-      parent: callFrames.getStore(),
-      signal,
-      deadline: timeout === undefined ? Number.POSITIVE_INFINITY : performance.now() + timeout,
-      context: options.context,
-      ended: false,
-    };
-  }
-
-  /** Runs a call in a slot that is taken, and releases it. */
-  private async execute(slot: InstanceSlot, frame: CallFrame, body: Body): Promise<unknown> {
-    const start = performance.now();
-    let instance: PluginInstance | undefined;
-    let top = 0;
-    try {
-      this.requireCircuit();
-      instance = this.enter(slot);
-      top = instance.stackTop();
-      const result = callFrames.run(frame, body, instance);
-      const value = result instanceof Promise ? await result : result;
-      this.succeeded();
-      return value;
-    } catch (error) {
-      this.failed(error, slot, instance, top, frame.export);
-      throw error;
-    } finally {
-      this.left(slot, frame, start);
-    }
-  }
-
-  /** The same for calls that can't wait. */
-  private executeNow(slot: InstanceSlot, frame: CallFrame, body: Body): unknown {
-    const start = performance.now();
-    let instance: PluginInstance | undefined;
-    let top = 0;
-    try {
-      this.requireCircuit();
-      instance = this.enter(slot);
-      top = instance.stackTop();
-      const value = callFrames.run(frame, body, instance);
-      this.succeeded();
-      return value;
-    } catch (error) {
-      this.failed(error, slot, instance, top, frame.export);
-      throw error;
-    } finally {
-      this.left(slot, frame, start);
-    }
-  }
-
-  private enter(slot: InstanceSlot): PluginInstance {
-    const instance = slot.instance();
-    if (slot.active === 1) instance.entered = false;
-    return instance;
-  }
-
-  private left(slot: InstanceSlot, frame: CallFrame, start: number): void {
-    frame.ended = true;
-    this.calls++;
-    this.milliseconds += performance.now() - start;
-    slot.generation.pool.release(slot);
-  }
-
-  private succeeded(): void {
-    if (this.circuit.succeeded()) this.services.announce("circuitClosed", this.event());
-  }
-
-  private failed(
-    error: unknown,
-    slot: InstanceSlot,
-    instance: PluginInstance | undefined,
-    top: number,
-    name: string,
-  ): void {
-    this.failures++;
-    if (trapOf(error) !== undefined) {
-      this.giveUp(slot, instance);
-      this.traps++;
-      this.services.announce("trap", { ...this.event(), error, export: name });
-      const backoff = this.circuit.trapped();
-      if (backoff > 0) this.services.announce("circuitOpen", { ...this.event(), backoff });
-      return;
-    }
-    if (instance === undefined) {
-      if (!(error instanceof BackplaneError && error.code === "CIRCUIT_OPEN")) this.circuit.withdrawn();
-      return;
-    }
-    this.succeeded();
-    if (!instance.entered) return;
-    const alone = slot.active === 1;
-    if (alone) instance.restoreStack(top);
-    const safe = slot.generation.stackless || (alone && instance.restoresStack);
-    const keep = this.options.afterError === undefined ? safe : this.options.afterError === "keep";
-    if (!keep) this.giveUp(slot, instance);
-  }
-
-  private giveUp(slot: InstanceSlot, instance: PluginInstance | undefined): void {
-    if (slot.current !== instance || instance === undefined) return;
-    slot.current = undefined;
-    this.replaced++;
   }
 
   private exportsObject(generation: Generation): Readonly<Record<string, unknown>> {
@@ -531,12 +497,12 @@ export class Plugin {
         `${this.name}.${name}: its instances are in use; call() waits for one`,
       );
     }
-    const body: Body = (instance) => {
+    const body: CallBody = (instance) => {
       const exported = instance.exports[name];
       if (typeof exported !== "function") throw this.noExport(name);
       instance.entered = true;
       return (exported as (...values: unknown[]) => unknown)(...args);
     };
-    return this.executeNow(slot, this.frame(name, {}, undefined, undefined), body);
+    return this.runner.run(slot, name, body, noOptions);
   }
 }

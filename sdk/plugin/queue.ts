@@ -7,6 +7,20 @@
  */
 import { BackplaneError } from "../errors.js";
 
+/** What pools have in common that may not all serve at a time. */
+export interface Gate {
+  /** Whether another call may start in one of them. */
+  admits(): boolean;
+  /** A call of one has ended: lets the next in, of whichever pool. */
+  left(pool: Servable): void;
+}
+
+export interface Servable {
+  readonly active: number;
+  /** Lets waiting calls in, as far as there is room. */
+  serve(): void;
+}
+
 export interface Slot {
   /** Calls that use it now. */
   active: number;
@@ -19,7 +33,9 @@ interface Waiting<S> {
   readonly refuse: (error: unknown) => void;
 }
 
-export class SlotPool<S extends Slot> {
+export class SlotPool<S extends Slot> implements Servable {
+  /** Set while the plugin is linked with others. */
+  gate: Gate | undefined;
   private readonly line: Waiting<S>[] = [];
   private held = false;
   private idle: (() => void)[] = [];
@@ -89,7 +105,8 @@ export class SlotPool<S extends Slot> {
   release(slot: S): void {
     slot.active--;
     this.total--;
-    this.serve();
+    if (this.gate === undefined) this.serve();
+    else this.gate.left(this);
     if (this.total > 0) return;
     const { idle } = this;
     this.idle = [];
@@ -126,6 +143,7 @@ export class SlotPool<S extends Slot> {
   }
 
   private take(): S | undefined {
+    if (this.gate?.admits() === false) return undefined;
     let best: S | undefined;
     for (const slot of this.slots) if (best === undefined || slot.active < best.active) best = slot;
     if (best === undefined || (best.active > 0 && !this.shared)) return undefined;
@@ -134,7 +152,7 @@ export class SlotPool<S extends Slot> {
     return best;
   }
 
-  private serve(): void {
+  serve(): void {
     while (!this.held && this.line.length > 0) {
       const slot = this.take();
       if (slot === undefined) return;

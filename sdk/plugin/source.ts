@@ -7,13 +7,15 @@ import { readdir, readFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { BackplaneError, messageOf } from "../errors.js";
-import { type PluginManifest, parseManifest } from "../manifest/manifest.js";
+import { type PluginDependencies, type PluginManifest, parseManifest } from "../manifest/manifest.js";
 
 /** A plugin with what the application knows of it. One of `file` and `bytes` is there. */
 export interface PluginSourceDetails {
   /** A `.wasm` or a `.plugin.json`, by path or URL; `http:`, `https:` and `data:` are fetched. */
   readonly file?: string | URL;
   readonly bytes?: Uint8Array;
+  /** Of bytes, instead of a file beside the module. */
+  readonly manifest?: PluginManifest;
   /** Default: the manifest's, or the file's without `.wasm`. Bytes need one. */
   readonly name?: string;
   /** The hash of the module's bytes that the application trusts, in hexadecimal. */
@@ -24,6 +26,7 @@ export interface PluginSourceDetails {
   readonly required?: boolean;
 }
 
+/** Where a plugin comes from: a path, a URL, or either or bytes with details. */
 export type PluginSource = string | URL | PluginSourceDetails;
 
 export interface PluginCode {
@@ -43,9 +46,13 @@ export class SourceReader {
   /** Errors: BackplaneError OPTIONS. */
   constructor(source: PluginSource) {
     this.details = typeof source === "string" || source instanceof URL ? { file: source } : source;
-    const { file, bytes, name } = this.details;
+    const { file, bytes, manifest } = this.details;
+    const name = this.details.name ?? manifest?.name;
     if ((file === undefined) === (bytes === undefined)) {
       throw new BackplaneError("OPTIONS", "a plugin's source is either a file or bytes");
+    }
+    if (file !== undefined && manifest !== undefined) {
+      throw new BackplaneError("OPTIONS", "only a plugin of bytes takes a manifest; a file's is beside it");
     }
     if (file !== undefined) {
       const url = file instanceof URL ? file : /^(https?|data|file):/.test(file) ? new URL(file) : undefined;
@@ -89,12 +96,19 @@ export class SourceReader {
     return (await this.manifest())?.activation ?? "startup";
   }
 
+  /** What its manifest says that it depends on. Errors: as for read. */
+  async dependencies(): Promise<PluginDependencies> {
+    return (await this.manifest())?.dependencies ?? {};
+  }
+
   private check(who: string, expected: string | undefined, found: string): void {
     if (expected === undefined || expected === found) return;
     throw new BackplaneError("INTEGRITY", `${this.name}: sha256 is ${found}, ${who} says ${expected}`);
   }
 
   private async manifest(): Promise<PluginManifest | undefined> {
+    const given = this.details.manifest;
+    if (given !== undefined) return this.own(parseManifest(JSON.stringify(given), `${this.name}: manifest`));
     if (this.path === undefined) return undefined;
     const named = this.path.endsWith(manifestEnding);
     const file = named ? this.path : this.path.replace(/\.wasm$/, "") + manifestEnding;
@@ -105,14 +119,15 @@ export class SourceReader {
       if (!named && (cause as NodeJS.ErrnoException).code === "ENOENT") return undefined;
       throw this.missing(file, cause);
     }
-    const manifest = parseManifest(text, basename(file));
-    if (manifest.name !== this.name) {
-      throw new BackplaneError(
-        "PLUGIN_LOAD",
-        `${this.name}: its manifest ${basename(file)} is of a plugin named "${manifest.name}"`,
-      );
-    }
-    return manifest;
+    return this.own(parseManifest(text, basename(file)));
+  }
+
+  private own(manifest: PluginManifest): PluginManifest {
+    if (manifest.name === this.name) return manifest;
+    throw new BackplaneError(
+      "PLUGIN_LOAD",
+      `${this.name}: its manifest is of a plugin named "${manifest.name}"`,
+    );
   }
 
   private async module(): Promise<Uint8Array> {

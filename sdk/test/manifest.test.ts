@@ -62,6 +62,17 @@ const refused: [string, unknown, RegExp][] = [
     { name: "a", requests: { limits: { memory: -1 } } },
     /limits\.memory: expected an integer/,
   ],
+  [
+    "a range of versions that is none",
+    { name: "a", dependencies: { plugins: { b: "latest & greatest" } } },
+    /dependencies\.plugins\["b"\]: expected a range of versions as \^1\.2\.0, got "latest/,
+  ],
+  ["dependencies in a list", { name: "a", dependencies: ["b"] }, /dependencies: expected an object/],
+  [
+    "dependencies on other things",
+    { name: "a", dependencies: { hosts: {} } },
+    /dependencies\.hosts: unknown/,
+  ],
   ["a list", [], /the manifest: expected an object/],
 ];
 for (const [what, manifest, message] of refused) {
@@ -78,21 +89,93 @@ test("all faults of a manifest are told at once", (t) => {
   t.throws(() => parseManifest("{", "a"), { instanceOf: ManifestError, message: /a: not JSON/ });
 });
 
+interface Schema {
+  readonly type?: string;
+  readonly pattern?: string;
+  readonly enum?: readonly unknown[];
+  readonly const?: unknown;
+  readonly minimum?: number;
+  readonly required?: readonly string[];
+  readonly items?: Schema;
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly additionalProperties?: boolean | Schema;
+  readonly $ref?: string;
+  readonly $defs?: Readonly<Record<string, Schema>>;
+}
+
+const schema = JSON.parse(
+  readFileSync(new URL("../../../sdk/plugin.schema.json", import.meta.url), "utf8"),
+) as Schema;
+
+/** Whether a value fits a schema, as far as the manifest's uses JSON Schema. */
+function fits(value: unknown, at: Schema): boolean {
+  if (at.$ref !== undefined) return fits(value, schema.$defs?.[at.$ref.replace("#/$defs/", "")] as Schema);
+  if (at.const !== undefined && value !== at.const) return false;
+  if (at.enum?.includes(value) === false) return false;
+  const record = typeof value === "object" && value !== null && !Array.isArray(value);
+  if (at.type === "object" && !record) return false;
+  if (at.type === "array" && !Array.isArray(value)) return false;
+  if (at.type === "integer" && !Number.isSafeInteger(value)) return false;
+  if ((at.type === "string" || at.type === "boolean") && typeof value !== at.type) return false;
+  if (at.pattern !== undefined && !new RegExp(at.pattern, "u").test(value as string)) return false;
+  if (at.minimum !== undefined && (value as number) < at.minimum) return false;
+  if (at.items !== undefined) return (value as unknown[]).every((item) => fits(item, at.items as Schema));
+  if (!record) return true;
+  if (at.required?.some((name) => !(name in (value as object)))) return false;
+  return Object.entries(value as object).every(([name, field]) => {
+    const known = at.properties?.[name] ?? at.additionalProperties ?? true;
+    return typeof known === "boolean" ? known : fits(field, known);
+  });
+}
+
+const accepted: unknown[] = [
+  { name: "a" },
+  {
+    $schema: "./plugin.schema.json",
+    name: "A-1.b_c",
+    version: "1.2.3-rc.1+build",
+    sha256: "0".repeat(64),
+    abi: "backplane-1",
+    config: { any: ["thing", null] },
+    activation: "call",
+    reentrant: true,
+    dependencies: { plugins: { text: "^1.2.0 || >=2.0.0-beta <3", "t.2": "*" }, modules: { kv: "~2" } },
+    requests: {
+      modules: ["kv"],
+      hosts: ["example.org"],
+      paths: { "/data": "write" },
+      limits: { memory: 0, timeout: 1 },
+    },
+  },
+];
+
+function reads(manifest: unknown): boolean {
+  try {
+    parseManifest(JSON.stringify(manifest), "a");
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+test("schema and reader accept and refuse the same", (t) => {
+  for (const manifest of accepted)
+    t.true(reads(manifest) && fits(manifest, schema), JSON.stringify(manifest));
+  for (const [what, manifest] of refused) t.true(!reads(manifest) && !fits(manifest, schema), what);
+});
+
 test("the schema knows the fields that the reader knows", (t) => {
-  const root = new URL("../../../sdk/", import.meta.url);
-  const schema = JSON.parse(readFileSync(new URL("plugin.schema.json", root), "utf8")) as {
-    properties: Record<string, { properties?: Record<string, { properties?: object }> }>;
-  };
   const known = (at: object): string[] => {
     const error = t.throws(() => parseManifest(JSON.stringify(at), "a"), { instanceOf: ManifestError });
     const list = /\(known: ([^)]*)\)/.exec(error.message)?.[1] ?? "";
     return list.split(", ").sort();
   };
-  const { requests } = schema.properties;
-  t.deepEqual(Object.keys(schema.properties).sort(), known({ zz: 1 }));
-  t.deepEqual(Object.keys(requests.properties ?? {}).sort(), known({ requests: { zz: 1 } }));
-  const limits = requests.properties?.limits.properties ?? {};
-  t.deepEqual(Object.keys(limits).sort(), known({ requests: { limits: { zz: 1 } } }));
+  const fieldsOf = (at: Schema | undefined): string[] => Object.keys(at?.properties ?? {}).sort();
+  const { requests, dependencies } = schema.properties ?? {};
+  t.deepEqual(fieldsOf(schema), known({ zz: 1 }));
+  t.deepEqual(fieldsOf(requests), known({ requests: { zz: 1 } }));
+  t.deepEqual(fieldsOf(dependencies), known({ dependencies: { zz: 1 } }));
+  t.deepEqual(fieldsOf(requests.properties?.limits), known({ requests: { limits: { zz: 1 } } }));
 });
 
 test("what holds is the intersection of request and grant", (t) => {
@@ -102,24 +185,32 @@ test("what holds is the intersection of request and grant", (t) => {
     paths: { "/a": "write", "/b": "write", "/c": "read" },
     limits: { memory: 1000, timeout: 5 },
   } as const;
-  t.deepEqual(intersect(requested, {}, [], ["app", "kv"], {}), {
+  t.deepEqual(intersect(requested, {}, ["text"], [], ["app", "kv"], {}), {
     modules: ["app", "kv"],
+    plugins: [],
     hosts: [],
     paths: {},
     limits: { memory: 1000, timeout: 5 },
   });
   const given = {
     modules: ["app"],
+    plugins: ["text", "third"],
     hosts: ["b.example", "c.example"],
     paths: { "/a": "write", "/b": "read" },
   } as const;
-  t.deepEqual(intersect(requested, { ...given, limits: { memory: 10 } }, [], ["app", "kv"], { timeout: 3 }), {
-    modules: ["app"],
-    hosts: ["b.example"],
-    paths: { "/a": "write", "/b": "read" },
-    limits: { memory: 10, timeout: 3 },
-  });
-  t.deepEqual(intersect({}, {}, ["kv"], ["app", "kv"], {}).modules, ["kv"]);
+  t.deepEqual(
+    intersect(requested, { ...given, limits: { memory: 10 } }, ["text", "other"], [], ["app", "kv"], {
+      timeout: 3,
+    }),
+    {
+      modules: ["app"],
+      plugins: ["text"],
+      hosts: ["b.example"],
+      paths: { "/a": "write", "/b": "read" },
+      limits: { memory: 10, timeout: 3 },
+    },
+  );
+  t.deepEqual(intersect({}, {}, [], ["kv"], ["app", "kv"], {}).modules, ["kv"]);
 });
 
 test("bad plugins of a folder have their own errors and leave the good ones alone", async (t) => {

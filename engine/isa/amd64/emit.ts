@@ -34,6 +34,10 @@ const { copy, merges, pseudo, call } = RowFlag;
 const regOperand = Int8Array.from(instructionRows, (r) => r.form.reg);
 const rmOperand = Int8Array.from(instructionRows, (r) => r.form.rm);
 const vvvvOperand = Int8Array.from(instructionRows, (r) => r.form.vvvv);
+/** Rows with a register in the upper half of the immediate: its operand number, else -1. */
+const immediateRegister = Int8Array.from(instructionRows, (r) =>
+  r.form.text.includes("is4") ? r.form.words.length - 1 : -1,
+);
 /** Rows that need vvvv from the encoder: AVX rows that merge. */
 const isVex = Uint8Array.from(instructionRows, (r) => (r.encoding.startsWith("VEX") ? 1 : 0));
 
@@ -240,7 +244,9 @@ export class Emitter extends OperandEncoder {
     } else if (rmIndex < 0) rm = 0;
     if (code.flags[i]! & mayFault)
       this.site(SiteKind.access, TrapKind.memoryOutOfBounds, code.source[i]!, -1);
-    this.emit(row, reg, rm, code.imm2[i]!, vvvv);
+    const is4 = immediateRegister[row]!;
+    const imm = is4 < 0 ? code.imm2[i]! : (locations[start + is4]! & 15) << 4;
+    this.emit(row, reg, rm, imm, vvvv);
     if (rmIndex === inMemory) this.noteRip(i);
   }
 

@@ -60,7 +60,8 @@ export class OperandEncoder extends TableEncoder {
       this.storeWord(offset + 4, 0);
     } else if (instructionFlags[row]! & pseudo) {
       this.storeWords(offset, this.constantLow(i), this.constantHigh(i));
-      if (isVector) this.storeWords(offset + 8, 0, 0);
+      // The vectors among the pseudo rows have all their words the same.
+      if (isVector) this.storeWords(offset + 8, this.constantLow(i), this.constantHigh(i));
     } else if (code.imm1[i]! >> addressSpecialShift === AddressBase.constant) {
       const { constantWords } = constants;
       const at = 4 * code.imm0[i]!;
@@ -105,10 +106,13 @@ export class OperandEncoder extends TableEncoder {
 
   /** The words of a pseudo row that loads an integer constant or zero. */
   private constantLow(i: number): number {
-    return this.code.opcode[i] === Amd64.fzero ? 0 : this.code.imm2[i]!;
+    const row = this.code.opcode[i];
+    if (row === Amd64.vones) return -1;
+    return row === Amd64.fzero ? 0 : this.code.imm2[i]!;
   }
   private constantHigh(i: number): number {
     const row = this.code.opcode[i]!;
+    if (row === Amd64.vones) return -1;
     if (row === Amd64.mov64_abs) return this.code.imm0[i]!;
     return row === Amd64.mov64_ri ? this.code.imm2[i]! >> 31 : 0;
   }
@@ -133,6 +137,10 @@ export class OperandEncoder extends TableEncoder {
     const lo = code.imm2[i]!;
     if (row === Amd64.fzero) {
       this.emit(Amd64.xorps_rr, to, to);
+      return;
+    }
+    if (row === Amd64.vones) {
+      this.emit(Amd64.pcmpeqd_rr, to, to);
       return;
     }
     if (row === Amd64.mov32_signature) {

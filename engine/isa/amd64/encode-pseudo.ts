@@ -64,6 +64,7 @@ export function emitPseudo(e: Emitter, i: number, row: number, b: number): void 
       minMax(e, row, locations[start]!, locations[start + 2]!);
       return;
     case Amd64.fzero:
+    case Amd64.vones:
     case Amd64.mov64_abs:
     case Amd64.mov64_ri:
     case Amd64.mov32_ri:

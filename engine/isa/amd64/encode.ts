@@ -55,7 +55,7 @@ function parseEncoding(row: number, text: string): void {
     } else if (token in immediateBytes) immediateOf[row] = immediateBytes[token]!;
     else if (!vexOf[row] && !seenOpcode && !mapOf[row] && /^(66|F2|F3)$/.test(token))
       prefixOf[row] = parseInt(token, 16);
-    else if (!vexOf[row] && token === "0F") mapOf[row] = 1;
+    else if (!vexOf[row] && mapOf[row] === 0 && token === "0F") mapOf[row] = 1;
     else if (!vexOf[row] && mapOf[row] === 1 && (token === "38" || token === "3A"))
       mapOf[row] = token === "38" ? 2 : 3;
     else {

@@ -5,6 +5,7 @@
 
 import { denseIndex, OPCODE_ROWS, opcodeName } from "../../wasm/opcode-columns.js";
 import { opcodeRows, Op as W } from "../../wasm/opcodes.js";
+import { EngineBug } from "../engine-bug.js";
 import type { Builder } from "./builder.js";
 import * as calls from "./calls.js";
 import * as control from "./control.js";
@@ -12,34 +13,27 @@ import * as memory from "./memory.js";
 import * as numeric from "./numeric.js";
 import * as references from "./references.js";
 import * as variables from "./variables.js";
+import * as vector from "./vector.js";
 
 export type Instruction = (b: Builder, index: number) => void;
 
-/** An opcode that this builder has no rule for, in a module that was taken for valid. */
-export class UnsupportedInstruction extends Error {
-  constructor(
-    readonly opcode: number,
-    readonly byteOffset: number,
-  ) {
-    super(`${opcodeName(opcode)} at byte ${byteOffset} is not supported`);
-    this.name = "UnsupportedInstruction";
-  }
-}
-
-function unsupported(b: Builder): void {
-  throw new UnsupportedInstruction(b.cursor.opcode, b.source);
+/** What is no opcode, in a module that was taken for valid. */
+function noRule(b: Builder): void {
+  const place = `${opcodeName(b.cursor.opcode)} at byte ${b.source}`;
+  throw new EngineBug("ssa", b.f.index, b.f.name, `no rule for ${place}`);
 }
 
 /** By dense index of the opcode. */
 export const instructions: readonly Instruction[] = table();
 
 function table(): Instruction[] {
-  const t: Instruction[] = new Array(OPCODE_ROWS).fill(unsupported);
+  const t: Instruction[] = new Array(OPCODE_ROWS).fill(noRule);
   const set = (opcode: number, instruction: Instruction): void => {
     t[denseIndex(opcode)] = instruction;
   };
   for (const { code } of opcodeRows) {
     if (numeric.numericOp[denseIndex(code)] !== 0) set(code, numeric.numeric);
+    if (vector.vectorOp[denseIndex(code)] !== 0) set(code, vector.vector);
   }
   for (let opcode: number = W.i32_load; opcode <= W.i64_load32_u; opcode++) t[opcode] = memory.load;
   for (let opcode: number = W.i32_store; opcode <= W.i64_store32; opcode++) t[opcode] = memory.store;
@@ -79,6 +73,12 @@ function table(): Instruction[] {
   set(W.data_drop, memory.dataDrop);
   set(W.memory_copy, memory.memoryCopy);
   set(W.memory_fill, memory.memoryFill);
+
+  set(W.v128_const, vector.v128Const);
+  set(W.i8x16_shuffle, vector.shuffle);
+  for (const opcode of vector.laneOpcodes) set(opcode, vector.laneAccess);
+  for (const opcode of vector.vectorLoads) set(opcode, vector.vectorLoad);
+  for (const opcode of vector.vectorStores) set(opcode, vector.vectorStore);
 
   set(W.ref_null, references.refNull);
   set(W.ref_is_null, references.refIsNull);

@@ -72,7 +72,7 @@ function mostBytes(b: Builder): number {
  * Checks an access of `end` = offset + width bytes from the index on, and returns the base; 0 if it can't
  * succeed: then the block has ended with a trap.
  */
-function checkedBase(b: Builder, index: Value, end: number): number {
+export function checkedBase(b: Builder, index: Value, end: number): number {
   if (end > mostBytes(b)) {
     b.trap(TrapKind.memoryOutOfBounds);
     return 0;

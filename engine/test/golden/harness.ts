@@ -21,7 +21,7 @@ export function projectRoot(): string {
   }
 }
 
-interface GoldenFile {
+export interface GoldenFile {
   readonly path: string;
   readonly name: string;
   readonly stage: string;
@@ -36,8 +36,15 @@ function read(path: string, name: string): GoldenFile {
   return { path, name, stage: match[1]!, input: match[2]!, expected: match[3] ?? "" };
 }
 
+/** The `*.golden` files of a folder, given by its path from `engine/test/golden`. */
+export function goldenFiles(folder: string): GoldenFile[] {
+  const directory = join(projectRoot(), "engine/test/golden", folder);
+  const names = readdirSync(directory).filter((n) => n.endsWith(".golden"));
+  return names.sort().map((name) => read(join(directory, name), name));
+}
+
 /**
- * Declares one test for each `*.golden` file in a folder below `engine/test/golden`.
+ * Declares one test for each `*.golden` file of a folder, given by its path from `engine/test/golden`.
  * @param run gives a stage's text for an input's
  */
 export function goldenTests(
@@ -45,14 +52,10 @@ export function goldenTests(
   folder: string,
   run: (stage: string, input: string) => string,
 ): void {
-  const directory = join(projectRoot(), "engine/test/golden", folder);
-  const names = readdirSync(directory)
-    .filter((n) => n.endsWith(".golden"))
-    .sort();
-  test(`${folder}: there are golden files`, (t) => t.true(names.length > 0));
-  for (const name of names) {
-    test(`${folder}/${name}`, (t) => {
-      const file = read(join(directory, name), name);
+  const files = goldenFiles(folder);
+  test(`${folder}: there are golden files`, (t) => t.true(files.length > 0));
+  for (const file of files) {
+    test(`${folder}/${file.name}`, (t) => {
       const got = run(file.stage, file.input);
       if (process.env.BACKPLANE_GOLDEN === "write") {
         writeFileSync(file.path, `stage: ${file.stage}\n---- input\n${file.input}---- expected\n${got}`);

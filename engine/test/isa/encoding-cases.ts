@@ -111,6 +111,7 @@ function caseOf(
     if (part === "vvvv") return registerName(vvvv, row.width);
     if (part === "cl") return "cl";
     if (part === "imm") return String(imm);
+    if (part === "is4") return registerName(imm >> 4, row.width);
     return a === null ? registerName(rm, row.rmWidth) : addressText(a, row);
   });
   const direction = a === null && isLoadDirection(row) && row.form.text.includes("rm") ? "{load} " : "";
@@ -125,6 +126,7 @@ function caseOf(
 
 function immediatesOf(row: Row): readonly number[] {
   if (row.encoding.includes("+cc")) return Array.from({ length: 16 }, (_, i) => i);
+  if (row.form.text.includes("is4")) return [0x00, 0x10, 0x70, 0xf0];
   const kind = row.encoding.split(" ").find((token) => token in immediates);
   return kind === undefined ? [0] : immediates[kind]!;
 }

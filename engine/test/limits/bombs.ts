@@ -534,7 +534,8 @@ function manyEntries(count: number): BuiltBomb {
       `g${i}`,
       m.addGlobal(I32, i % 2 === 0, (code) => code.i32Const(i)),
     );
-    m.addData(i % 65536, new Uint8Array([i % 251]));
+    const at = i % 65536;
+    m.addData(at, new Uint8Array([at % 251]));
   }
   m.exportFunction("run", run);
   return { bytes: m.toBytes(), argument: 7, expected: 7 };

@@ -130,7 +130,7 @@ test("the same bytes compile to the same code in any order of functions", (t) =>
         compile: "lazy",
         effort: "full",
         interrupts: false,
-        vectors: false,
+        vectors: true,
       } as const;
       const unit = RuntimeModule.compile(engine, bytes, options);
       const { bodies, importedFunctionCount } = checkedModule(bytes, options);

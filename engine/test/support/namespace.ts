@@ -59,7 +59,7 @@ export interface EngineOptions {
   bounds?: "guard" | "explicit";
   /** when functions are compiled */
   compile?: "lazy" | "ahead";
-  /** accept modules with 128-bit vectors */
+  /** accept modules with 128-bit vectors; the default */
   vectors?: boolean;
 }
 

@@ -11,6 +11,7 @@ import { Amd64, Condition, conditionPair } from "../instructions.js";
 import { mayTakeIn, takeFloatOperand, takeLoad, takePartialLoad } from "./address.js";
 import { binaryRows, lowerWithFlags } from "./integer.js";
 import type { Lowering } from "./lowering.js";
+import { emitVectorTest, isVectorTest } from "./vector-lanes.js";
 
 const cc = Condition;
 
@@ -58,7 +59,8 @@ function unsignedCondition(condition: number): number {
 
 const isIntComparison = (op: Op): boolean => op >= Op.eq && op <= Op.uge;
 const isFloatComparison = (op: Op): boolean => op >= Op.feq && op <= Op.fge;
-const isComparison = (op: Op): boolean => op === Op.eqz || isIntComparison(op) || isFloatComparison(op);
+const isComparison = (op: Op): boolean =>
+  op === Op.eqz || isIntComparison(op) || isFloatComparison(op) || isVectorTest(op);
 
 /** Turns the condition found last into its opposite. */
 function invert(c: Lowering): void {
@@ -110,6 +112,7 @@ export function emitComparison(c: Lowering, v: number): void {
   const op = c.op[v]!;
   if (op === Op.eqz) compareWithZero(c, c.a0[v]!, cc.e);
   else if (isIntComparison(op)) compareIntegers(c, c.a0[v]!, c.a1[v]!, intConditions[op - Op.eq]!);
+  else if (isVectorTest(op)) emitVectorTest(c, v);
   else compareFloats(c, op, c.a0[v]!, c.a1[v]!);
 }
 

@@ -20,6 +20,11 @@ import { Lowering } from "./lowering.js";
 import * as memory from "./memory.js";
 import { type BlockPlan, planBlocks } from "./plan-blocks.js";
 import { lowerRotate, lowerShift } from "./shift.js";
+import * as vector from "./vector.js";
+import * as vectorConvert from "./vector-convert.js";
+import * as lanes from "./vector-lanes.js";
+import { lowerShiftLanes } from "./vector-shift.js";
+import { lowerShuffle, lowerSwizzle } from "./vector-shuffle.js";
 
 type RowLowering = (c: Lowering, v: number) => void;
 
@@ -77,7 +82,53 @@ function rowLowerings(): RowLowering[] {
   set(lowerCall, Op.call);
   set(lowerCallPointer, Op.callptr);
   set(lowerBuiltin, Op.builtin);
+  setVectors(set);
   return table;
+}
+
+function setVectors(set: (lowering: RowLowering, ...ops: Op[]) => void): void {
+  set(lanes.lowerSplat, Op.vsplat);
+  set(lanes.lowerScalar, Op.vscalar);
+  set(lanes.lowerExtract, Op.vextracts, Op.vextractu);
+  set(lanes.lowerReplace, Op.vreplace);
+  set(lowerShuffle, Op.vshuffle);
+  set(lowerSwizzle, Op.vswizzle);
+  set(vector.lowerBits, Op.vand, Op.vor, Op.vxor);
+  set(vector.lowerAndNot, Op.vandnot);
+  set(vector.lowerNot, Op.vnot);
+  set(vector.lowerBitselect, Op.vbitselect);
+  set(
+    vector.lowerLanes,
+    Op.vadd,
+    Op.vsub,
+    Op.vmul,
+    Op.vdiv,
+    Op.vaddsats,
+    Op.vaddsatu,
+    Op.vsubsats,
+    Op.vsubsatu,
+  );
+  set(vector.lowerLanes, Op.vmins, Op.vminu, Op.vmaxs, Op.vmaxu, Op.vavgru, Op.vdots);
+  set(vector.lowerQ15, Op.vq15mulrsats);
+  set(vector.lowerFloatMinMaxLanes, Op.vmin, Op.vmax);
+  set(vector.lowerPseudoMinMax, Op.vpmin, Op.vpmax);
+  set(vector.lowerCompareLanes, Op.veq, Op.vne, Op.vgt, Op.vgtu, Op.vge, Op.vgeu);
+  set(vector.lowerSign, Op.vabs, Op.vneg);
+  set(vector.lowerSqrtLanes, Op.vsqrt);
+  set(vector.lowerRoundLanes, Op.vceil, Op.vfloor, Op.vtrunc, Op.vnearest);
+  set(vector.lowerPopcntLanes, Op.vpopcnt);
+  set(lowerShiftLanes, Op.vshl, Op.vshrs, Op.vshru);
+  set(lowerComparison, Op.vanytrue, Op.valltrue);
+  set(lanes.lowerBitmask, Op.vbitmask);
+  set(vectorConvert.lowerNarrow, Op.vnarrows, Op.vnarrowu);
+  set(vectorConvert.lowerExtendLow, Op.vextlows, Op.vextlowu);
+  set(vectorConvert.lowerExtendHigh, Op.vexthighs, Op.vexthighu);
+  set(vectorConvert.lowerExtendAdd, Op.vextadds, Op.vextaddu);
+  set(vectorConvert.lowerExtendMul, Op.vextmullows, Op.vextmullowu, Op.vextmulhighs, Op.vextmulhighu);
+  set(vectorConvert.lowerIntegersToFloats, Op.vsitof, Op.vuitof);
+  set(vectorConvert.lowerFloatsToIntegers, Op.vftosisat, Op.vftouisat);
+  set(vectorConvert.lowerDemoteLanes, Op.vdemote);
+  set(vectorConvert.lowerPromoteLanes, Op.vpromote);
 }
 const lowerings = rowLowerings();
 

@@ -67,6 +67,7 @@ const lists = new Lists();
 export class Lowering {
   readonly code = new Amd64VCode();
   readonly avx: boolean;
+  readonly avx2: boolean;
   readonly bmi1: boolean;
   readonly bmi2: boolean;
   readonly lzcnt: boolean;
@@ -117,6 +118,10 @@ export class Lowering {
   /** Number of each slot of the function in the frame. */
   slots: Int32Array = new Int32Array(0);
 
+  /** Constants in no block, for what lowering needs itself: vectors of zeros and of ones. */
+  readonly zeroVector: number;
+  readonly onesVector: number;
+
   // -- the row being lowered
   row = 0;
   /** Block (of SSA) of the root. */
@@ -151,10 +156,13 @@ export class Lowering {
     lists.clear();
     const { features } = options;
     this.avx = features.has("avx");
+    this.avx2 = this.avx && features.has("avx2");
     this.bmi1 = features.has("bmi1");
     this.bmi2 = features.has("bmi2");
     this.lzcnt = features.has("lzcnt") || features.has("abm");
     this.popcnt = features.has("popcnt");
+    this.zeroVector = func.newRow(Op.const, Type.v128, 0, 0, 0, 0, 0, -1);
+    this.onesVector = func.newRow(Op.const, Type.v128, 0, 0, 0, 1, 0, -1);
     this.op = func.op;
     this.type = func.type;
     this.a0 = func.a0;
@@ -375,9 +383,11 @@ export class Lowering {
       case Type.i32:
         this.emitInteger(register, lo, 0);
         return;
+      case Type.v128:
+        this.emitVector(register, v);
+        return;
       case Type.f32:
       case Type.f64:
-      case Type.v128:
         if (lo === 0 && (hi === 0 || this.type[v] === Type.f32)) this.row1(Amd64.fzero, register);
         else {
           this.constantAddress(v);
@@ -386,6 +396,15 @@ export class Lowering {
         return;
       default:
         this.emitInteger(register, lo, hi);
+    }
+  }
+
+  private emitVector(register: VReg, v: number): void {
+    if (this.lo[v] === 0) this.row1(Amd64.fzero, register);
+    else if (this.lo[v] === 1) this.row1(Amd64.vones, register);
+    else {
+      this.constantAddress(v);
+      this.load1(Amd64.movups_rm, register);
     }
   }
 
@@ -398,9 +417,20 @@ export class Lowering {
     }
   }
 
-  /** The address of a float constant in the constant pool. */
+  /** The address of a float or vector constant in the constant pool. */
   constantAddress(v: number): void {
     const lo = this.lo[v]!;
+    if (this.type[v] === Type.v128) {
+      const { vectors } = this.func;
+      const [w0, w1, w2, w3] = [0, 1, 2, 3].map((k) => vectors[4 * lo + k]!) as [
+        number,
+        number,
+        number,
+        number,
+      ];
+      this.poolAddress(this.code.constant128(w0, w1, w2, w3));
+      return;
+    }
     this.poolAddress(
       this.type[v] === Type.f32 ? this.code.constant32(lo) : this.code.constant64(lo, this.hi[v]!),
     );
@@ -474,6 +504,19 @@ export class Lowering {
     this.emitMemory(opcode, imm2);
     this.arg(x, words[0]!);
     this.arg(y, words[1]!);
+    this.addressArgs();
+  }
+
+  /** The operands of the last instruction, in the order of its row. */
+  rowArgs(opcode: number, ...operands: VReg[]): void {
+    const words = operandWords[opcode]!;
+    for (let k = 0; k < operands.length; k++) this.arg(operands[k]!, words[k]!);
+  }
+
+  /** An instruction with three register operands and the memory operand at the address found last. */
+  load3(opcode: number, x: VReg, y: VReg, z: VReg): void {
+    this.emitMemory(opcode, 0);
+    this.rowArgs(opcode, x, y, z);
     this.addressArgs();
   }
 

@@ -7,6 +7,7 @@ import { AddressBase, Amd64, Condition, operandWords } from "../instructions.js"
 import { linearAddress, mayMoveDown, mayTakeIn, recordAddress, takeAddress, takeLoad } from "./address.js";
 import { binaryRows } from "./integer.js";
 import type { Lowering } from "./lowering.js";
+import { storeLane } from "./vector-lanes.js";
 
 const i = Amd64;
 
@@ -106,6 +107,7 @@ export function lowerPoke(c: Lowering, v: number): void {
 function storeAtAddress(c: Lowering, value: number, bytes: number): void {
   const type = c.type[value]! as Type;
   if (c.isConstant(value) && storeConstant(c, value, bytes)) return;
+  if (storeLane(c, value, bytes)) return;
   if (type === Type.f32 || type === Type.f64 || type === Type.v128) {
     c.load1(storeRow(type), c.reg(value));
     return;

@@ -1,0 +1,134 @@
+/**
+ * A plugin's export as a function of JavaScript values: arguments into memory that the plugin allocates, results
+ * out of it and given back.
+ *
+ * Arguments belong to the plugin once it is called, so whatever the call does then, the host frees none of them.
+ */
+import type { FunctionSignature } from "../declare/signature.js";
+import { BackplaneError, MarshalError } from "../errors.js";
+import type { ExportedFunction, PluginInstance } from "../plugin/generation.js";
+import { type Crossings, crossingsOf } from "./crossing.js";
+import type { PluginMemory } from "./memory.js";
+
+/** Takes and gives what the signature says; a promise of it if the plugin's host functions may wait. */
+export type BoundExport = (...args: unknown[]) => unknown;
+
+/** An export bound with a signature. */
+export interface TypedCall {
+  readonly signature: FunctionSignature;
+  readonly call: BoundExport;
+}
+
+/**
+ * The same function each time for an instance, name and signature.
+ * Errors: BackplaneError EXPORT_NOT_FOUND, or EXPORT_MISMATCH for a signature that `throws`. Its calls: MarshalError for a value that
+ * can't cross; what the plugin's functions throw, unchanged.
+ *
+ * @example
+ * bindExport(instance, "greet", fn(["string"], "string"))("Ada") // "Hello, Ada!"
+ */
+export function bindExport(
+  instance: PluginInstance,
+  name: string,
+  signature: FunctionSignature,
+): BoundExport {
+  const bound = instance.typedCalls.get(name);
+  if (bound !== undefined && bound.signature === signature) return bound.call;
+  const call = makeBound(instance, name, signature);
+  instance.typedCalls.set(name, { signature, call });
+  return call;
+}
+
+interface ExportTarget {
+  readonly call: ExportedFunction;
+  readonly memory: PluginMemory;
+  readonly crossings: Crossings;
+  readonly path: string;
+  readonly parameterPaths: readonly string[];
+  readonly finish: (raw: unknown) => unknown;
+  /** The guest runs from now on, if only its allocator. */
+  readonly enter: () => void;
+}
+
+function makeBound(instance: PluginInstance, name: string, signature: FunctionSignature): BoundExport {
+  const { memory } = instance;
+  const path = `${memory.plugin}: export ${name}`;
+  if (signature.throws) {
+    throw new BackplaneError("EXPORT_MISMATCH", `${path}: \`throws\` is for host functions`);
+  }
+  const call = instance.core(name);
+  if (call === undefined) throw new BackplaneError("EXPORT_NOT_FOUND", `${path}: there is no such function`);
+  const crossings = crossingsOf(signature);
+  const target: ExportTarget = {
+    call,
+    memory,
+    crossings,
+    path,
+    parameterPaths: crossings.params.map((_, i) => `${path}: argument ${i + 1}`),
+    finish: resultReader(memory, crossings, path),
+    enter: () => {
+      instance.entered = true;
+    },
+  };
+  return crossings.params.length <= 1 ? shortCall(target) : generalCall(target);
+}
+
+function resultReader(memory: PluginMemory, { results }: Crossings, path: string): (raw: unknown) => unknown {
+  const [only] = results;
+  const where = `${path}: result`;
+  const read = (raw: unknown): unknown => only.fromResult(memory, raw, where);
+  const readAll = (raw: unknown): unknown =>
+    results.map((result, i) => result.fromResult(memory, (raw as unknown[])[i], `${where} ${i + 1}`));
+  const convert = results.length === 0 ? () => undefined : results.length === 1 ? read : readAll;
+  return (raw) => (raw instanceof Promise ? raw.then(convert) : convert(raw));
+}
+
+function shortCall({ call, memory, crossings, parameterPaths, finish, enter }: ExportTarget): BoundExport {
+  const [first] = crossings.params;
+  const [where] = parameterPaths;
+  if (first === undefined) return () => finish(call());
+  if (first.width === 1) return (value) => finish(call(first.toParameter(memory, value, where)));
+  return (value) => {
+    enter();
+    const pointer = first.toParameter(memory, value, where);
+    return finish(call(pointer, memory.putSize));
+  };
+}
+
+function generalCall(target: ExportTarget): BoundExport {
+  const { call, finish, enter } = target;
+  return (...args) => {
+    enter();
+    return finish(call(...coreArguments(target, args)));
+  };
+}
+
+/** Errors: MarshalError; what was allocated before is given back then, since the plugin never gets it. */
+function coreArguments(target: ExportTarget, args: readonly unknown[]): unknown[] {
+  const { memory, crossings, parameterPaths } = target;
+  const core: unknown[] = [];
+  const ranges: [pointer: number, size: number][] = [];
+  try {
+    for (let i = 0; i < crossings.params.length; i++) {
+      const param = crossings.params[i];
+      const value = param.toParameter(memory, args[i], parameterPaths[i]);
+      core.push(value);
+      if (param.width === 1) continue;
+      core.push(memory.putSize);
+      if (value !== 0) addRange(ranges, value as number, memory.putSize, parameterPaths[i]);
+    }
+    return core;
+  } catch (error) {
+    if (error instanceof MarshalError) for (const [pointer, size] of ranges) memory.release(pointer, size);
+    throw error;
+  }
+}
+
+function addRange(ranges: [number, number][], pointer: number, size: number, where: string): void {
+  for (const [other, length] of ranges) {
+    if (pointer < other + length && other < pointer + size) {
+      throw new MarshalError(`${where}: backplane_alloc gave memory that another argument is in`);
+    }
+  }
+  ranges.push([pointer, size]);
+}

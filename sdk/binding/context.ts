@@ -1,0 +1,49 @@
+/** The call that reached a host function, as it was when the function was entered: it holds through awaits. */
+import { type CallFrame, currentFrame } from "../call-frame.js";
+import { type Clock, systemClock } from "../clock.js";
+import type { CallContext, GuestMemory } from "../declare/context.js";
+
+/** The plugin that an import belongs to. */
+export interface CallingPlugin {
+  readonly name: string;
+  readonly config: Readonly<Record<string, unknown>>;
+  /** What its frames have as `owner`. */
+  readonly owner?: object;
+  /** Default: the process's. */
+  readonly clock?: Clock;
+}
+
+export class HostCallContext implements CallContext {
+  private readonly frame: CallFrame | undefined = currentFrame();
+
+  constructor(
+    private readonly caller: CallingPlugin,
+    readonly memory: GuestMemory,
+  ) {}
+
+  get plugin(): string {
+    return this.caller.name;
+  }
+
+  get config(): Readonly<Record<string, unknown>> {
+    return this.caller.config;
+  }
+
+  get export(): string {
+    // While a plugin starts, the frame, if any, is that of a call to another one.
+    return this.frame !== undefined && this.frame.owner === this.caller.owner ? this.frame.export : "";
+  }
+
+  get signal(): AbortSignal | undefined {
+    return this.frame?.signal;
+  }
+
+  get remaining(): number {
+    const { clock = systemClock } = this.caller;
+    return Math.max(0, (this.frame?.deadline ?? Number.POSITIVE_INFINITY) - clock.now());
+  }
+
+  get context(): unknown {
+    return this.frame?.context;
+  }
+}

@@ -1,0 +1,208 @@
+/**
+ * Runs a plugin's calls in slots of its generations, and keeps count of what becomes of them: the circuit, instances
+ * that are given up, figures.
+ *
+ * Upon entry a slot is taken; it is released when the call ends, however it ends. Most calls end without waiting:
+ * they cost no promise, no timer and no AbortController here. Only one that was parked is watched.
+ */
+import { trapOf } from "../../engine/index.js";
+import { CallFrame, currentFrame, runInFrame, runInParkableFrame } from "../call-frame.js";
+import type { Clock } from "../clock.js";
+import { BackplaneError } from "../errors.js";
+import { Circuit } from "../lifecycle/circuit.js";
+import type { Generation, InstanceSlot, PluginInstance } from "./generation.js";
+import type { CallOptions, PluginOptions } from "./options.js";
+
+/** What is done with an instance: gives the result, or a promise of it. */
+export type CallBody = (instance: PluginInstance) => unknown;
+
+/** Told of what happens to calls. */
+export interface CallObserver {
+  trapped(error: unknown, exportName: string): void;
+  circuitOpened(backoff: number): void;
+  circuitClosed(): void;
+}
+
+interface RunningCall {
+  readonly slot: InstanceSlot;
+  readonly frame: CallFrame;
+  /** By the host's clock. */
+  readonly begin: number;
+  /** Milliseconds, as the caller or the options said. */
+  readonly timeout: number | undefined;
+  /** Undefined until there is one. */
+  instance: PluginInstance | undefined;
+  /** The guest's stack pointer before the call. */
+  stackTop: number;
+}
+
+/** Milliseconds; a longer setTimeout would fire at once. */
+const longestTimeout = 2 ** 31 - 1;
+
+export class CallRunner {
+  calls = 0;
+  failures = 0;
+  traps = 0;
+  /** Instances given up. */
+  replaced = 0;
+  milliseconds = 0;
+  private readonly circuit: Circuit;
+
+  /**
+   * @param name the plugin's
+   * @param owner what frames name as the plugin called
+   */
+  constructor(
+    private readonly name: string,
+    private readonly owner: object,
+    private readonly options: PluginOptions,
+    private readonly observer: CallObserver,
+    private readonly clock: Clock,
+  ) {
+    this.circuit = new Circuit(options.circuit ?? {}, () => clock.now());
+  }
+
+  /** Milliseconds that a call may take, or undefined. */
+  timeoutOf(generation: Generation, options: CallOptions): number | undefined {
+    return options.timeout ?? this.options.timeout ?? generation.granted.limits.timeout;
+  }
+
+  /**
+   * Runs a call; its result, or a promise of it if host functions made it wait.
+   *
+   * @param started when its time began to count, by the host's clock; default: now
+   */
+  run(
+    slot: InstanceSlot,
+    exportName: string,
+    body: CallBody,
+    options: CallOptions,
+    started?: number,
+  ): unknown {
+    const begin = this.clock.now();
+    const timeout = this.timeoutOf(slot.generation, options);
+    const deadline = timeout === undefined ? Number.POSITIVE_INFINITY : (started ?? begin) + timeout;
+    const frame = new CallFrame(this.name, this.owner, exportName, currentFrame(), deadline, options.context);
+    const call: RunningCall = { slot, frame, begin, timeout, instance: undefined, stackTop: 0 };
+    let result: unknown;
+    try {
+      this.requireCircuit();
+      const instance = slot.enter();
+      call.instance = instance;
+      call.stackTop = instance.stackTop();
+      const enter = slot.generation.waits ? runInParkableFrame : runInFrame;
+      result = enter(frame, body, instance);
+    } catch (error) {
+      this.failed(call, error);
+      this.left(call);
+      throw error;
+    }
+    if (result instanceof Promise) return this.finish(call, result, options.signal);
+    this.succeeded();
+    this.left(call);
+    return result;
+  }
+
+  private async finish(
+    call: RunningCall,
+    result: Promise<unknown>,
+    signal: AbortSignal | undefined,
+  ): Promise<unknown> {
+    const { frame, timeout } = call;
+    const { parked } = call.slot.generation;
+    parked.add(frame);
+    const where = `${this.name}.${frame.export}`;
+    const unwatch = watchCall(this.clock, signal, frame.deadline - this.clock.now(), {
+      aborted: (cause) => frame.abort(abortedError(where, cause)),
+      late: () => frame.abort(timeoutError(where, timeout)),
+    });
+    try {
+      const value = await result;
+      this.succeeded();
+      return value;
+    } catch (error) {
+      this.failed(call, error);
+      throw frame.outcome(error);
+    } finally {
+      unwatch();
+      parked.delete(frame);
+      this.left(call);
+    }
+  }
+
+  private requireCircuit(): void {
+    const wait = this.circuit.enter();
+    if (wait > 0) {
+      throw new BackplaneError(
+        "CIRCUIT_OPEN",
+        `${this.name}: it trapped repeatedly; calls are refused for ${Math.ceil(wait)} ms more`,
+      );
+    }
+  }
+
+  private left({ slot, frame, begin }: RunningCall): void {
+    frame.ended = true;
+    this.calls++;
+    this.milliseconds += this.clock.now() - begin;
+    slot.generation.pool.release(slot);
+  }
+
+  private succeeded(): void {
+    if (this.circuit.succeeded()) this.observer.circuitClosed();
+  }
+
+  private failed(call: RunningCall, error: unknown): void {
+    const { slot, instance, frame } = call;
+    this.failures++;
+    if (trapOf(error) !== undefined) {
+      this.giveUp(slot, instance);
+      this.traps++;
+      this.observer.trapped(error, frame.export);
+      const backoff = this.circuit.trapped();
+      if (backoff > 0) this.observer.circuitOpened(backoff);
+      return;
+    }
+    if (instance === undefined) {
+      if (!(error instanceof BackplaneError && error.code === "CIRCUIT_OPEN")) this.circuit.withdrawn();
+      return;
+    }
+    this.succeeded();
+    if (!instance.entered) return;
+    const alone = slot.active === 1;
+    if (alone) instance.restoreStack(call.stackTop);
+    const safe = slot.generation.sound(alone && instance.restoresStack);
+    const keep = this.options.afterError === undefined ? safe : this.options.afterError === "keep";
+    if (!keep) this.giveUp(slot, instance);
+  }
+
+  private giveUp(slot: InstanceSlot, instance: PluginInstance | undefined): void {
+    if (slot.current !== instance || instance === undefined) return;
+    slot.giveUp();
+    this.replaced++;
+  }
+}
+
+export function abortedError(where: string, cause: unknown): BackplaneError {
+  return new BackplaneError("ABORTED", `${where}: the caller aborted it`, { cause });
+}
+
+export function timeoutError(where: string, timeout: number | undefined): BackplaneError {
+  return new BackplaneError("TIMEOUT", `${where}: not done after ${timeout} ms`);
+}
+
+/** Tells when a signal is aborted or the time is over, unless what it returns was called before. */
+export function watchCall(
+  clock: Clock,
+  signal: AbortSignal | undefined,
+  remaining: number,
+  tell: { aborted(cause: unknown): void; late(): void },
+): () => void {
+  const abort = (): void => tell.aborted(signal?.reason);
+  if (signal?.aborted) abort();
+  signal?.addEventListener("abort", abort, { once: true });
+  const timer = remaining <= longestTimeout ? clock.setTimeout(tell.late, Math.max(0, remaining)) : undefined;
+  return () => {
+    clock.clearTimeout(timer);
+    signal?.removeEventListener("abort", abort);
+  };
+}
