@@ -9,6 +9,7 @@ import { allocate } from "./machine/regalloc/index.js";
 import type { CpuFeatures, LowerOptions, Signature, Target } from "./machine/target.js";
 import type { InstanceLayout } from "./runtime/layout.js";
 import { buildFunction } from "./ssa/build/build-function.js";
+import { canonicalizeNaNs } from "./ssa/canonical-nans.js";
 import { layoutBlocks } from "./ssa/layout.js";
 import { optimize } from "./ssa/optimize.js";
 import { printFunction } from "./ssa/print.js";
@@ -27,6 +28,8 @@ export interface CompileOptions {
   /** Whether instructions are taken from the context's budget. */
   readonly fuel?: boolean;
   readonly effort: Effort;
+  /** Whether NaNs that arithmetic yields are made canonical. */
+  readonly canonicalNaNs: boolean;
 }
 
 /** What compiling a module's functions has in common. */
@@ -50,6 +53,7 @@ export function compileFunction(unit: CompileUnit, index: number, options: Compi
   };
 
   const func = timeStage("build", () => buildFunction(module, index, layout, { bounds, interrupts, fuel }));
+  if (options.canonicalNaNs) timeStage("canonical-nans", () => canonicalizeNaNs(func));
   dumpStage("ssa", index, () => printFunction(func));
   optimize(func, effort);
   const { order } = timeStage("layout", () => layoutBlocks(func));

@@ -108,6 +108,7 @@ function engineOptions(options: NamespaceOptions): EngineOptions {
     effort: options.effort ?? "full",
     interrupts: options.interrupts ?? false,
     fuel: options.fuel ?? false,
+    canonicalNaNs: options.canonicalNaNs ?? false,
     vectors: options.vectors ?? true,
   };
 }

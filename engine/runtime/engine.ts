@@ -33,6 +33,8 @@ export interface EngineOptions {
   readonly interrupts: boolean;
   /** Take each executed instruction from a budget; see Fuel in limits.ts. */
   readonly fuel?: boolean;
+  /** Make NaNs that arithmetic yields the same on every processor: positive, only the payload's highest bit set. */
+  readonly canonicalNaNs: boolean;
   /** Whether vector instructions and the type v128 are allowed; if not, modules with them are refused. */
   readonly vectors: boolean;
 }

@@ -453,5 +453,5 @@ export function limitExceeded(
 }
 
 export function simdDisabled(place: ErrorPlace, what: string): WasmFormatError {
-  return make("simd-disabled", place, `${what}: vector instructions and the v128 type are not supported`);
+  return make("simd-disabled", place, `${what}: vector instructions and the v128 type are switched off`);
 }
