@@ -40,6 +40,7 @@ export function compileToText(
     effort,
     compile: "lazy",
     interrupts: false,
+    canonicalNaNs: false,
     vectors: true,
   });
   const { module, layout, signatures } = unit;

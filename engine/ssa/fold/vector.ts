@@ -38,13 +38,14 @@ function vectorOf(f: Folder, bytes: readonly number[]): number {
   return f.func.vectorNumber(word(0), word(1), word(2), word(3));
 }
 
-/** A shuffle of one vector, which is itself only made to be shuffled, chooses from that one's operands. */
+/** A shuffle of one vector that moves nothing is that; of another shuffle's result, it chooses from that one's operands. */
 function simplifyShuffle(f: Folder, v: Value): number {
   const { func } = f;
   const outer = choices(f, v);
   const upper = func.a0[v] !== func.a1[v] && outer.every((choice) => choice >= 16);
   if (!upper && func.a0[v] !== func.a1[v] && outer.some((choice) => choice >= 16)) return keep;
   const x = upper ? func.a1[v]! : func.a0[v]!;
+  if (outer.every((choice, k) => (choice & 15) === k)) return x;
   const uses = func.a0[v] === func.a1[v] ? 2 : 1;
   if (func.op[x] !== Op.vshuffle || f.uses[x]! > uses) return keep;
   const inner = choices(f, x);

@@ -203,6 +203,8 @@ export class FunctionState {
     for (let local = first; local < first + count; local++) {
       const type = this.localTypes[local] as ValueType;
       if (type !== I32 && type !== I64 && type !== F32 && type !== F64 && type !== V128) continue;
+      // What isn't settled yet passes through this one.
+      if (local === this.settleLocals.get(V128)) continue;
       this.i32(31);
       this.op(OP.i32Mul);
       this.op1(OP.localGet, local);

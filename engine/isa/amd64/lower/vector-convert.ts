@@ -110,7 +110,7 @@ function multiplyPairs(c: Lowering, v: number, low: boolean, signed: boolean, to
 function spread(c: Lowering, v: number, low: boolean): VReg {
   let [first, second] = low ? [0, 1] : [2, 3];
   const groups = c.op[v] === Op.vshuffle && mayTakeIn(c, v) ? shuffledWords(c, v) : null;
-  if (groups !== null && groups.every((group) => group < 4)) {
+  if (groups?.every((group) => group < 4)) {
     [first, second] = [groups[first]!, groups[second]!];
     v = c.a0[v]!;
   }
