@@ -25,6 +25,8 @@ export interface CompileOptions {
   readonly bounds: "guard" | "explicit";
   /** Whether loop headers look at the interrupt word (prologues always do, in the stack limit). */
   readonly interrupts: boolean;
+  /** Whether instructions are taken from the context's budget. */
+  readonly fuel?: boolean;
   readonly effort: Effort;
   /** Whether NaNs that arithmetic yields are made canonical. */
   readonly canonicalNaNs: boolean;
@@ -41,7 +43,7 @@ export interface CompileUnit {
 /** Errors: EngineBug, when an invariant of the compiler is broken. */
 export function compileFunction(unit: CompileUnit, index: number, options: CompileOptions): MachineCode {
   const { module, layout, signatures } = unit;
-  const { target, features, effort, interrupts } = options;
+  const { target, features, effort, interrupts, fuel } = options;
   const bounds = options.bounds;
   const lowering: LowerOptions = {
     features,
@@ -50,7 +52,7 @@ export function compileFunction(unit: CompileUnit, index: number, options: Compi
     signature: signatures[module.functionTypes[index]],
   };
 
-  const func = timeStage("build", () => buildFunction(module, index, layout, { bounds, interrupts }));
+  const func = timeStage("build", () => buildFunction(module, index, layout, { bounds, interrupts, fuel }));
   if (options.canonicalNaNs) timeStage("canonical-nans", () => canonicalizeNaNs(func));
   dumpStage("ssa", index, () => printFunction(func));
   optimize(func, effort);

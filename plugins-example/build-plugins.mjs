@@ -1,8 +1,9 @@
 /**
  * Builds the plugins: WAT is assembled, AssemblyScript compiled, what is binary already copied; each only when its
- * source is newer than what was built. `node build-plugins.mjs` does it for this application, into `dist`.
+ * source is newer than what was built. What has no source any more is removed. `node build-plugins.mjs` does it for
+ * this application, into `dist`.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -16,14 +17,18 @@ export async function buildPlugins(from, to) {
     0,
     ...sources.filter((name) => name.endsWith(".ts")).map((name) => modified(join(from, name))),
   );
-  for (const name of readdirSync(from)) {
+  const names = readdirSync(from).filter((name) => /\.(wat|ts|wasm|json)$/.test(name));
+  const builtName = (name) => name.replace(/\.(wat|ts)$/, ".wasm");
+  const built = new Set(names.map(builtName));
+  for (const name of readdirSync(to)) if (!built.has(name)) rmSync(join(to, name), { recursive: true });
+  for (const name of names) {
     const source = join(from, name);
-    const target = join(to, name.replace(/\.(wat|ts)$/, ".wasm"));
+    const target = join(to, builtName(name));
     const outdated = modified(target) <= (name.endsWith(".ts") ? script : modified(source));
     if (!outdated) continue;
     if (name.endsWith(".wat")) await assemble(source, target);
     else if (name.endsWith(".ts")) await compileAssemblyScript(from, name, target);
-    else if (/\.(wasm|json)$/.test(name)) writeFileSync(target, readFileSync(source));
+    else writeFileSync(target, readFileSync(source));
   }
 }
 

@@ -1,6 +1,7 @@
 /** Time, as the host sees it: how long calls have, when a circuit closes again, when a file has come to rest. */
 import { performance } from "node:perf_hooks"; // the global is an accessor, which takes a quarter of the time again
 
+/** What a host needs to tell time. */
 export interface Clock {
   /** Milliseconds; never goes back. */
   now(): number;

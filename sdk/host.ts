@@ -20,6 +20,7 @@ import type { PluginOptions, PluginStats } from "./plugin/options.js";
 import { Plugin, type PluginServices } from "./plugin/plugin.js";
 import { type PluginSource, SourceReader, sourcesInFolder } from "./plugin/source.js";
 
+/** What a host is started with. */
 export interface PluginHostOptions {
   /**
    * A folder, whose `*.plugin.json` and `*.wasm` files are the plugins, each named by its file; or a list of files,
@@ -171,6 +172,7 @@ export class PluginHost extends HostEvents {
     return this.closing;
   }
 
+  /** Closes it, at the end of an `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
@@ -180,6 +182,7 @@ export class PluginHost extends HostEvents {
     return { plugins: Object.fromEntries([...this.known].map(([name, { state }]) => [name, state])) };
   }
 
+  /** What `console.log` shows: no secrets, and not everything. */
   [inspect.custom](_depth: number, options: InspectOptions): string {
     return `PluginHost ${inspect((this.toJSON() as { plugins: object }).plugins, options)}`;
   }

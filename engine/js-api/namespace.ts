@@ -25,11 +25,13 @@ export interface NamespaceOptions extends Partial<EngineOptions> {
   readonly fallback?: boolean;
 }
 
+/** An import, as `Module.imports` tells it. */
 export interface ImportDescriptor {
   module: string;
   name: string;
   kind: "function" | "table" | "memory" | "global";
 }
+/** An export, as `Module.exports` tells it. */
 export interface ExportDescriptor {
   name: string;
   kind: "function" | "table" | "memory" | "global";
@@ -63,12 +65,14 @@ export class Module {
     attachModule(this, copyBufferSource(bytes, "WebAssembly.Module(): Argument 0"), {});
   }
 
+  /** What the module imports, in its order. */
   static imports(module: Module): ImportDescriptor[] {
     return runtimeModuleOf(module, "WebAssembly.Module.imports()").module.imports.map(
       (i: Import): ImportDescriptor => ({ module: i.module, name: i.name, kind: i.kind }),
     );
   }
 
+  /** What the module exports, in its order. */
   static exports(module: Module): ExportDescriptor[] {
     return runtimeModuleOf(module, "WebAssembly.Module.exports()").module.exports.map(({ name, kind }) => ({
       name,
@@ -103,6 +107,7 @@ function engineOptions(options: NamespaceOptions): EngineOptions {
     compile: options.compile ?? "lazy",
     effort: options.effort ?? "full",
     interrupts: options.interrupts ?? false,
+    fuel: options.fuel ?? false,
     canonicalNaNs: options.canonicalNaNs ?? false,
     vectors: options.vectors ?? true,
   };
@@ -121,6 +126,7 @@ export class Instance {
     if (start >= 0) instance.function(start).call([]);
   }
 
+  /** The instance's exports by name; frozen. */
   get exports(): Readonly<Record<string, unknown>> {
     const exports = isObject(this) ? exportsOf.get(this) : undefined;
     if (exports === undefined)
@@ -163,18 +169,26 @@ export interface Namespace {
   readonly RuntimeError: typeof RuntimeError;
   readonly SuspendError: typeof SuspendError;
   readonly Suspending: typeof Suspending;
+  /** An export whose calls give promises, so that imports made with `Suspending` may wait. */
   promising: typeof promising;
+  /** Whether the bytes are a valid module that this engine takes. */
   validate(bytes: ArrayBuffer | ArrayBufferView): boolean;
+  /** Compiles a module. Errors: CompileError. */
   compile(bytes: ArrayBuffer | ArrayBufferView): Promise<Module>;
+  /** The same, from what `fetch` gives. Errors: also TypeError for a response that isn't `application/wasm`. */
   compileStreaming(source: Response | PromiseLike<Response>): Promise<Module>;
+  /** Makes an instance. Errors: LinkError; what its start function throws. */
   instantiate(module: Module, importObject?: object): Promise<Instance>;
+  /** Compiles and makes an instance. Errors: CompileError, LinkError; what its start function throws. */
   instantiate(bytes: ArrayBuffer | ArrayBufferView, importObject?: object): Promise<InstantiatedSource>;
+  /** The same, from what `fetch` gives. */
   instantiateStreaming(
     source: Response | PromiseLike<Response>,
     importObject?: object,
   ): Promise<InstantiatedSource>;
 }
 
+/** What `instantiate` gives for bytes. */
 export interface InstantiatedSource {
   module: Module;
   instance: Instance;

@@ -218,6 +218,7 @@ export class Global {
     return receiver(globalOf(this), "WebAssembly.Global.valueOf()").value;
   }
 
+  /** The global's value. Setting it throws a TypeError for an immutable one. */
   get value(): unknown {
     return receiver(globalOf(this), "get WebAssembly.Global.value").value;
   }

@@ -11,6 +11,7 @@ export type UnsupportedReason =
   | "executable-memory-denied"
   | "processor";
 
+/** The engine can't run here; thrown when it is first used. */
 export class UnsupportedPlatformError extends Error {
   override readonly name = "UnsupportedPlatformError";
   constructor(

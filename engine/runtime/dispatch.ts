@@ -23,6 +23,7 @@ export interface Parked {
 
 const statusWord = Context.status >> 2;
 const callIndexWord = Context.callIndex >> 2;
+const interruptWord = Context.interrupt >> 2;
 const envIndexWord = Context.envIndex >> 2;
 
 /**
@@ -47,6 +48,11 @@ function serve(engine: Engine, fiber: Fiber): Parked | undefined {
   const { words, contextLo, contextHi } = fiber;
   const { contextWord, enter, signatures } = engine;
   for (;;) {
+    // The clock struck while TypeScript or a host function ran.
+    if (words[interruptWord] !== 0) {
+      const pause = interrupted(engine, fiber);
+      if (pause !== undefined) return { host: undefined, promise: pause };
+    }
     // Whatever ran since (conversions, a host function) may have made longer signatures, which native code can reach.
     if (fiber.slotCount < signatures.slotCount) fiber.ensureSlots(signatures.slotCount);
     contextWord[0] = contextLo;
@@ -68,11 +74,11 @@ function serve(engine: Engine, fiber: Fiber): Parked | undefined {
         setWord64(words, Context.entryCode, instance.ensureCompiled(words[callIndexWord]));
         break;
       }
-      case ExitStatus.interrupt: {
-        const pause = interrupted(engine, fiber);
-        if (pause !== undefined) return { host: undefined, promise: pause };
+      case ExitStatus.interrupt:
+      case ExitStatus.signal:
+        // Looked at above. The clock's two stores and ours may have mixed: then the word says nothing.
+        words[interruptWord] = -1;
         break;
-      }
       default:
         throw trapError(engine, fiber);
     }

@@ -1,6 +1,7 @@
 /**
  * The engine of one thread: code memory, stubs, signatures, fibers. Made when first needed, once a thread.
  */
+import { isMainThread } from "node:worker_threads";
 import { debugOptions } from "../debug.js";
 import { amd64 } from "../isa/amd64/index.js";
 import type { CpuFeatures, FixedStubs, Target } from "../machine/target.js";
@@ -28,8 +29,10 @@ export interface EngineOptions {
   /** `lazy`: a function when first called. `ahead`: all of them by `new Module`. */
   readonly compile: "lazy" | "ahead";
   readonly effort: Effort;
-  /** Compile checks of the interrupt word into loop headers and function entries. */
+  /** Compile checks of the interrupt word into loop headers, for where the clock's signal can't be used. */
   readonly interrupts: boolean;
+  /** Take each executed instruction from a budget; see Fuel in limits.ts. */
+  readonly fuel?: boolean;
   /** Make NaNs that arithmetic yields the same on every processor: positive, only the payload's highest bit set. */
   readonly canonicalNaNs: boolean;
   /** Whether vector instructions and the type v128 are allowed; if not, modules with them are refused. */
@@ -61,7 +64,7 @@ export class Engine {
   scope: Scope | undefined = undefined;
   /** Undefined until something that can be interrupted is compiled or a limit is set. */
   clock: Clock | undefined = undefined;
-  private readonly clockTable: number | undefined;
+  private readonly clockTable: number;
   private readonly nullFunction = new ArrayBuffer(FunctionRecord.size);
 
   constructor(readonly platform: Platform) {
@@ -76,11 +79,12 @@ export class Engine {
     this.nullFunctionAddress = platform.addressOf(this.nullFunction);
     this.signatures = new SignatureTable(target, arena);
     this.fibers = new FiberPool(this, this.contextTemplate(base), stackSize);
-    const faults = provesGuardPages(platform)
-      ? installFaultHandling(target, platform, arena, base + this.stubs.faultExit)
-      : undefined;
-    this.guardPages = faults?.installed ?? false;
-    this.clockTable = faults?.clockTable;
+    const exits = { fault: base + this.stubs.faultExit, interrupt: base + this.stubs.signalStub };
+    const faults = installFaultHandling(target, platform, arena, exits);
+    this.guardPages = provesGuardPages(platform) && faults.installed;
+    this.clockTable = faults.clockTable;
+    // So that a worker can be terminated while Wasm code runs; nobody can do that to the main thread.
+    if (!isMainThread) this.startClock();
   }
 
   /**

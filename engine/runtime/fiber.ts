@@ -54,7 +54,7 @@ export class Fiber {
   scope: Scope | undefined = undefined;
   /** When a promising call lets the event loop run, in the clock's nanoseconds. */
   sliceEnd = Number.POSITIVE_INFINITY;
-  /** Parked at a function's entry, where its references are in no stack map: handles can't be swept. */
+  /** Parked where no stack map tells its references: handles can't be swept. */
   hasUnmapped = false;
 
   /** The exported function's object that was called, where stack traces of errors begin. */

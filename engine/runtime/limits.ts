@@ -15,7 +15,7 @@ import type { Engine } from "./engine.js";
 import { InterruptError, type InterruptReason } from "./errors.js";
 import type { Fiber } from "./fiber.js";
 import { Context } from "./layout.js";
-import { framesOf, insertFrames, stoppedInPrologue } from "./stack-trace.js";
+import { framesOf, interruptError, lacksStackMap } from "./stack-trace.js";
 import { setWord64, word64 } from "./words.js";
 
 /**
@@ -192,11 +192,11 @@ export function interrupted(engine: Engine, fiber: Fiber): Promise<void> | undef
   const { scope } = fiber;
   if (scope === undefined) return undefined;
   const now = engine.platform.now();
-  if (now >= scope.deadline) throw interruptError(engine, fiber, "deadline");
+  if (now >= scope.deadline) throw stopped(engine, fiber, "deadline");
   const signal = scope.aborted;
-  if (signal !== undefined) throw interruptError(engine, fiber, "aborted", signal.reason);
+  if (signal !== undefined) throw stopped(engine, fiber, "aborted", signal.reason);
   if (now < fiber.sliceEnd || !fiber.promising) return undefined;
-  fiber.hasUnmapped = stoppedInPrologue(engine, fiber);
+  fiber.hasUnmapped = lacksStackMap(engine, fiber);
   return macrotask();
 }
 
@@ -212,9 +212,9 @@ export async function waitWithin(
   let cancel = (): void => {};
   const limit = new Promise<never>((_, reject) => {
     const aborted = (event: Event): void =>
-      reject(interruptError(engine, fiber, "aborted", (event.target as AbortSignal).reason));
+      reject(stopped(engine, fiber, "aborted", (event.target as AbortSignal).reason));
     for (const signal of signals) signal.addEventListener("abort", aborted, { once: true });
-    const stopTimer = atTime(engine, scope.deadline, () => reject(interruptError(engine, fiber, "deadline")));
+    const stopTimer = atTime(engine, scope.deadline, () => reject(stopped(engine, fiber, "deadline")));
     cancel = () => {
       stopTimer();
       for (const signal of signals) signal.removeEventListener("abort", aborted);
@@ -256,16 +256,6 @@ function atTime(engine: Engine, deadline: number, callback: () => void): () => v
   return () => clearTimeout(timer);
 }
 
-/** The error for a fiber that is stopped for good, with its Wasm frames. */
-export function interruptError(
-  engine: Engine,
-  fiber: Fiber,
-  reason: InterruptReason,
-  cause?: unknown,
-): InterruptError {
-  const frames = framesOf(engine, fiber);
-  const error = new InterruptError(reason, frames, cause);
-  if (fiber.entry !== undefined) Error.captureStackTrace(error, fiber.entry);
-  insertFrames(error, frames);
-  return error;
+function stopped(engine: Engine, fiber: Fiber, reason: InterruptReason, cause?: unknown): InterruptError {
+  return interruptError(fiber, reason, framesOf(engine, fiber), cause);
 }

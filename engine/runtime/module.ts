@@ -82,9 +82,9 @@ export class Module implements CompileUnit {
     const known = this.code.function(index);
     if (known !== undefined) return known.address;
     const { target, features } = this.engine;
-    const { bounds, interrupts, effort, canonicalNaNs } = this.options;
+    const { bounds, interrupts, fuel, effort, canonicalNaNs } = this.options;
     const code = asCompileError(() =>
-      compileFunction(this, index, { target, features, bounds, interrupts, effort, canonicalNaNs }),
+      compileFunction(this, index, { target, features, bounds, interrupts, fuel, effort, canonicalNaNs }),
     );
     return timeStage("link", () => this.code.link(index, code));
   }

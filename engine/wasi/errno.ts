@@ -35,20 +35,27 @@ export const Errno = Object.fromEntries(names.map((name, number) => [name, numbe
  */
 export class FileError extends Error {
   override readonly name = "FileError";
-  constructor(readonly code: ErrorName) {
-    super(code);
+  constructor(
+    readonly code: ErrorName,
+    message: string = code,
+  ) {
+    super(message);
   }
 }
 
-/** Throws a FileError, without the cost of a stack trace: to a guest these are everyday results. */
+const made = new Map<ErrorName, FileError>();
+
+/**
+ * Throws a FileError for a guest. One of each code is made and thrown again: to a guest these are everyday results, and
+ * their stack, which nobody sees, would cost more than the call.
+ */
 export function fail(code: ErrorName): never {
-  const limit = Error.stackTraceLimit;
-  Error.stackTraceLimit = 0;
-  try {
-    throw new FileError(code);
-  } finally {
-    Error.stackTraceLimit = limit;
+  let error = made.get(code);
+  if (error === undefined) {
+    error = new FileError(code);
+    made.set(code, error);
   }
+  throw error;
 }
 
 const byLinuxNumber = new Map<number, ErrorName>();

@@ -73,8 +73,8 @@ export interface DirectoryEntry {
 export interface Directory extends OpenNode {
   readonly kind: "directory";
   /**
-   * Opens a name; `.` is the folder itself. A symbolic link is ELOOP. A folder opened for writing or truncating is
-   * EISDIR.
+   * Opens a name; `.` is the folder itself. A symbolic link is ELOOP, or ENOTDIR where a folder is asked for. A folder
+   * opened for writing or truncating is EISDIR.
    */
   open(name: string, request: OpenRequest): File | Directory | HostStream;
   /** Opens a folder only to go on from there. Anything else is ENOTDIR, also a symbolic link. */

@@ -37,6 +37,7 @@ const typeByMode: Readonly<Record<number, FileType>> = {
   [S_IFSOCK]: FileType.socketStream,
 };
 
+/** Closes what nobody closed. */
 const leaked = new FinalizationRegistry<number>((descriptor) => fileCalls().close(descriptor));
 
 /** What files and folders have in common: a descriptor, closed once. */
@@ -44,8 +45,12 @@ class HostNode {
   protected readonly calls: FileCalls = fileCalls();
   private isOpen = true;
 
-  constructor(readonly descriptor: number) {
-    leaked.register(this, descriptor, this);
+  /** @param lasting whether it may be forgotten unclosed: not where a walk passes through */
+  constructor(
+    readonly descriptor: number,
+    private readonly lasting = true,
+  ) {
+    if (lasting) leaked.register(this, descriptor, this);
   }
 
   status(): FileStatus {
@@ -55,7 +60,7 @@ class HostNode {
   close(): void {
     if (!this.isOpen) return;
     this.isOpen = false;
-    leaked.unregister(this);
+    if (this.lasting) leaked.unregister(this);
     this.calls.close(this.descriptor);
   }
 }
@@ -149,7 +154,7 @@ export class HostDirectory extends HostNode implements Directory {
   }
 
   enter(name: string): Directory {
-    return new HostDirectory(checked(this.calls.enter(this.descriptor, name)));
+    return new HostDirectory(checked(this.calls.enter(this.descriptor, name)), false);
   }
 
   statusOf(name: string): FileStatus {

@@ -3,7 +3,7 @@
  * so a guest that writes without end gets ENOSPC.
  */
 import { FileType } from "./definitions.js";
-import { Errno, errnoOf, fail } from "./errno.js";
+import { Errno, errnoOf, FileError, fail } from "./errno.js";
 import type { Directory, DirectoryEntry, File, FileStatus, FileSystem, OpenRequest } from "./file-system.js";
 import { PathWalk } from "./walk-path.js";
 
@@ -280,7 +280,7 @@ class MemoryDirectory extends Handle<DirectoryNode> implements Directory {
     const found = name === "." ? this.node : this.node.find(name);
     if (found === undefined) return this.create(name, request);
     if (request.create && request.exclusive) fail("EEXIST");
-    if (found instanceof LinkNode) fail("ELOOP");
+    if (found instanceof LinkNode) fail(request.directory ? "ENOTDIR" : "ELOOP");
     if (found instanceof DirectoryNode) {
       if (request.write || request.truncate || request.create) fail("EISDIR");
       return new MemoryDirectory(found);
@@ -359,8 +359,8 @@ class MemoryDirectory extends Handle<DirectoryNode> implements Directory {
   link(name: string, to: Directory, toName: string): void {
     const target = this.sameVolume(to);
     const found = this.node.get(name);
-    if (found instanceof DirectoryNode) fail("EPERM");
     target.requireNew(toName);
+    if (found instanceof DirectoryNode) fail("EPERM");
     target.add(toName, found);
     found.links++;
   }
@@ -387,6 +387,15 @@ function requireReplaceable(moved: Node, replaced: Node): void {
   }
   if (!(moved instanceof DirectoryNode)) fail("EISDIR");
   if (replaced.names.size > 0) fail("ENOTEMPTY");
+}
+
+/** Gives an error that the host will see the path, and a stack of its own. */
+function forHost<Result>(path: string, action: () => Result): Result {
+  try {
+    return action();
+  } catch (error) {
+    throw error instanceof FileError ? new FileError(error.code, `${path}: ${error.code}`) : error;
+  }
 }
 
 const toWrite: OpenRequest = {
@@ -444,20 +453,24 @@ export class MemoryFileSystem implements FileSystem {
    * @throws {FileError} ENOSPC over the limit, EISDIR, ENOTDIR, EPERM for a path that leads out
    */
   write(path: string, content: string | Uint8Array): void {
-    this.makeFolders(path);
-    this.withFile(path, toWrite, (file) => {
-      const bytes = typeof content === "string" ? Buffer.from(content) : content;
-      if (bytes.length > 0 && file.write(bytes, 0) < bytes.length) fail("ENOSPC");
+    forHost(path, () => {
+      this.makeFolders(path);
+      this.withFile(path, toWrite, (file) => {
+        const bytes = typeof content === "string" ? Buffer.from(content) : content;
+        if (bytes.length > 0 && file.write(bytes, 0) < bytes.length) fail("ENOSPC");
+      });
     });
   }
 
   /** A file's bytes, as a copy. @throws {FileError} ENOENT, EISDIR, ENOTDIR */
   read(path: string): Uint8Array {
-    return this.withFile(path, toRead, (file) => {
-      const bytes = new Uint8Array(Number(file.status().size));
-      file.read(bytes, 0);
-      return bytes;
-    });
+    return forHost(path, () =>
+      this.withFile(path, toRead, (file) => {
+        const bytes = new Uint8Array(Number(file.status().size));
+        file.read(bytes, 0);
+        return bytes;
+      }),
+    );
   }
 
   /** A file's text. @throws {FileError} as `read` */
@@ -467,7 +480,7 @@ export class MemoryFileSystem implements FileSystem {
 
   /** The names in a folder, sorted. @throws {FileError} ENOENT, ENOTDIR */
   list(path = "."): string[] {
-    const folder = this.at(path, { ...toRead, directory: true }) as MemoryDirectory;
+    const folder = forHost(path, () => this.at(path, { ...toRead, directory: true }) as MemoryDirectory);
     try {
       return [...folder.node.names.keys()].sort();
     } finally {

@@ -237,9 +237,7 @@ function readOpening(
   if ((missing & (Right.fdRead | Right.fdWrite)) !== 0) fail("ENOTCAPABLE");
   if ((how & OpenFlag.create) !== 0 && (how & OpenFlag.directory) !== 0) fail("EINVAL");
   const granted = requested & parent.inheriting;
-  const directory = (how & OpenFlag.directory) !== 0;
-  // Many guests ask for all rights to a folder; none can be opened for writing.
-  const write = !directory && (granted & writingRights) !== 0;
+  const write = (granted & writingRights) !== 0;
   return {
     follow: (lookup & followFlags) !== 0,
     request: {
@@ -248,7 +246,7 @@ function readOpening(
       create: (how & OpenFlag.create) !== 0,
       exclusive: (how & OpenFlag.exclusive) !== 0,
       truncate: (how & OpenFlag.truncate) !== 0,
-      directory,
+      directory: (how & OpenFlag.directory) !== 0,
       synchronous: flags & (FdFlag.sync | FdFlag.rsync) ? "all" : flags & FdFlag.dsync ? "data" : "none",
     },
     rights: granted,
@@ -269,7 +267,8 @@ function open(walk: PathWalk, { follow, request }: Opening): File | Directory | 
       // A link, which is ENOTDIR where only a folder will do.
       const errno = errnoOf(error);
       const link = errno === Errno.ELOOP || (directory && errno === Errno.ENOTDIR && isLink(walk));
-      if (!link || !(follow || walk.mustBeDirectory)) throw error;
+      if (!link) throw error;
+      if (!follow && !walk.mustBeDirectory) fail("ELOOP");
       walk.follow();
     }
   }

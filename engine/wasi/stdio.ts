@@ -55,7 +55,7 @@ export class OutputBuffer {
 
   /** Takes a copy of as much as there is room for; ENOSPC if there is none. */
   write(chunk: Uint8Array): number {
-    const part = chunk.slice(0, this.limit - this.held);
+    const part = new Uint8Array(chunk.subarray(0, this.limit - this.held));
     if (part.length === 0 && chunk.length > 0) fail("ENOSPC");
     this.chunks.push(part);
     this.held += part.length;
@@ -65,7 +65,7 @@ export class OutputBuffer {
   bytes(): Uint8Array {
     // Joined for good, so that asking often costs little.
     this.chunks = [Buffer.concat(this.chunks)];
-    return this.chunks[0]!.slice();
+    return new Uint8Array(this.chunks[0]!);
   }
 
   text(): string {

@@ -69,6 +69,7 @@ const families = {
   "simd-disabled": "unsupported",
 } as const satisfies Record<string, ErrorFamily>;
 
+/** What is wrong with a module, as a stable code. */
 export type FormatErrorCode = keyof typeof families;
 
 /** Every code there is, so that a test can see to it that each is tried. */

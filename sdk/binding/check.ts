@@ -185,7 +185,7 @@ function valueTypeText(type: ValueType): string {
 }
 
 /** "(string) -> bytes?" */
-function signatureText(signature: FunctionSignature): string {
+export function signatureText(signature: FunctionSignature): string {
   const params = signature.params.map(valueTypeText).join(", ");
   const results = resultTypes(signature).map(valueTypeText);
   const result = results.length === 1 ? results[0] : `(${results.join(", ")})`;

@@ -8,12 +8,12 @@
  * Arguments of the host's functions are buffers in locals, which keep them from the garbage collector for the call.
  * What is owned across the border lies in `heap`, which the collector doesn't know.
  */
+import { signatureText } from "../binding/check.js";
 import {
   type BoundFunction,
   type BoundModule,
   type BoundShape,
   type BoundType,
-  declaredText,
   identifier,
   isData,
   type PluginInterface,
@@ -202,7 +202,7 @@ function importWrapper(func: BoundFunction, shape: BoundShape, name: string): st
   const list = params.map((type, i) => `a${i}: ${typeText(type)}`).join(", ");
   const returns = result === undefined ? "void" : typeText(result);
   return (
-    `  /** ${declaredText(func)} */\n` +
+    `  /** ${signatureText(func.signature)} */\n` +
     `  export function ${unreserved(func.name, reserved)}(${list}): ${returns} {\n` +
     `${lines.map((line) => `    ${line}\n`).join("")}  }\n`
   );
@@ -244,10 +244,10 @@ function exportWrapper(func: BoundFunction, { params, result }: BoundShape): str
   const lines = result === undefined ? [`${call};`] : toHost(result, call);
   const body = lines.map((line) => `  ${line}\n`).join("");
   if (name === func.name) {
-    return `/** ${declaredText(func)} */\nexport function ${name}(${list.join(", ")}): ${returns} {\n${body}}\n`;
+    return `/** ${signatureText(func.signature)} */\nexport function ${name}(${list.join(", ")}): ${returns} {\n${body}}\n`;
   }
   const alias = `export { ${name} as ${func.name} };\n`;
-  return `/** ${declaredText(func)} */\nfunction ${name}(${list.join(", ")}): ${returns} {\n${body}}\n${alias}`;
+  return `/** ${signatureText(func.signature)} */\nfunction ${name}(${list.join(", ")}): ${returns} {\n${body}}\n${alias}`;
 }
 
 function toHost(type: BoundType, call: string): string[] {

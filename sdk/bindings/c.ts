@@ -3,12 +3,12 @@
  * that call functions of the author's. One C file of the plugin defines `BACKPLANE_EXPORTS` before it includes the
  * header, and thereby has the exports; `BACKPLANE_ARENA` gives an allocator to plugins without a C library.
  */
+import { signatureText } from "../binding/check.js";
 import {
   type BoundFunction,
   type BoundModule,
   type BoundShape,
   type BoundType,
-  declaredText,
   identifier,
   isData,
   type PluginInterface,
@@ -173,7 +173,7 @@ function hostFunction(module: BoundModule, func: BoundFunction, shape: BoundShap
   if (result !== undefined) lines.push(`return ${fromHost(result)};`);
   return (
     `__attribute__((${from}))\n${coreResult(shape)} import_${name}(${parameters(core)});\n\n` +
-    `/* ${declaredText(func)}${throws ? "; error->bytes is 0 if it didn't fail" : ""} */\n` +
+    `/* ${signatureText(func.signature)}${throws ? "; error->bytes is 0 if it didn't fail" : ""} */\n` +
     `static inline ${result === undefined ? "void" : typeText(result)} ${name}(${parameters(list)}) {\n` +
     `${lines.map((line) => `  ${line}\n`).join("")}}\n`
   );
@@ -196,7 +196,7 @@ function authorsFunctions(description: BoundModule): string {
     if (typeof shape === "string") return leftOut(func.name, shape).trimEnd();
     const list = shape.params.map((type, i) => `${typeText(type)} a${i}`);
     const returns = shape.result === undefined ? "void" : typeText(shape.result);
-    return `/* ${declaredText(func)} */\n${returns} ${authorsName(description, func)}(${parameters(list)});`;
+    return `/* ${signatureText(func.signature)} */\n${returns} ${authorsName(description, func)}(${parameters(list)});`;
   });
   return `/* Yours to write: arguments are yours to drop, results are the host's. */\n${lines.join("\n")}\n`;
 }

@@ -5,7 +5,7 @@
  * core signatures, in the order of declaration; what languages make of it is theirs.
  */
 import { type HostModuleClass, hostModuleDeclaration } from "../declare/decorators.js";
-import { coreSignature, type FunctionSignature, type ValueType } from "../declare/signature.js";
+import { type FunctionSignature, isSignature, resultTypes, type ValueType } from "../declare/signature.js";
 import { BackplaneError } from "../errors.js";
 
 export interface BoundFunction {
@@ -27,10 +27,6 @@ export interface PluginInterface {
 
 function isObject(value: unknown): value is object {
   return (typeof value === "object" && value !== null) || typeof value === "function";
-}
-
-function isSignature(value: unknown): value is FunctionSignature {
-  return isObject(value) && "params" in value && Array.isArray(value.params) && "throws" in value;
 }
 
 /** A class with `@hostModule`, an instance of one, or a defined module. */
@@ -137,31 +133,17 @@ export interface BoundShape {
  * @param references whether it has a form for references
  */
 export function shapeOf({ signature }: BoundFunction, references: boolean): BoundShape | string {
-  if (coreSignature(signature).results.length > 1) return "several results";
-  const { result } = signature;
-  const [only] = Array.isArray(result) ? (result as readonly ValueType[]) : [result as ValueType | undefined];
-  const types = [...signature.params, ...(only === undefined ? [] : [only])].map(boundType);
-  const reference = types.find(({ name }) => name === "externref" || name === "funcref");
+  const results = resultTypes(signature);
+  if (results.length > 1) return "several results";
+  const [only] = results;
+  const reference = [...signature.params, ...results]
+    .map(boundType)
+    .find(({ name }) => name === "externref" || name === "funcref");
   if (!references && reference !== undefined) return `the type ${reference.name}`;
   return {
     params: signature.params.map(boundType),
     result: only === undefined ? undefined : boundType(only),
   };
-}
-
-/** The signature as it is declared: "(string, json?) -> bytes". */
-export function declaredText({ signature }: BoundFunction): string {
-  const text = (type: ValueType): string => {
-    const { name, optional } = boundType(type);
-    return optional ? `${name}?` : name;
-  };
-  const { result } = signature;
-  const results = Array.isArray(result)
-    ? `(${(result as readonly ValueType[]).map(text).join(", ")})`
-    : result === undefined
-      ? "()"
-      : text(result as ValueType);
-  return `(${signature.params.map(text).join(", ")}) -> ${results}${signature.throws ? ", may fail" : ""}`;
 }
 
 /** A name that any of the languages takes: other signs become underscores. */

@@ -2,12 +2,12 @@
  * An interface as Rust: a module of functions for each host module, with `&str`, `&[u8]`, `String` and `Vec<u8>`; and
  * a trait for what the plugin exports, with a macro that exports a type's implementation of it.
  */
+import { signatureText } from "../binding/check.js";
 import {
   type BoundFunction,
   type BoundModule,
   type BoundShape,
   type BoundType,
-  declaredText,
   identifier,
   isData,
   type PluginInterface,
@@ -156,7 +156,7 @@ function wrapper(func: BoundFunction, shape: BoundShape, name: string): string {
         ? []
         : [value]),
   ];
-  return `/// ${declaredText(func)}\npub fn ${rustName(func.name)}(${list})${returns} {\n${indented(lines.join("\n"))}\n}\n`;
+  return `/// ${signatureText(func.signature)}\npub fn ${rustName(func.name)}(${list})${returns} {\n${indented(lines.join("\n"))}\n}\n`;
 }
 
 function fromHost(type: BoundType): string {
@@ -180,7 +180,7 @@ function exported(description: BoundModule): string {
     }
     const list = shape.params.map((type, i) => `a${i}: ${owned(type)}`).join(", ");
     const returns = shape.result === undefined ? "" : ` -> ${owned(shape.result)}`;
-    methods.push(`/// ${declaredText(func)}\nfn ${rustName(func.name)}(${list})${returns};\n`);
+    methods.push(`/// ${signatureText(func.signature)}\nfn ${rustName(func.name)}(${list})${returns};\n`);
     functions.push(exportedFunction(func, shape));
   }
   const macro = `export_${trait.toLowerCase()}`;

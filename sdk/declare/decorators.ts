@@ -109,11 +109,19 @@ export interface HostFunctionDecorator<S extends FunctionSignature> {
 
 /** Decorates a method that takes the event, in both modes. */
 export interface PluginEventDecorator<E extends PluginHostEventName> {
+  /**
+   * As a standard decorator.
+   * @typeParam M the method, which takes the event
+   */
   <M extends (event: PluginHostEvents[E][0]) => unknown>(
     method: M,
     context: InstanceMethodContext,
     ...standard: []
   ): void;
+  /**
+   * As a legacy one.
+   * @typeParam M the method, which takes the event
+   */
   <M extends (event: PluginHostEvents[E][0]) => unknown>(
     target: ClassPrototype,
     method: string,

@@ -8,6 +8,7 @@ import type { Clock } from "../clock.js";
 import { messageOf } from "../errors.js";
 import type { Logger } from "../logger.js";
 
+/** How a host looks at the files of its plugins. */
 export interface WatchOptions {
   /** Milliseconds without a change before a file is looked at. Default: 100. */
   readonly debounce?: number;

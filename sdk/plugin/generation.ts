@@ -5,7 +5,16 @@
  * pointer where it stood, the slot is emptied and the next call makes a new instance. Instances are made
  * synchronously, so a call that finds an empty slot doesn't wait.
  */
-import { Global, type Instance, type Module, parkable, Suspending, WebAssembly } from "../../engine/index.js";
+import {
+  Global,
+  type Instance,
+  type Module,
+  parkable,
+  Snapshot,
+  SnapshotError,
+  Suspending,
+  WebAssembly,
+} from "../../engine/index.js";
 import type { TypedCall } from "../binding/bind-export.js";
 import type { InputCall } from "../binding/call.js";
 import type { Linkage } from "../binding/link.js";
@@ -14,16 +23,12 @@ import type { CallFrame } from "../call-frame.js";
 import type { Clock } from "../clock.js";
 import { DependencyError } from "../errors.js";
 import type { Granted } from "../manifest/grant.js";
-import { InstanceImage } from "./instance-state.js";
 import type { LinkGroup } from "./link-group.js";
 import { mayHaveStackPointer } from "./module-sections.js";
 import { type Slot, SlotPool } from "./queue.js";
 import type { PluginCode } from "./source.js";
 
 export type ExportedFunction = (...args: unknown[]) => unknown;
-
-/** Whether a call begins with the instance as after its start: its state is put back, or the instance made anew. */
-export type InstanceReset = "never" | "restore" | "replace";
 
 /** An instance with its exports, as calls need them. */
 export class PluginInstance {
@@ -35,16 +40,17 @@ export class PluginInstance {
   /** Exports by name, bound once for `plugin.call` and for typed handles. */
   readonly inputCalls = new Map<string, InputCall>();
   readonly typedCalls = new Map<string, TypedCall>();
-  private readonly image: InstanceImage | undefined;
+  private readonly image: Snapshot | undefined;
 
+  /** @param resets calls begin with the instance as it is now */
   constructor(
-    instance: Instance,
+    private readonly instance: Instance,
     readonly memory: PluginMemory,
     private readonly waits: boolean,
-    private readonly resets: InstanceReset = "never",
+    private readonly resets = false,
   ) {
     this.exports = instance.exports;
-    if (resets === "restore") this.image = InstanceImage.of(this.exports);
+    if (resets) this.image = imageOf(instance);
     const global = this.exports.__stack_pointer;
     if (global instanceof Global && typeof global.value === "number") this.stackPointer = global;
   }
@@ -63,7 +69,14 @@ export class PluginInstance {
 
   /** Puts it back to how it was after its start, if calls are to begin so; false if that takes a new instance. */
   reset(): boolean {
-    return this.resets === "never" || (this.image?.restore() ?? false);
+    if (!this.resets) return true;
+    try {
+      this.image?.restore(this.instance);
+      return this.image !== undefined;
+    } catch (error) {
+      if (error instanceof SnapshotError) return false;
+      throw error;
+    }
   }
 
   /** An export that takes and gives core values, returning a promise if host functions make it wait; or undefined. */
@@ -89,6 +102,16 @@ export class PluginInstance {
   memoryBytes(): number {
     const { memory } = this.exports;
     return memory instanceof WebAssembly.Memory ? memory.buffer.byteLength : 0;
+  }
+}
+
+/** Undefined for a state that no snapshot can carry: one with values of the host's. */
+function imageOf(instance: Instance): Snapshot | undefined {
+  try {
+    return Snapshot.of(instance);
+  } catch (error) {
+    if (error instanceof SnapshotError) return undefined;
+    throw error;
   }
 }
 
@@ -150,7 +173,8 @@ export interface GenerationOptions {
   readonly reentrant: boolean;
   /** It imports host functions that may wait. */
   readonly waits: boolean;
-  readonly reset: InstanceReset;
+  /** Each call begins with the instance as after its start. */
+  readonly resets: boolean;
   readonly link: () => Linkage;
 }
 
@@ -215,7 +239,7 @@ export class Generation {
    * @param restored its own stack pointer was put back
    */
   sound(restored: boolean): boolean {
-    if (this.options.reset !== "never") return true;
+    if (this.options.resets) return true;
     if (this.linkGroup === undefined) return this.stackless || restored;
     return this.linked.every((member) => member.stackless);
   }
@@ -231,7 +255,7 @@ export class Generation {
     if (typeof initialize === "function") initialize();
     const start = instance.exports.backplane_start;
     if (typeof start === "function") start();
-    return new PluginInstance(instance, memory, this.waits, this.options.reset);
+    return new PluginInstance(instance, memory, this.waits, this.options.resets);
   }
 
   /** The other plugin's exports, which the engine links natively; or functions that look them up when called. */

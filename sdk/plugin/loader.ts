@@ -12,8 +12,7 @@ import { restoreHook, saveHook } from "../lifecycle/hand-over.js";
 import { requireHostModules } from "../manifest/dependencies.js";
 import { type Granted, intersect, type PluginGrant } from "../manifest/grant.js";
 import type { PluginLimits, PluginManifest, PluginRequests } from "../manifest/manifest.js";
-import { Generation, type InstanceReset } from "./generation.js";
-import { exposingState } from "./instance-state.js";
+import { Generation } from "./generation.js";
 import { limitMemory } from "./module-sections.js";
 import type { Plugin } from "./plugin.js";
 import type { PluginCode } from "./source.js";
@@ -71,8 +70,9 @@ export async function draftPlugin(
   const { imports, companions } = pluginImports(plugin.name, code, module, granted, declarations);
   checkImports(plugin.name, module, usable, new Set(imports.keys()));
   checkHooks(plugin.name, module);
-  const { bytes, reset } = adapted(plugin, code, module, granted);
-  const changed = bytes === code.bytes ? module : await WebAssembly.compile(bytes as Uint8Array<ArrayBuffer>);
+  const { memory } = granted.limits;
+  const bytes = memory === undefined ? code.bytes : limitMemory(code.bytes, memory, plugin.name);
+  const limited = bytes === code.bytes ? module : await WebAssembly.compile(bytes as Uint8Array<ArrayBuffer>);
   const caller = {
     name: plugin.name,
     config: plugin.settings(code.manifest),
@@ -88,7 +88,7 @@ export async function draftPlugin(
       number,
       code,
       bytes,
-      module: changed,
+      module: limited,
       exportNames: new Set(WebAssembly.Module.exports(module).map((e) => e.name)),
       granted,
       instances: plugin.options.instances ?? 1,
@@ -96,13 +96,13 @@ export async function draftPlugin(
       reentrant:
         plugin.options.reset !== "call" && (plugin.options.reentrant ?? code.manifest?.reentrant ?? false),
       waits: importsSuspending(module, link().imports),
-      reset,
+      resets: plugin.options.reset === "call",
       link,
     });
     refuseHandOver(plugin, made);
     return made;
   };
-  return { plugin, code, granted, imports, companions, module: changed, generation };
+  return { plugin, code, granted, imports, companions, module: limited, generation };
 }
 
 /** Errors: BackplaneError NOT_GRANTED; HOST_MODULE for a name that a host module has as well. */
@@ -182,21 +182,6 @@ function requireDeclared(
 
 function importsSuspending(module: Module, imports: Linkage["imports"]): boolean {
   return WebAssembly.Module.imports(module).some((i) => imports[i.module]?.[i.name] instanceof Suspending);
-}
-
-/** The bytes that are compiled: with less memory allowed, and the state exported that is put back before calls. */
-function adapted(
-  plugin: Plugin,
-  code: PluginCode,
-  module: Module,
-  granted: Granted,
-): { readonly bytes: Uint8Array; readonly reset: InstanceReset } {
-  const { memory } = granted.limits;
-  const bytes = memory === undefined ? code.bytes : limitMemory(code.bytes, memory, plugin.name);
-  if (plugin.options.reset !== "call") return { bytes, reset: "never" };
-  const names = WebAssembly.Module.exports(module).map((exported) => exported.name);
-  const exposing = exposingState(bytes, names);
-  return exposing === undefined ? { bytes, reset: "replace" } : { bytes: exposing, reset: "restore" };
 }
 
 /** Errors: BackplaneError OPTIONS: overlapping calls can't each have an instance as after its start. */

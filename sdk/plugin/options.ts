@@ -9,6 +9,7 @@ export interface HandOverSide {
   readonly exports: Readonly<Record<string, unknown>>;
 }
 
+/** What the application says about a plugin. */
 export interface PluginOptions {
   /** Instances that serve calls at the same time; each has its own memory. Default: 1. */
   readonly instances?: number;
@@ -50,6 +51,7 @@ export interface PluginOptions {
 /** What the value that a call gives is made of; "core" is as WebAssembly gives it. */
 export type CallResult = "core" | "string" | "bytes" | "json";
 
+/** What goes with one call. */
 export interface CallOptions {
   readonly signal?: AbortSignal;
   /** Milliseconds, waiting included. A plugin that is computing can't be interrupted. */
@@ -60,6 +62,7 @@ export interface CallOptions {
   readonly result?: CallResult;
 }
 
+/** Figures of a plugin. */
 export interface PluginStats {
   readonly state: string;
   readonly generation: number;

@@ -49,6 +49,7 @@ export interface PluginServices {
 
 const noOptions: CallOptions = {};
 
+/** A plugin of a host: it stays the same through reloads and replaced instances. */
 export class Plugin {
   private readonly lifecycle: Lifecycle;
   private readonly runner: CallRunner;
@@ -113,6 +114,7 @@ export class Plugin {
     return this.services.clock;
   }
 
+  /** Where it is in its life; `docs/lifecycle.md` has the picture. */
   get state(): PluginState {
     return this.lifecycle.state;
   }
@@ -225,10 +227,12 @@ export class Plugin {
     return this.closing;
   }
 
+  /** Closes it, at the end of an `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
+  /** Its figures, since it was discovered. */
   stats(): PluginStats {
     const pool = this.generation?.pool;
     const { calls, failures, traps, replaced, milliseconds } = this.runner;
@@ -255,6 +259,7 @@ export class Plugin {
     return { name: this.name, ...named, state: this.state, generation: this.lastNumber };
   }
 
+  /** What `console.log` shows: no secrets, and not everything. */
   [inspect.custom](_depth: number, options: InspectOptions): string {
     const { name, ...rest } = this.toJSON() as { name: string };
     return `Plugin ${name} ${inspect(rest, options)}`;

@@ -24,6 +24,7 @@ import {
   interruptSaved,
   interruptSlot,
   lazyStub,
+  signalSaved,
   slotCount,
   slotThunk,
 } from "./trampoline.js";
@@ -56,7 +57,13 @@ export const amd64: Target = {
   hostStub,
   lazyStub,
   slotThunk,
-  stubFrames: { compileSaved, interruptSaved, interruptSlot },
+  stubFrames: {
+    compileSaved,
+    interruptSaved,
+    signalSaved,
+    interruptSlot,
+    isReturn: (firstByte) => firstByte === 0xc3,
+  },
   faults: {
     handler: faultHandler,
     signature: handlerSignature,

@@ -182,7 +182,7 @@ test.serial("imports that nothing provides are listed with their types", async (
   t.deepEqual(await runCli(["run", importing]), {
     code: 1,
     stdout: "",
-    stderr: `error: ${importing}: the command line provides no imports; unresolved: 4 imports
+    stderr: `error: ${importing}: the command line provides no imports but WASI's; unresolved: 4 imports
   env.log: function (i32, i32) -> ()
   env.memory: memory {min 1, max 4}
   js."a table": table funcref {min 2}
@@ -191,20 +191,14 @@ test.serial("imports that nothing provides are listed with their types", async (
   });
 });
 
-test.serial("WASI isn't there yet, and that is said", async (t) => {
-  for (const wasi of ["wasi_snapshot_preview1", "wasi_unstable"]) {
-    const program = await folder.assemble(
-      "program.wasm",
-      `(module (import "${wasi}" "proc_exit" (func (param i32))) (func (export "_start") (call 0 (i32.const 3))))`,
-    );
-    t.deepEqual(await runCli(["run", program]), {
-      code: 1,
-      stdout: "",
-      stderr: `error: ${program}: this module needs WASI, which backplane doesn't provide yet; unresolved: 1 import
-  ${wasi}.proc_exit: function (i32) -> ()
+test.serial("arguments for a module that takes none", async (t) => {
+  t.deepEqual(await runCli(["run", demo, "-5"]), {
+    code: 2,
+    stdout: "",
+    stderr: `error: arguments need a function to go to: write --invoke NAME (found "-5")
+For more, try backplane help run
 `,
-    });
-  }
+  });
 });
 
 test.serial("vectors", async (t) => {

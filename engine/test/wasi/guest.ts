@@ -75,19 +75,25 @@ function moduleText(wasi: string, memory: string): string {
   return `(module ${imports.join("\n")} (memory (export "memory") ${memory}) ${functions.join("\n")})`;
 }
 
-const assembled = new Map<string, Promise<Module>>();
+/** The guest's module, for any engine. */
+export async function guestBytes(wasi = "wasi_snapshot_preview1", memory = "2"): Promise<Uint8Array> {
+  const wabt = await wabtModule();
+  const parsed = wabt.parseWat("guest.wat", moduleText(wasi, memory));
+  try {
+    return parsed.toBinary({}).buffer;
+  } finally {
+    parsed.destroy();
+  }
+}
+
+const compiled = new Map<string, Promise<Module>>();
 
 function guestModule(wasi: string, memory: string): Promise<Module> {
-  const text = moduleText(wasi, memory);
-  let made = assembled.get(text);
+  const key = `${wasi} ${memory}`;
+  let made = compiled.get(key);
   if (made === undefined) {
-    made = wabtModule().then((wabt) => {
-      const parsed = wabt.parseWat("guest.wat", text);
-      const module = new Module(parsed.toBinary({}).buffer);
-      parsed.destroy();
-      return module;
-    });
-    assembled.set(text, made);
+    made = guestBytes(wasi, memory).then((bytes) => new Module(bytes));
+    compiled.set(key, made);
   }
   return made;
 }
@@ -105,7 +111,10 @@ export interface OpenOptions {
   readonly at?: number;
 }
 
-const all = (1n << 30n) - 1n;
+/** All but those of sockets, which Node refuses for files. */
+const all = (1n << 28n) - 1n;
+
+const folderRights = all & ~((1n << 6n) | (1n << 8n) | (1n << 22n) | 1n);
 
 type Argument = number | bigint;
 export const readRights = (1n << 1n) | (1n << 2n) | (1n << 5n) | (1n << 14n) | (1n << 21n) | (1n << 27n);
@@ -123,9 +132,18 @@ const textAt = 256;
 export class Guest {
   private constructor(
     readonly wasi: Wasi,
-    private readonly instance: Instance,
+    private readonly instance: { readonly exports: object },
     private readonly asynchronous: boolean,
   ) {}
+
+  /** An instance of the guest's module that was made elsewhere, with another WASI. */
+  static around(instance: { readonly exports: object }): Guest {
+    return new Guest(new Wasi(), instance, false);
+  }
+
+  private get exports(): Readonly<Record<string, unknown>> {
+    return this.instance.exports as Readonly<Record<string, unknown>>;
+  }
 
   static async make(
     options: WasiOptions = {},
@@ -139,27 +157,27 @@ export class Guest {
   }
 
   get bytes(): Uint8Array {
-    return new Uint8Array((this.instance.exports["memory"] as Memory).buffer);
+    return new Uint8Array((this.exports["memory"] as Memory).buffer);
   }
 
   get view(): DataView {
-    return new DataView((this.instance.exports["memory"] as Memory).buffer);
+    return new DataView((this.exports["memory"] as Memory).buffer);
   }
 
   grow(pages: number): void {
-    (this.instance.exports["memory"] as Memory).grow(pages);
+    (this.exports["memory"] as Memory).grow(pages);
   }
 
   /** Calls a function as the guest does; gives the error number's name. */
   call(name: string, ...args: Argument[]): string {
-    const run = this.instance.exports[name] as (...args: Argument[]) => number;
+    const run = this.exports[name] as (...args: Argument[]) => number;
     const errno = run(...args);
     return errorNames[errno] ?? `error ${errno}`;
   }
 
   /** The same asynchronously. */
   async wait(name: string, ...args: Argument[]): Promise<string> {
-    const run = this.instance.exports[name] as (...args: Argument[]) => number;
+    const run = this.exports[name] as (...args: Argument[]) => number;
     const errno = (await (this.asynchronous ? parkable(run) : run)(...args)) as number;
     return errorNames[errno] ?? `error ${errno}`;
   }
@@ -174,7 +192,7 @@ export class Guest {
   /** Opens a path: the error's name, or the number of the descriptor. */
   open(path: string, options: OpenOptions = {}): string | number {
     const { follow = true, how = 0, flags = 0, at = 3 } = options;
-    const { rights = (how & directoryFlag) === 0 ? readRights : all } = options;
+    const { rights = (how & directoryFlag) === 0 ? readRights : folderRights } = options;
     const errno = this.call(
       "path_open",
       at,
@@ -265,7 +283,7 @@ export class Guest {
 
   /** The names in a folder, sorted, without the dots; read with a small buffer, so in many calls. */
   names(fd: number): string[] {
-    const size = 200;
+    const size = 300;
     const names: string[] = [];
     for (let place = 0n; ; ) {
       if (this.call("fd_readdir", fd, scratch, size, place, resultAt) !== "SUCCESS")
