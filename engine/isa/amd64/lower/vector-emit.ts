@@ -196,10 +196,10 @@ export function splatWords(c: Lowering, v: number): Words {
   }
 }
 
-/** The same for an operand whose lower half is all that is read: the load of a half, zeros above. */
-export function takeHalf(c: Lowering, v: number): boolean {
-  if (c.op[v] !== Op.vscalar || c.type[c.a0[v]!] !== Type.f64 || !mayTakeIn(c, v)) return false;
-  return takeLoad(c, c.a0[v]!, 8);
+/** The same for an operand of which only an f32 or f64 is read: the load of one, zeros above. */
+export function takeScalar(c: Lowering, v: number, type: typeof Type.f32 | typeof Type.f64): boolean {
+  if (c.op[v] !== Op.vscalar || c.type[c.a0[v]!] !== type || !mayTakeIn(c, v)) return false;
+  return takeLoad(c, c.a0[v]!, type === Type.f32 ? 4 : 8);
 }
 
 // ---------------------------------------------------------------- whole rows
@@ -223,6 +223,6 @@ export function lowerBinary(
 
 /** v = op x, x from memory where that is possible; `half`: only its lower half is read. */
 export function lowerUnary(c: Lowering, name: UnaryName, x: number, half: boolean, to: VReg): VReg {
-  if (half ? takeHalf(c, x) : takeVector(c, x)) return unaryMemory(c, name, to);
+  if (half ? takeScalar(c, x, Type.f64) : takeVector(c, x)) return unaryMemory(c, name, to);
   return unary(c, name, c.reg(x), to);
 }
