@@ -3,7 +3,8 @@
  *
  * - `BACKPLANE_DUMP=ssa,gvn,asm:func=3`: print the function after the named stages (`all`: every stage), only
  *   function 3 of each module if `:func=` is given. To standard error.
- * - `BACKPLANE_OFF=gvn,licm`: leave the named optional stages out.
+ * - `BACKPLANE_OFF=gvn,licm`: leave the named optional stages out; names of processor features (avx, avx2, bmi2, and
+ *   so on) compile as for a processor without them.
  * - `BACKPLANE_TIME=1`: sum up time by stage, print a table when the process ends.
  * - `BACKPLANE_VERIFY=1`: verify the function after every pass.
  *

@@ -49,4 +49,5 @@ export {
 } from "./runtime/errors.js";
 export { type CallLimits, Fuel } from "./runtime/limits.js";
 export { SnapshotError } from "./runtime/snapshot.js";
+export * from "./wasi/index.js";
 export { type ErrorFamily, type FormatErrorCode, WasmFormatError } from "./wasm/index.js";

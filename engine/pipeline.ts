@@ -9,6 +9,7 @@ import { allocate } from "./machine/regalloc/index.js";
 import type { CpuFeatures, LowerOptions, Signature, Target } from "./machine/target.js";
 import type { InstanceLayout } from "./runtime/layout.js";
 import { buildFunction } from "./ssa/build/build-function.js";
+import { canonicalizeNaNs } from "./ssa/canonical-nans.js";
 import { layoutBlocks } from "./ssa/layout.js";
 import { optimize } from "./ssa/optimize.js";
 import { printFunction } from "./ssa/print.js";
@@ -24,7 +25,11 @@ export interface CompileOptions {
   readonly bounds: "guard" | "explicit";
   /** Whether loop headers look at the interrupt word (prologues always do, in the stack limit). */
   readonly interrupts: boolean;
+  /** Whether instructions are taken from the context's budget. */
+  readonly fuel?: boolean;
   readonly effort: Effort;
+  /** Whether NaNs that arithmetic yields are made canonical. */
+  readonly canonicalNaNs: boolean;
 }
 
 /** What compiling a module's functions has in common. */
@@ -38,7 +43,7 @@ export interface CompileUnit {
 /** Errors: EngineBug, when an invariant of the compiler is broken. */
 export function compileFunction(unit: CompileUnit, index: number, options: CompileOptions): MachineCode {
   const { module, layout, signatures } = unit;
-  const { target, features, effort, interrupts } = options;
+  const { target, features, effort, interrupts, fuel } = options;
   const bounds = options.bounds;
   const lowering: LowerOptions = {
     features,
@@ -47,7 +52,8 @@ export function compileFunction(unit: CompileUnit, index: number, options: Compi
     signature: signatures[module.functionTypes[index]],
   };
 
-  const func = timeStage("build", () => buildFunction(module, index, layout, { bounds, interrupts }));
+  const func = timeStage("build", () => buildFunction(module, index, layout, { bounds, interrupts, fuel }));
+  if (options.canonicalNaNs) timeStage("canonical-nans", () => canonicalizeNaNs(func));
   dumpStage("ssa", index, () => printFunction(func));
   optimize(func, effort);
   const { order } = timeStage("layout", () => layoutBlocks(func));

@@ -1,9 +1,9 @@
 /**
  * What `npm start` and `npm test` need before they can run, each step only when something changed: installs the
- * dependencies that the lockfile names, compiles TypeScript, assembles the example's plugins.
+ * dependencies that the lockfile names, compiles TypeScript, builds the example's plugins.
  */
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -46,27 +46,13 @@ function build() {
   writeFileSync(stamp, "");
 }
 
-async function assemblePlugins() {
-  const from = at("plugins-example", "plugins");
-  const to = at("dist", "plugins-example", "plugins");
-  mkdirSync(to, { recursive: true });
-  const stale = readdirSync(from).filter((name) => {
-    const target = join(to, name.replace(/\.wat$/, ".wasm"));
-    return name.endsWith(".wat") && modified(target) < modified(join(from, name));
-  });
-  if (stale.length === 0) return;
-  const { default: wabt } = await import("wabt");
-  const assembler = await wabt();
-  for (const name of stale) {
-    const module = assembler.parseWat(name, readFileSync(join(from, name), "utf8"));
-    writeFileSync(
-      join(to, name.replace(/\.wat$/, ".wasm")),
-      module.toBinary({ write_debug_names: true }).buffer,
-    );
-    module.destroy();
+async function buildExamplePlugins() {
+  const { buildPlugins } = await import("../plugins-example/build-plugins.mjs");
+  for (const folder of ["plugins", "updates"]) {
+    await buildPlugins(at("plugins-example", folder), at("dist", "plugins-example", folder));
   }
 }
 
 install();
 build();
-await assemblePlugins();
+await buildExamplePlugins();

@@ -14,7 +14,7 @@ export interface CurrentCall {
   readonly export: string;
   /** Aborted when the caller gives up or the call's time is over, if the call is waiting then. */
   readonly signal: AbortSignal;
-  /** When its time is over, on `performance.now()`'s clock, or Infinity. */
+  /** When its time is over, by the host's clock (`performance.now()`), or Infinity. */
   readonly deadline: number;
   /** The caller's own, as handed to the call. */
   readonly context: unknown;

@@ -18,7 +18,7 @@ import {
   requireDistinct,
 } from "./declare/decorators.js";
 import type { DefinedClass, DefinedModule } from "./declare/define.js";
-import { type HookReport, ModuleHooks } from "./declare/hooks.js";
+import { type HookReport, ModuleHooks, type PluginEventListeners } from "./declare/hooks.js";
 import { BackplaneError, messageOf } from "./errors.js";
 import type { PluginEvent, PluginHostEventName } from "./events.js";
 import { defaultDrainTimeout } from "./lifecycle/hand-over.js";
@@ -124,7 +124,7 @@ export class HostContainer {
       const type = source as HostModuleClass;
       return this.offerClass(type, requireDeclaration(type));
     }
-    if (isDefinedClass(source)) return this.offerClass(source.type, source.declaration);
+    if (isDefinedClass(source)) return this.offerClass(source.type, source.declaration, source.on);
     if (isDefined(source)) return { declaration: source.declaration, make: () => source };
     const declaration = requireDeclaration((source as object).constructor as HostModuleClass);
     // It exists already, so all plugins have it.
@@ -134,10 +134,14 @@ export class HostContainer {
     };
   }
 
-  private offerClass(type: HostModuleClass, declaration: HostModuleDeclaration): Offer {
+  private offerClass(
+    type: HostModuleClass,
+    declaration: HostModuleDeclaration,
+    on?: PluginEventListeners,
+  ): Offer {
     const make = (container: DependencyContainer): DefinedModule => {
       try {
-        return { declaration, object: this.make(type, declaration.name, container) };
+        return { declaration, object: this.make(type, declaration.name, container), on };
       } catch (cause) {
         if (cause instanceof BackplaneError) throw cause;
         throw hostModuleError(`host module "${declaration.name}": ${messageOf(cause)}`, cause);

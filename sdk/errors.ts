@@ -30,6 +30,7 @@ export type BackplaneErrorCode =
   | "DRAIN_TIMEOUT"
   | "OPTIONS";
 
+/** What the plugin host throws: a stable `code`, a message that reads as a path, and what lies beneath as `cause`. */
 export class BackplaneError extends Error {
   override readonly name: string = "BackplaneError";
   constructor(

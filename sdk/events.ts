@@ -23,6 +23,7 @@ export interface PluginFailure extends PluginEvent {
   readonly error: unknown;
 }
 
+/** The events of a host, with what a listener gets. All have the plugin and its name. */
 export interface PluginHostEvents {
   /** A plugin of those named at the start is done, well or not. */
   progress: [event: PluginEvent & { readonly done: number; readonly total: number }];
@@ -48,6 +49,7 @@ export interface PluginHostEvents {
   log: [event: PluginEvent & { readonly level: LogLevel; readonly message: string }];
 }
 
+/** The names of the events. */
 export type PluginHostEventName = keyof PluginHostEvents;
 type Listener<E extends PluginHostEventName> = EventEmitter.EventListener<PluginHostEvents, E>;
 type AnyFunction = (...args: unknown[]) => unknown;
@@ -72,6 +74,7 @@ export abstract class HostEvents extends EventEmitter<PluginHostEvents> {
     return super.on(event, this.guarded(event, listener), context);
   }
 
+  /** The same as `on`. */
   override addListener<E extends PluginHostEventName>(
     event: E,
     listener: Listener<E>,
@@ -84,6 +87,7 @@ export abstract class HostEvents extends EventEmitter<PluginHostEvents> {
     return super.once(event, this.guarded(event, listener), context);
   }
 
+  /** Takes a listener away, or all of an event. */
   override off<E extends PluginHostEventName>(
     event: E,
     listener?: Listener<E>,

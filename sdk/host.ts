@@ -3,6 +3,9 @@ import { fileURLToPath } from "node:url";
 import { type InspectOptions, inspect } from "node:util";
 import type { EventEmitter } from "eventemitter3";
 import type { InjectionToken } from "tsyringe";
+import { type Clock, systemClock } from "./clock.js";
+import type { Description, Handle } from "./declare/describe.js";
+import type { Signatures } from "./declare/signature.js";
 import { HostContainer, type HostModuleSource, type PluginContainer, type TokenResolver } from "./di.js";
 import { BackplaneError, DependencyError, messageOf } from "./errors.js";
 import { HostEvents, type PluginEvent, type PluginHostEventName, type PluginHostEvents } from "./events.js";
@@ -17,6 +20,7 @@ import type { PluginOptions, PluginStats } from "./plugin/options.js";
 import { Plugin, type PluginServices } from "./plugin/plugin.js";
 import { type PluginSource, SourceReader, sourcesInFolder } from "./plugin/source.js";
 
+/** What a host is started with. */
 export interface PluginHostOptions {
   /**
    * A folder, whose `*.plugin.json` and `*.wasm` files are the plugins, each named by its file; or a list of files,
@@ -39,6 +43,8 @@ export interface PluginHostOptions {
   readonly options?: PluginOptions | ((name: string) => PluginOptions);
   /** Reloads plugins when their files change, and loads new files of the folder. Default: false. */
   readonly watch?: boolean | WatchOptions;
+  /** For tests: see `backplane/testing`. Default: the process's. */
+  readonly clock?: Clock;
   /** pino's shape. Default: warnings and errors to standard error. */
   readonly logger?: Logger;
 }
@@ -55,6 +61,7 @@ export class PluginHost extends HostEvents {
   private readonly containers = new Map<Plugin, PluginContainer>();
   private readonly container: HostContainer;
   private readonly logger: Logger;
+  private readonly clock: Clock;
   private readonly linker = new Linker({
     find: (name) => this.known.get(name),
     failure: (plugin) => this.failures.get(plugin.name),
@@ -67,6 +74,7 @@ export class PluginHost extends HostEvents {
   private constructor(private readonly options: PluginHostOptions) {
     super();
     this.logger = options.logger ?? defaultLogger;
+    this.clock = options.clock ?? systemClock;
     const { modules = [], provide = [], resolve } = options;
     this.container = new HostContainer(modules, provide, resolve, (event, hook, error) => {
       this.log("error", { event, hook, err: error }, `${hook} failed upon "${event}": ${messageOf(error)}`);
@@ -77,7 +85,7 @@ export class PluginHost extends HostEvents {
     }
     if (options.watch) {
       const watch = options.watch === true ? {} : options.watch;
-      this.watcher = new PluginWatcher(watch, (file) => this.changed(file), this.logger);
+      this.watcher = new PluginWatcher(watch, (file) => this.changed(file), this.logger, this.clock);
     }
   }
 
@@ -106,12 +114,24 @@ export class PluginHost extends HostEvents {
   }
 
   /** Errors: BackplaneError PLUGIN_NOT_FOUND, with the failure as cause if loading it failed. */
-  plugin(name: string): Plugin {
-    const plugin = this.known.get(name);
-    const cause = this.failures.get(name);
-    if (plugin !== undefined && cause === undefined) return plugin;
-    const why = cause === undefined ? `there are: ${this.names.join(", ") || "none"}` : "it failed to load";
-    throw new BackplaneError("PLUGIN_NOT_FOUND", `no plugin "${name}" (${why})`, { cause });
+  plugin(name: string): Plugin;
+  /**
+   * A plugin's exports as typed methods; see Plugin.handle. Errors also: BackplaneError EXPORT_MISMATCH; why it can't
+   * be loaded, if it waited for its first call.
+   *
+   * @example
+   * const Greeter = describe({ greet: fn(["string"], "string") });
+   * const greeter = await host.plugin("greeter", Greeter);
+   * await greeter.greet("Ada");
+   */
+  plugin<T extends Signatures>(name: string, description: Description<T>): Promise<Handle<T>>;
+  plugin<T extends Signatures>(name: string, description?: Description<T>): Plugin | Promise<Handle<T>> {
+    if (description === undefined) return this.find(name);
+    try {
+      return this.find(name).handle(description);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /**
@@ -129,6 +149,7 @@ export class PluginHost extends HostEvents {
       await plugin.close();
       throw error;
     }
+    if (plugin.isClosing) throw new BackplaneError("CLOSED", `${plugin.name}: closed while it was loading`);
     await this.retryDependents(plugin.name);
     return plugin;
   }
@@ -151,6 +172,7 @@ export class PluginHost extends HostEvents {
     return this.closing;
   }
 
+  /** Closes it, at the end of an `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
@@ -160,6 +182,7 @@ export class PluginHost extends HostEvents {
     return { plugins: Object.fromEntries([...this.known].map(([name, { state }]) => [name, state])) };
   }
 
+  /** What `console.log` shows: no secrets, and not everything. */
   [inspect.custom](_depth: number, options: InspectOptions): string {
     return `PluginHost ${inspect((this.toJSON() as { plugins: object }).plugins, options)}`;
   }
@@ -177,6 +200,14 @@ export class PluginHost extends HostEvents {
     this.container.notify(event, payload);
     this.containers.get(payload.plugin)?.notify(event, payload);
     super.announce(event, ...args);
+  }
+
+  private find(name: string): Plugin {
+    const plugin = this.known.get(name);
+    const cause = this.failures.get(name);
+    if (plugin !== undefined && cause === undefined) return plugin;
+    const why = cause === undefined ? `there are: ${this.names.join(", ") || "none"}` : "it failed to load";
+    throw new BackplaneError("PLUGIN_NOT_FOUND", `no plugin "${name}" (${why})`, { cause });
   }
 
   private async loadAll(): Promise<void> {
@@ -235,6 +266,7 @@ export class PluginHost extends HostEvents {
 
   private services(): PluginServices {
     return {
+      clock: this.clock,
       prepare: (plugin) => this.linker.load(plugin),
       reload: (plugin) => reloadLinked(this.linker, plugin),
       close: (plugin, step) => this.linker.close(plugin, step),

@@ -29,6 +29,7 @@ export {
   type DefinedModule,
   type DefinedModuleOptions,
   defineHostModule,
+  type HostSideClass,
   implementHostModule,
 } from "./declare/define.js";
 export {
@@ -40,9 +41,15 @@ export {
   type HostSide,
   type SignaturesOf,
 } from "./declare/describe.js";
-export type { AnyMethod, Checked } from "./declare/faults.js";
 export type { PluginEventListeners } from "./declare/hooks.js";
-export type { SchemaIssue, SchemaResult, StandardSchema } from "./declare/schema.js";
+export type {
+  SchemaInput,
+  SchemaIssue,
+  SchemaOutput,
+  SchemaResult,
+  StandardSchema,
+  StandardTypes,
+} from "./declare/schema.js";
 export {
   type CoreSignature,
   type CoreType,

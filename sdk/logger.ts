@@ -1,6 +1,7 @@
 /** The logger that an application may hand in: pino's shape, fields first. */
 export type LogMethod = (fields: object, message: string) => void;
 
+/** A logger in pino's shape: fields first, then the message. */
 export interface Logger {
   debug: LogMethod;
   info: LogMethod;

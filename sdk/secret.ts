@@ -17,18 +17,22 @@ export class Secret<T = unknown> {
     this.#value = value;
   }
 
+  /** The secret itself. */
   reveal(): T {
     return this.#value;
   }
 
+  /** "[redacted]" */
   toString(): string {
     return redacted;
   }
 
+  /** "[redacted]" */
   toJSON(): string {
     return redacted;
   }
 
+  /** "[redacted]" */
   [inspect.custom](): string {
     return redacted;
   }

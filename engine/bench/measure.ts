@@ -6,10 +6,12 @@
 import { readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { performance } from "node:perf_hooks";
+import loadWabt from "wabt";
 import { namespaceOf as engineNamespace } from "../test/limits/engine-namespace.js";
 import { microBenchmark } from "./micro.js";
 import { allPrograms, type Program } from "./programs.js";
 import { median } from "./statistics.js";
+import { vectorKernels } from "./vector-kernels.js";
 import { ProgramExit, WasiShim } from "./wasi-shim.js";
 
 /** One measurement. */
@@ -21,6 +23,10 @@ export interface Measurement {
   readonly note: string;
   /** The first run, with the compilation that it caused, in the same unit. */
   readonly first?: number;
+}
+
+interface Assembler {
+  parseWat(name: string, text: string): { toBinary(options: object): { buffer: Uint8Array } };
 }
 
 type WasmFunction = (...args: unknown[]) => unknown;
@@ -142,14 +148,31 @@ function compile(engine: Namespace, program: Program): Measurement {
   return { value: bytes.length / 1e6 / (elapsed / 1e3), unit: "MB/s", better: "high", note: "" };
 }
 
-const runners = { coremark, wasi, micro, compile };
+async function vector(engine: Namespace, program: Program): Promise<Measurement> {
+  const { text, steps } = vectorKernels.get(program.name)!;
+  const assembler = await (loadWabt as unknown as () => Promise<Assembler>)();
+  const bytes = assembler.parseWat(program.name, text).toBinary({}).buffer;
+  const { exports } = new engine.Instance(new engine.Module(bytes), {});
+  const run = exports.run as WasmFunction;
+  for (let i = 0; i < 3; i++) run(steps / 10);
+  const times: number[] = [];
+  let result: unknown;
+  for (let i = 0; i < 5; i++) {
+    const before = performance.now();
+    result = run(steps);
+    times.push(performance.now() - before);
+  }
+  return { value: Math.min(...times), unit: "ms", better: "low", note: `result ${String(result)}` };
+}
+
+const runners = { coremark, wasi, micro, vector, compile };
 
 /** Measures a program by name on an engine. */
 export async function measure(engineName: string, programName: string): Promise<Measurement> {
   const program = allPrograms().find(({ name }) => name === programName);
   if (program === undefined) throw new Error(`no program named ${programName}`);
   const options = program.kind === "compile" && engineName !== "node" ? "+ahead" : "";
-  return runners[program.kind](
+  return await runners[program.kind](
     (await engineNamespace(engineName + options)) as unknown as Namespace,
     program,
   );

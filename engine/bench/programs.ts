@@ -4,9 +4,10 @@
 import { existsSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { vectorKernels } from "./vector-kernels.js";
 
 /** How a program is driven, see measure.ts. */
-export type ProgramKind = "coremark" | "wasi" | "micro" | "compile";
+export type ProgramKind = "coremark" | "wasi" | "micro" | "vector" | "compile";
 
 export interface Program {
   readonly name: string;
@@ -45,8 +46,6 @@ export const leftOut: ReadonlyMap<string, string> = new Map([
   ["pulldown-cmark", "its input is not in the corpora"],
   ["shootout-nestedloop", "its loops are folded away, 5 us are left"],
   ["sqlite3", "a library without _start"],
-  ["blake3-simd", "uses vector instructions, which this engine refuses"],
-  ["meshoptimizer", "uses vector instructions, which this engine refuses"],
 ]);
 
 function sightglass(folder: string): Program[] {
@@ -82,6 +81,7 @@ export function allPrograms(): Program[] {
     wasm3("c-ray/c-ray.wasm", ["-s", "320x240", "-r", "4", "-i", "scene"]),
     wasm3("stream/stream.wasm"),
     ...microNames.map((name): Program => ({ name, kind: "micro" })),
+    ...[...vectorKernels.keys()].map((name): Program => ({ name, kind: "vector" })),
     { name: "compile-dprint-typescript", kind: "compile", file: dprint },
   ];
   if (existsSync(join(bench, "sightglass"))) programs.splice(7, 0, ...sightglass(join(bench, "sightglass")));

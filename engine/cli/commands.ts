@@ -1,27 +1,32 @@
 /**
- * The command line's grammar as data: what commands and options there are. Arguments are parsed by it and help is
- * printed from it.
+ * A command line's grammar as data: what commands and options there are. Arguments are parsed by it and help is
+ * printed from it. The engine's own commands are here; a program may have more.
  */
 import { parseArgs } from "node:util";
 import { messageOf, UsageError } from "./errors.js";
 import { printable } from "./text.js";
 
-interface Option {
+export interface Option {
   /** What its value stands for in help; a switch has none. */
   readonly value?: string;
   readonly choices?: readonly string[];
   readonly short?: string;
+  /** Whether it may be given several times; its values are then a list. */
+  readonly multiple?: boolean;
   readonly text: string;
 }
 
-interface Command {
+export interface Command {
   readonly usage: string;
   readonly summary: string;
   readonly details: string;
   readonly options: Readonly<Record<string, Option>>;
 }
 
-const help: Option = { short: "h", text: "Print help" };
+/** Commands by name. */
+export type Commands = Readonly<Record<string, Command>>;
+
+export const help: Option = { short: "h", text: "Print help" };
 const bounds: Option = {
   value: "HOW",
   choices: ["guard", "explicit"],
@@ -33,19 +38,40 @@ const effort: Option = {
   text: "How well functions are compiled: quick, or full (the default)",
 };
 
-export const commands = {
+export const engineCommands = {
   run: {
     usage: "backplane run [OPTIONS] FILE.wasm [ARGS]...",
     summary: "Run a module",
     details: `Instantiates the module, which runs its start function, then calls its export _start if it has one, or
 the function that --invoke names with ARGS. Results are printed one per line.
 
-ARGS are read by the type of each parameter: i32 and i64 in decimal or hexadecimal (-5, 0xff), f32 and
-f64 in decimal, inf or nan, references as null. Everything after -- is an argument.
+A WASI program gets ARGS as its arguments, the standard streams, and what --dir and --env give it. For
+--invoke, ARGS are read by the type of each parameter: i32 and i64 in decimal or hexadecimal (-5, 0xff),
+f32 and f64 in decimal, inf or nan, references as null. Everything after -- is an argument.
 
-FILE may be - for standard input. Exit code: 0, or 1 on an error, 2 on a wrong command line, 134 on a trap.`,
+FILE may be - for standard input. Exit code: the program's, else 0, or 1 on an error, 2 on a wrong command
+line, 134 on a trap.`,
     options: {
       invoke: { value: "NAME", text: "Call the exported function NAME" },
+      dir: {
+        value: "HOST[::GUEST[::ro]]",
+        multiple: true,
+        text: "Give a WASI program the folder HOST, by the name GUEST; with ro, not to be changed",
+      },
+      env: {
+        value: "NAME[=VALUE]",
+        multiple: true,
+        text: "Give a WASI program an environment variable; without VALUE, this process's own",
+      },
+      timeout: {
+        value: "TIME",
+        text: "Stop the module after a time, such as 500ms or 2s; it also stops when it waits",
+      },
+      "unknown-imports": {
+        value: "HOW",
+        choices: ["trap", "default"],
+        text: "Functions that nothing provides: trap when called, or do nothing and return zeros",
+      },
       bounds,
       compile: {
         value: "WHEN",
@@ -74,17 +100,14 @@ FILE may be - for standard input. Exit code: 0, or 1 on an error, 2 on a wrong c
       help,
     },
   },
-} as const satisfies Record<string, Command>;
+} as const satisfies Commands;
 
-export type CommandName = keyof typeof commands;
+/** Values by option: a switch's is true, that of one which may be repeated a list. */
+export type OptionValues = Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
 
 export interface ParsedArguments {
-  readonly options: Readonly<Record<string, string | boolean | undefined>>;
+  readonly options: OptionValues;
   readonly positionals: readonly string[];
-}
-
-export function isCommand(name: string): name is CommandName {
-  return Object.hasOwn(commands, name);
 }
 
 /** A marker that no argument can contain, since arguments end at a NUL. */
@@ -95,13 +118,14 @@ const negativeNumber = /^-(\d|\.\d|inf|nan)/i;
  * Parses a command's arguments. Negative numbers are arguments, not options.
  * @throws {UsageError}
  */
-export function parseCommand(name: CommandName, args: readonly string[]): ParsedArguments {
-  const { options } = commands[name] as Command;
+export function parseCommand(commands: Commands, name: string, args: readonly string[]): ParsedArguments {
+  const { options } = commands[name];
   const config = Object.fromEntries(
-    Object.entries(options).map(([option, { value, short }]) => [
+    Object.entries(options).map(([option, { value, short, multiple = false }]) => [
       option,
       {
         type: value === undefined ? "boolean" : "string",
+        multiple,
         ...(short === undefined ? {} : { short }),
       } as const,
     ]),
@@ -110,9 +134,13 @@ export function parseCommand(name: CommandName, args: readonly string[]): Parsed
   const unmarked = (text: string): string => (text.startsWith(marker) ? text.slice(1) : text);
   try {
     const parsed = parseArgs({ args: marked, options: config, allowPositionals: true });
-    const values: Record<string, string | boolean | undefined> = {};
+    const values: Record<string, string | boolean | readonly string[] | undefined> = {};
     for (const [option, value] of Object.entries(parsed.values)) {
-      values[option] = typeof value === "string" ? unmarked(value) : (value as boolean);
+      values[option] = Array.isArray(value)
+        ? value.map((text) => unmarked(String(text)))
+        : typeof value === "string"
+          ? unmarked(value)
+          : value;
       requireChoice(option, values[option], options[option].choices);
     }
     return { options: values, positionals: parsed.positionals.map(unmarked) };
@@ -130,9 +158,9 @@ function requireChoice(option: string, value: unknown, choices: readonly string[
 }
 
 /** The help of the whole, or of one command. */
-export function helpText(name?: CommandName): string {
-  if (name === undefined) return overview();
-  const { usage, summary, details, options } = commands[name] as Command;
+export function helpText(commands: Commands, name?: string): string {
+  if (name === undefined) return overview(commands);
+  const { usage, summary, details, options } = commands[name];
   const rows = Object.entries(options).map(([option, { value, short, text }]) => [
     `  ${short === undefined ? "    " : `-${short}, `}--${option}${value === undefined ? "" : ` ${value}`}`,
     text,
@@ -142,9 +170,9 @@ export function helpText(name?: CommandName): string {
   return `${summary}\n\nUsage: ${usage}\n\n${details}\n\nOptions:\n${lines.join("\n")}\n`;
 }
 
-function overview(): string {
+function overview(commands: Commands): string {
   const lines = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(10)} ${summary}`);
-  return `Backplane, a WebAssembly engine for Node
+  return `Backplane, a WebAssembly engine and plugin host for Node
 
 Usage: backplane COMMAND [OPTIONS] [ARGS]...
 

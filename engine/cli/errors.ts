@@ -5,6 +5,9 @@
 export const ExitCode = { done: 0, failed: 1, usage: 2, trap: 134 } as const;
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 
+/** The largest exit code that the system passes on. */
+export const largestExitCode = 255;
+
 /** What ends a command: the message goes to standard error after `error: `. */
 export class CliError extends Error {
   override readonly name = "CliError";

@@ -40,7 +40,8 @@ export function compileToText(
     effort,
     compile: "lazy",
     interrupts: false,
-    vectors: false,
+    canonicalNaNs: false,
+    vectors: true,
   });
   const { module, layout, signatures } = unit;
   const lowering: LowerOptions = {

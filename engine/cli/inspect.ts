@@ -1,12 +1,14 @@
 /** `backplane inspect`: shows what is in a module. Only `--ssa` and `--asm` need the native engine. */
+
 import { type FunctionFacts, validateModule, type WasmModule } from "../wasm/index.js";
+import type { OptionValues } from "./commands.js";
 import { CliError, ExitCode, UsageError } from "./errors.js";
 import type { FunctionCode } from "./function-code.js";
 import { findFunction, functionText, reportFunction } from "./function-report.js";
 import { decodeFile, readFile, readingModule } from "./load-module.js";
 import { moduleText, reportModule } from "./module-report.js";
 
-type Options = Readonly<Record<string, string | boolean | undefined>>;
+type Options = OptionValues;
 
 /** Shows a file. Errors: CliError. */
 export async function inspect(file: string, options: Options): Promise<ExitCode> {

@@ -5,26 +5,36 @@
  * of the wrong form) is checked first, so a command that fails so has done nothing.
  */
 import {
+  type CallLimits,
   CompileError,
   createNamespace,
+  type Instance,
+  InterruptError,
   LinkError,
+  Memory,
   type NamespaceOptions,
+  promising,
   RuntimeError,
   trapOf,
   UnsupportedPlatformError,
+  type WasmFrame,
+  withLimits,
 } from "../index.js";
 import { formatFrame } from "../runtime/stack-trace.js";
-import { type Export, type FuncType, formatFuncType, type WasmModule } from "../wasm/index.js";
-import { CliError, ExitCode, UsageError } from "./errors.js";
+import { type Wasi, WasiError } from "../wasi/index.js";
+import { type Export, type FuncType, formatFuncType, type Import, type WasmModule } from "../wasm/index.js";
+import type { OptionValues } from "./commands.js";
+import { parseDuration } from "./duration.js";
+import { CliError, ExitCode, largestExitCode, UsageError } from "./errors.js";
 import { importType } from "./extern-types.js";
 import { decodeFile, fileError, readFile, readingModule } from "./load-module.js";
+import { standIn, type UnknownImports } from "./stand-in.js";
 import { count, listNames, printable, showName } from "./text.js";
 import { formatResult, parseArgument, type WasmValue } from "./values.js";
+import { usesWasi, type WasiSettings, wasiFor } from "./wasi-program.js";
 
 /** As many Wasm frames as a trap's report shows. */
 const frameLimit = 20;
-
-const wasiModules: ReadonlySet<string> = new Set(["wasi_snapshot_preview1", "wasi_unstable"]);
 
 interface Call {
   readonly name: string;
@@ -32,21 +42,18 @@ interface Call {
   readonly args: readonly WasmValue[];
 }
 
-type Options = Readonly<Record<string, string | boolean | undefined>>;
-
-/** Runs a file. Errors: CliError. */
-export async function run(file: string, args: readonly string[], options: Options): Promise<ExitCode> {
+/** Runs a file; gives the exit code. Errors: CliError. */
+export async function run(file: string, args: readonly string[], options: OptionValues): Promise<number> {
   const invoke = options["invoke"] as string | undefined;
-  if (invoke === undefined && args.length > 0) {
-    throw new UsageError(
-      `arguments need a function to go to: write --invoke NAME (found "${printable(args[0])}")`,
-      "run",
-    );
-  }
   const clock = new Clock(options["time"] === true);
   const bytes = readFile(file);
   const wasm = decodeFile(file, bytes);
-  requireNoImports(file, wasm);
+  if (invoke === undefined && !usesWasi(wasm)) requireNoArguments(args);
+  const wasi = usesWasi(wasm) ? wasiFor(file, wasiSettings(args, options)) : undefined;
+  const limits = limitsOf(options);
+  // To be stopped at its deadline, a program has to be parked while it waits: a blocked thread can't be interrupted.
+  const provided = limits === undefined ? wasi?.imports : wasi?.asyncImports;
+  const imports = provideImports(file, wasm, provided ?? {}, options);
   const call = invoke === undefined ? startCall(file, wasm) : invokedCall(file, wasm, invoke, args);
   clock.lap("read");
   Error.stackTraceLimit = frameLimit;
@@ -54,35 +61,99 @@ export async function run(file: string, args: readonly string[], options: Option
     const { Module, Instance } = createNamespace(namespaceOptions(options));
     const module = readingModule(file, () => new Module(bytes));
     clock.lap("compile");
-    const instance = new Instance(module, {});
+    const instance = withLimits(limits ?? {}, () => new Instance(module, imports));
     clock.lap("instantiate");
-    if (call !== undefined) printResults(call, callExport(instance.exports[call.name], call));
+    if (wasi !== undefined) await prepareWasi(file, wasi, instance, limits);
+    if (call !== undefined) printResults(call, await callExport(instance, call, limits));
     else if (wasm.start < 0) noteNothingRan(file, wasm);
     clock.lap("run");
     return ExitCode.done;
   } catch (error) {
-    throw asCliError(file, error);
+    const code = wasi?.exitCodeOf(error);
+    if (code === undefined) throw asCliError(file, error);
+    clock.lap("run");
+    return processExitCode(file, code);
   } finally {
+    wasi?.close();
     clock.print();
   }
 }
 
-function namespaceOptions(options: Options): NamespaceOptions {
+function namespaceOptions(options: OptionValues): NamespaceOptions {
   // The command line's grammar has checked that these are among the choices.
   const { bounds, compile, effort } = options;
-  return { bounds, compile, effort } as NamespaceOptions;
+  return { bounds, compile, effort, interrupts: options["timeout"] !== undefined } as NamespaceOptions;
 }
 
-function requireNoImports(file: string, wasm: WasmModule): void {
-  if (wasm.imports.length === 0) return;
-  const lines = wasm.imports.map(
+/** The deadline of all calls together. */
+function limitsOf(options: OptionValues): CallLimits | undefined {
+  const timeout = options["timeout"] as string | undefined;
+  return timeout === undefined
+    ? undefined
+    : { deadline: performance.now() + parseDuration(timeout, "timeout") };
+}
+
+function wasiSettings(args: readonly string[], options: OptionValues): WasiSettings {
+  return {
+    // With --invoke, they are the function's.
+    args: options["invoke"] === undefined ? args : [],
+    folders: (options["dir"] ?? []) as readonly string[],
+    variables: (options["env"] ?? []) as readonly string[],
+  };
+}
+
+function requireNoArguments(args: readonly string[]): void {
+  if (args.length === 0) return;
+  throw new UsageError(
+    `arguments need a function to go to: write --invoke NAME (found "${printable(args[0])}")`,
+    "run",
+  );
+}
+
+type ImportObject = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+
+/** All that a module imports, by name; types are checked when it is linked. */
+function provideImports(
+  file: string,
+  wasm: WasmModule,
+  provided: ImportObject,
+  options: OptionValues,
+): ImportObject {
+  const unknown = options["unknown-imports"] as UnknownImports | undefined;
+  const imports: Record<string, Record<string, unknown>> = {};
+  const missing: Import[] = [];
+  for (const entry of wasm.imports) {
+    const { module, name } = entry;
+    const found = Object.hasOwn(provided, module) ? provided[module][name] : undefined;
+    const value = found ?? (unknown === undefined ? undefined : standIn(wasm, entry, unknown));
+    if (value === undefined) missing.push(entry);
+    else (imports[module] ??= Object.create(null) as Record<string, unknown>)[name] = value;
+  }
+  if (missing.length === 0) return imports;
+  const lines = missing.map(
     (i) => `\n  ${showName(i.module)}.${showName(i.name)}: ${i.kind} ${importType(wasm, i)}`,
   );
-  const wasi = wasm.imports.some((i) => wasiModules.has(i.module));
-  const why = wasi
-    ? "this module needs WASI, which backplane doesn't provide yet; unresolved"
-    : "the command line provides no imports; unresolved";
-  throw fileError(file, `${why}: ${count(wasm.imports.length, "import")}${lines.join("")}`);
+  const what = `${count(missing.length, "import")}${lines.join("")}`;
+  throw fileError(file, `the command line provides no imports but WASI's; unresolved: ${what}`);
+}
+
+/** Makes a program's WASI ready, and a reactor itself. */
+async function prepareWasi(
+  file: string,
+  wasi: Wasi,
+  instance: Instance,
+  limits: CallLimits | undefined,
+): Promise<void> {
+  const { memory, _initialize: initialize } = instance.exports;
+  if (!(memory instanceof Memory)) throw fileError(file, "a WASI program must export its memory as memory");
+  wasi.bind(memory);
+  if (typeof initialize === "function") await callFunction(initialize, [], limits);
+}
+
+/** A program's own exit code, if that can be the process's. */
+function processExitCode(file: string, code: number): number {
+  if (code <= largestExitCode) return code;
+  throw fileError(file, `the program exited with code ${code}, which isn't in 0 to ${largestExitCode}`);
 }
 
 function exportedFunctions(wasm: WasmModule): string[] {
@@ -124,10 +195,22 @@ function invokedCall(file: string, wasm: WasmModule, name: string, args: readonl
   return { name, type, args: args.map((text, i) => parseArgument(text, type.params[i], i)) };
 }
 
-function callExport(target: unknown, { type, args }: Call): unknown[] {
-  const result = (target as (...args: readonly WasmValue[]) => unknown)(...args);
+async function callExport(
+  instance: Instance,
+  { name, type, args }: Call,
+  limits: CallLimits | undefined,
+): Promise<unknown[]> {
+  const result = await callFunction(instance.exports[name] as Callable, args, limits);
   if (type.results.length === 0) return [];
   return type.results.length === 1 ? [result] : (result as unknown[]);
+}
+
+type Callable = (...args: unknown[]) => unknown;
+
+/** Calls at once, or as a call that may be parked and is stopped at its deadline. */
+function callFunction(target: object, args: readonly unknown[], limits: CallLimits | undefined): unknown {
+  if (limits === undefined) return (target as Callable)(...args);
+  return withLimits(limits, () => promising(target as Callable)(...args));
 }
 
 function printResults({ type }: Call, results: readonly unknown[]): void {
@@ -143,13 +226,21 @@ function noteNothingRan(file: string, wasm: WasmModule): void {
   process.stderr.write(`note: ${printable(file)} has no start function and no export _start${hint}\n`);
 }
 
+function framesText(frames: readonly WasmFrame[]): string {
+  const lines = frames.slice(0, frameLimit).map((frame) => `\n${printable(formatFrame(frame))}`);
+  return lines.join("") + (frames.length >= frameLimit ? "\n    ..." : "");
+}
+
 /** Errors of a module's become messages; those of this program's stay what they are. */
 function asCliError(file: string, error: unknown): unknown {
+  if (error instanceof WasiError) return fileError(file, error.message, error);
+  if (error instanceof InterruptError) {
+    const message = `${printable(file)}: stopped at its timeout${framesText(error.frames)}`;
+    return new CliError(message, ExitCode.trap, { cause: error });
+  }
   const trap = trapOf(error);
   if (trap !== undefined || error instanceof RuntimeError) {
-    const frames = (trap?.frames ?? []).map((frame) => `\n${printable(formatFrame(frame))}`);
-    const more = frames.length === frameLimit ? "\n    ..." : "";
-    const message = `${printable(file)}: wasm trap: ${(error as Error).message}${frames.join("")}${more}`;
+    const message = `${printable(file)}: wasm trap: ${(error as Error).message}${framesText(trap?.frames ?? [])}`;
     return new CliError(message, ExitCode.trap, { cause: error });
   }
   if (error instanceof CompileError || error instanceof LinkError || error instanceof RangeError) {

@@ -22,6 +22,7 @@ export interface ExportType extends Readonly<ExportDescriptor> {
   readonly type: FunctionType | undefined;
 }
 
+/** A module's imports and exports with their types. */
 export interface ModuleTypes {
   readonly imports: readonly ImportType[];
   readonly exports: readonly ExportType[];

@@ -19,17 +19,19 @@ import { asInterface, copyBufferSource, isObject } from "./webidl.js";
 /** Options of a namespace; see EngineOptions for what each means. */
 export interface NamespaceOptions extends Partial<EngineOptions> {
   /**
-   * Modules that this engine refuses (they use features past 2.0, or vectors) are handed to Node's own engine;
+   * Modules that this engine refuses (they use features past 2.0) are handed to Node's own engine;
    * instances of the two can't import from each other. Default: false.
    */
   readonly fallback?: boolean;
 }
 
+/** An import, as `Module.imports` tells it. */
 export interface ImportDescriptor {
   module: string;
   name: string;
   kind: "function" | "table" | "memory" | "global";
 }
+/** An export, as `Module.exports` tells it. */
 export interface ExportDescriptor {
   name: string;
   kind: "function" | "table" | "memory" | "global";
@@ -63,12 +65,14 @@ export class Module {
     attachModule(this, copyBufferSource(bytes, "WebAssembly.Module(): Argument 0"), {});
   }
 
+  /** What the module imports, in its order. */
   static imports(module: Module): ImportDescriptor[] {
     return runtimeModuleOf(module, "WebAssembly.Module.imports()").module.imports.map(
       (i: Import): ImportDescriptor => ({ module: i.module, name: i.name, kind: i.kind }),
     );
   }
 
+  /** What the module exports, in its order. */
   static exports(module: Module): ExportDescriptor[] {
     return runtimeModuleOf(module, "WebAssembly.Module.exports()").module.exports.map(({ name, kind }) => ({
       name,
@@ -103,7 +107,9 @@ function engineOptions(options: NamespaceOptions): EngineOptions {
     compile: options.compile ?? "lazy",
     effort: options.effort ?? "full",
     interrupts: options.interrupts ?? false,
-    vectors: options.vectors ?? false,
+    fuel: options.fuel ?? false,
+    canonicalNaNs: options.canonicalNaNs ?? false,
+    vectors: options.vectors ?? true,
   };
 }
 
@@ -120,6 +126,7 @@ export class Instance {
     if (start >= 0) instance.function(start).call([]);
   }
 
+  /** The instance's exports by name; frozen. */
   get exports(): Readonly<Record<string, unknown>> {
     const exports = isObject(this) ? exportsOf.get(this) : undefined;
     if (exports === undefined)
@@ -162,18 +169,26 @@ export interface Namespace {
   readonly RuntimeError: typeof RuntimeError;
   readonly SuspendError: typeof SuspendError;
   readonly Suspending: typeof Suspending;
+  /** An export whose calls give promises, so that imports made with `Suspending` may wait. */
   promising: typeof promising;
+  /** Whether the bytes are a valid module that this engine takes. */
   validate(bytes: ArrayBuffer | ArrayBufferView): boolean;
+  /** Compiles a module. Errors: CompileError. */
   compile(bytes: ArrayBuffer | ArrayBufferView): Promise<Module>;
+  /** The same, from what `fetch` gives. Errors: also TypeError for a response that isn't `application/wasm`. */
   compileStreaming(source: Response | PromiseLike<Response>): Promise<Module>;
+  /** Makes an instance. Errors: LinkError; what its start function throws. */
   instantiate(module: Module, importObject?: object): Promise<Instance>;
+  /** Compiles and makes an instance. Errors: CompileError, LinkError; what its start function throws. */
   instantiate(bytes: ArrayBuffer | ArrayBufferView, importObject?: object): Promise<InstantiatedSource>;
+  /** The same, from what `fetch` gives. */
   instantiateStreaming(
     source: Response | PromiseLike<Response>,
     importObject?: object,
   ): Promise<InstantiatedSource>;
 }
 
+/** What `instantiate` gives for bytes. */
 export interface InstantiatedSource {
   module: Module;
   instance: Instance;
@@ -270,7 +285,7 @@ function instantiateModule(module: Module, importObject: unknown): InstantiatedS
 
 function validates(bytes: Uint8Array, options: NamespaceOptions): boolean {
   try {
-    checkedModule(bytes, { vectors: options.vectors ?? false });
+    checkedModule(bytes, { vectors: options.vectors ?? true });
     return true;
   } catch (error) {
     if (!(error instanceof CompileError)) throw error;

@@ -223,6 +223,7 @@ export class Global {
     return readGlobal(receiver(globalOf(this), "WebAssembly.Global.valueOf()"));
   }
 
+  /** The global's value. Setting it throws a TypeError for an immutable one. */
   get value(): unknown {
     return readGlobal(receiver(globalOf(this), "get WebAssembly.Global.value"));
   }

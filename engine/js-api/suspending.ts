@@ -16,6 +16,7 @@ export function suspendingCallee(value: unknown): Callable | undefined {
   return typeof value === "object" && value !== null ? callees.get(value) : undefined;
 }
 
+/** Wraps a function for an import: if it returns a promise, the calling Wasm waits for it. */
 export class Suspending {
   // biome-ignore lint/complexity/noBannedTypes: any callable, as the proposal says
   constructor(callee: Function) {

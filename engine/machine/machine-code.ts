@@ -20,6 +20,8 @@ export interface MachineCode {
   readonly codeSize: number;
   /** Bytes between rsp in the body and the return address. Constant from the end of the prologue to the epilogue. */
   readonly frameSize: number;
+  /** Where the prologue has made the frame. */
+  readonly bodyOffset: number;
 
   readonly relocationOffset: Int32Array;
   readonly relocationKind: Uint8Array;

@@ -36,6 +36,8 @@ export interface FixedStubs {
   /** Where `trap` exits are called, see Context.trapStub; likewise the others. */
   readonly trapStub: number;
   readonly interruptStub: number;
+  /** Where the interrupt signal's handler sends Wasm code. */
+  readonly signalStub: number;
   readonly limitStub: number;
   readonly frameLimitStub: number;
   readonly compileStub: number;
@@ -47,16 +49,20 @@ export interface FixedStubs {
 
 /** Facts about the stubs that a stack walker needs; see isa/NAME/trampoline.ts. */
 export interface StubFrames {
-  /** Bytes from wasmSp to the return address after ExitStatus.compile and ExitStatus.interrupt. */
+  /** Bytes from wasmSp to the return address after ExitStatus.compile, ExitStatus.interrupt, ExitStatus.signal. */
   readonly compileSaved: number;
   readonly interruptSaved: number;
+  readonly signalSaved: number;
+  /** Whether the instruction at an address of a function returns: its frame is gone by then. */
+  isReturn(firstByte: number): boolean;
   /** Where a register lies from wasmSp after ExitStatus.interrupt. */
   interruptSlot(register: number): number;
 }
 
 /** The fault handler's code and the layout of its tables; see isa/NAME/fault-handler.ts. */
 export interface FaultHandling {
-  handler(table: bigint): { bytes: Uint8Array; entry: number };
+  /** `interrupt` is where the handler of the clock's signal begins. */
+  handler(table: bigint): { bytes: Uint8Array; entry: number; interrupt: number };
   /** Bytes at entry - 32 by which other copies of the engine know a handler. */
   readonly signature: Uint8Array;
   /** Where the table's address lies, from the entry. */
@@ -67,6 +73,7 @@ export interface FaultHandling {
     readonly next: number;
     readonly previousSegv: number;
     readonly previousBus: number;
+    readonly previousInterrupt: number;
     readonly ranges: number;
     readonly pageSize: number;
     readonly clock: number;
@@ -77,6 +84,8 @@ export interface FaultHandling {
     readonly end: number;
     readonly sites: number;
     readonly exit: number;
+    readonly functionPages: number;
+    readonly interrupt: number;
     readonly size: number;
   };
 }

@@ -4,12 +4,14 @@
  */
 export type UnsupportedReason =
   | "platform"
+  | "libc"
   | "webassembly-missing"
   | "addons-denied"
   | "koffi-missing"
   | "executable-memory-denied"
   | "processor";
 
+/** The engine can't run here; thrown when it is first used. */
 export class UnsupportedPlatformError extends Error {
   override readonly name = "UnsupportedPlatformError";
   constructor(

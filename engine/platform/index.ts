@@ -1,4 +1,5 @@
 /** Picks the operating system's implementation, or says clearly that there is none. */
+import { readFileSync } from "node:fs";
 import { UnsupportedPlatformError } from "./errors.js";
 import { loadKoffi } from "./koffi.js";
 import { linuxPlatform } from "./linux.js";
@@ -23,5 +24,20 @@ export function createPlatform(): Platform {
       `Backplane runs on Linux for x64; this is ${process.platform} for ${process.arch}.`,
     );
   }
+  if (usesMusl()) {
+    throw new UnsupportedPlatformError(
+      "libc",
+      "Backplane has not been tested with musl, the C library of this Node (Alpine); use a Node for glibc, as in the image node:22-slim.",
+    );
+  }
   return linuxPlatform(loadKoffi());
+}
+
+/** Whether the process was linked by musl's loader, which then is one of its files. */
+function usesMusl(): boolean {
+  try {
+    return readFileSync("/proc/self/maps", "latin1").includes("/ld-musl-");
+  } catch {
+    return false;
+  }
 }

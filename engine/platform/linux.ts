@@ -8,7 +8,7 @@ import { readFileSync } from "node:fs";
 import { UnsupportedPlatformError } from "./errors.js";
 import type { IKoffi } from "./koffi.js";
 import { linuxThreads } from "./linux-threads.js";
-import type { ExecutableMapping, Platform, ThreadSystem } from "./platform.js";
+import type { ExecutableMapping, HandledSignal, Platform, ThreadSystem } from "./platform.js";
 
 const PROT_NONE = 0;
 const PROT_READ = 1;
@@ -24,9 +24,14 @@ const MADV_REMOVE = 9;
 const MADV_NOHUGEPAGE = 15;
 const MFD_CLOEXEC = 1;
 const AT_MINSIGSTKSZ = 51;
-const SIGSEGV = 11;
 const SA_SIGINFO = 4;
 const SA_ONSTACK = 0x08000000;
+const SA_RESTART = 0x10000000;
+/** SIGSEGV and SIGURG. A system call that the latter strikes goes on as if nothing had happened. */
+const signals: Record<HandledSignal, { number: number; flags: number }> = {
+  fault: { number: 11, flags: SA_SIGINFO | SA_ONSTACK },
+  interrupt: { number: 23, flags: SA_SIGINFO | SA_ONSTACK | SA_RESTART },
+};
 const SYS_gettid = 186;
 const SYS_tgkill = 234;
 const PTHREAD_CREATE_DETACHED = 1;
@@ -102,9 +107,9 @@ export function linuxPlatform(koffi: IKoffi): Platform {
     return result;
   }
 
-  function currentFaultHandler(): { address: number; flags: number } {
+  function currentHandler(signal: HandledSignal): { address: number; flags: number } {
     const old = new ArrayBuffer(sigactionSize);
-    sigaction(SIGSEGV, null, new Uint8Array(old));
+    sigaction(signals[signal].number, null, new Uint8Array(old));
     const words = new DataView(old);
     return { address: Number(words.getBigUint64(0, true)), flags: words.getInt32(sigactionFlags, true) };
   }
@@ -211,17 +216,18 @@ export function linuxPlatform(koffi: IKoffi): Platform {
           return { start: Number.parseInt(start, 16), end: Number.parseInt(end, 16), protection };
         });
     },
-    installFaultHandler(handlerAddress) {
+    installHandler(signal, handlerAddress) {
+      const { number, flags } = signals[signal];
       const action = new ArrayBuffer(sigactionSize);
       const words = new DataView(action);
       words.setBigUint64(0, BigInt(handlerAddress), true);
-      words.setInt32(sigactionFlags, SA_SIGINFO | SA_ONSTACK, true);
+      words.setInt32(sigactionFlags, flags, true);
       const old = new ArrayBuffer(sigactionSize);
-      if (sigaction(SIGSEGV, new Uint8Array(action), new Uint8Array(old)) !== 0) {
-        throw new Error("sigaction(SIGSEGV) failed");
+      if (sigaction(number, new Uint8Array(action), new Uint8Array(old)) !== 0) {
+        throw new Error(`sigaction(${number}) failed`);
       }
       return Number(new DataView(old).getBigUint64(0, true));
     },
-    currentFaultHandler,
+    currentHandler,
   };
 }

@@ -12,6 +12,9 @@ export interface ExecutableMapping {
   discard(offset: number, size: number): void;
 }
 
+/** What a memory fault raises; what the clock sends to threads (isa/NAME/clock.ts). */
+export type HandledSignal = "fault" | "interrupt";
+
 export interface ThreadSystem {
   /** A pipe's two descriptors; neither blocks, neither is inherited. Errors: Error when the system refuses it. */
   pipe(): { read: number; write: number };
@@ -66,8 +69,8 @@ export interface Platform {
   now(): number;
   /** The address ranges of this process with their protection, ascending; null where unknown. */
   addressMap(): { start: number; end: number; protection: string }[] | null;
-  /** Installs a handler for memory faults; returns the address of the one it replaced (see isa/NAME/fault-handler.ts). */
-  installFaultHandler(handlerAddress: number): number;
-  /** The installed fault handler's address and its flags, for chaining. */
-  currentFaultHandler(): { address: number; flags: number };
+  /** Installs a handler; returns the address of the one it replaced (see isa/NAME/fault-handler.ts). */
+  installHandler(signal: HandledSignal, handlerAddress: number): number;
+  /** The installed handler's address and its flags, for chaining. */
+  currentHandler(signal: HandledSignal): { address: number; flags: number };
 }

@@ -21,16 +21,16 @@ export class Clock {
   private readonly calls: number;
   private readonly tick: number;
 
-  /** @param shared the process's table, if there is one; then this thread uses it unless it is full */
+  /** @param shared the process's table: this thread uses it unless it is full */
   constructor(
     code: ClockCode,
     private readonly platform: Platform,
     arena: CodeArena,
     contexts: ContextMemory,
-    shared: number | undefined,
+    shared: number,
   ) {
-    const own = shared === undefined ? undefined : takeEntry(code, platform, shared);
-    const table = own === undefined ? platform.allocate(code.table.size) : (shared as number);
+    const own = takeEntry(code, platform, shared);
+    const table = own === undefined ? platform.allocate(code.table.size) : shared;
     const at = own ?? (takeEntry(code, platform, table) as number);
     this.table = new Int32Array(platform.view(table, code.table.entries));
     const buffer = platform.view(table + at, code.entry.size);

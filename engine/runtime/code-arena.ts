@@ -43,6 +43,8 @@ export class Segment {
   }
 }
 
+/** What a bit of `functionPages` stands for; segments begin and end at multiples of it. */
+const functionPage = 4096;
 export const codeAlignment = 32;
 export const alignUp = (n: number, to: number): number => Math.ceil(n / to) * to;
 
@@ -56,6 +58,9 @@ export class CodeArena {
   /** One bit per code byte. */
   readonly siteBitmap: Uint8Array;
   readonly siteBitmapAddress: number;
+  /** One bit per page: whether it holds functions, which can be interrupted anywhere, and no stubs. */
+  readonly functionPages: Uint8Array;
+  readonly functionPagesAddress: number;
   /** Live segments, ascending by offset. */
   private readonly segments: Segment[] = [];
   /** Where the search for a gap begins: before segment `nextGap`. */
@@ -83,6 +88,9 @@ export class CodeArena {
     this.slots = new BigUint64Array(platform.view(this.slotsBase, slotBytes));
     this.siteBitmapAddress = platform.allocate(this.codeSize / 8);
     this.siteBitmap = new Uint8Array(platform.view(this.siteBitmapAddress, this.codeSize / 8));
+    const pages = this.codeSize / functionPage;
+    this.functionPagesAddress = platform.allocate(pages / 8);
+    this.functionPages = new Uint8Array(platform.view(this.functionPagesAddress, pages / 8));
   }
 
   /** Puts stubs in that live as long as the thread. Returns their address. */
@@ -114,6 +122,20 @@ export class CodeArena {
     throw new RangeError(`out of code memory: ${wanted} bytes wanted of an arena of ${this.codeSize}`);
   }
 
+  /** A segment for functions only. Errors: RangeError when the arena is full. */
+  allocateFunctions(size: number): Segment {
+    const segment = this.allocateSegment(size);
+    this.markFunctionPages(segment, true);
+    return segment;
+  }
+
+  private markFunctionPages({ offset, size }: Segment, value: boolean): void {
+    for (let page = offset / functionPage; page < (offset + size) / functionPage; page++) {
+      if (value) this.functionPages[page >> 3] |= 1 << (page & 7);
+      else this.functionPages[page >> 3] &= ~(1 << (page & 7));
+    }
+  }
+
   /** How many segments are in use, the engine's own among them. */
   get segmentCount(): number {
     return this.segments.length;
@@ -124,6 +146,7 @@ export class CodeArena {
     if (this.segments[at] !== segment) return;
     this.segments.splice(at, 1);
     if (at < this.nextGap) this.nextGap--;
+    this.markFunctionPages(segment, false);
     this.siteBitmap.fill(0, segment.offset >> 3, (segment.offset + segment.size) >> 3);
     this.mapping.discard(segment.offset, segment.size);
   }

@@ -23,6 +23,7 @@ export interface Parked {
 
 const statusWord = Context.status >> 2;
 const callIndexWord = Context.callIndex >> 2;
+const interruptWord = Context.interrupt >> 2;
 const envIndexWord = Context.envIndex >> 2;
 
 /**
@@ -44,9 +45,14 @@ export function run(engine: Engine, fiber: Fiber): Parked | undefined {
 
 /** The loop itself. Each time round it V8 may end it, if the worker is to be terminated. */
 function serve(engine: Engine, fiber: Fiber): Parked | undefined {
-  const { contextLo, contextHi } = fiber;
+  const { words, contextLo, contextHi } = fiber;
   const { contextWord, enter, signatures } = engine;
   for (;;) {
+    // The clock struck while TypeScript or a host function ran, or Wasm code left because of it.
+    if (words[interruptWord] !== 0) {
+      const pause = interrupted(engine, fiber);
+      if (pause !== undefined) return { host: undefined, promise: pause };
+    }
     // Whatever ran since (conversions, a host function) may have made longer signatures, which native code can reach.
     if (fiber.slotCount < signatures.slotCount) fiber.ensureSlots(signatures.slotCount);
     contextWord[0] = contextLo;
@@ -76,10 +82,11 @@ export function serveExit(engine: Engine, fiber: Fiber): Parked | undefined | nu
       setWord64(words, Context.entryCode, instance.ensureCompiled(words[callIndexWord]));
       return null;
     }
-    case ExitStatus.interrupt: {
-      const pause = interrupted(engine, fiber);
-      return pause === undefined ? null : { host: undefined, promise: pause };
-    }
+    case ExitStatus.interrupt:
+    case ExitStatus.signal:
+      // Looked at before it is entered again. The clock's two stores and ours may have mixed: then the word says nothing.
+      words[interruptWord] = -1;
+      return null;
     default:
       throw trapError(engine, fiber);
   }

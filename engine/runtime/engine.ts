@@ -1,6 +1,8 @@
 /**
  * The engine of one thread: code memory, stubs, signatures, fibers. Made when first needed, once a thread.
  */
+import { isMainThread } from "node:worker_threads";
+import { debugOptions } from "../debug.js";
 import { amd64 } from "../isa/amd64/index.js";
 import type { CpuFeatures, FixedStubs, Target } from "../machine/target.js";
 import type { Effort } from "../pipeline.js";
@@ -28,9 +30,13 @@ export interface EngineOptions {
   /** `lazy`: a function when first called. `ahead`: all of them by `new Module`. */
   readonly compile: "lazy" | "ahead";
   readonly effort: Effort;
-  /** Compile checks of the interrupt word into loop headers and function entries. */
+  /** Compile checks of the interrupt word into loop headers, for where the clock's signal can't be used. */
   readonly interrupts: boolean;
-  /** Whether vector instructions validate. They can't be compiled yet. */
+  /** Take each executed instruction from a budget; see Fuel in limits.ts. */
+  readonly fuel?: boolean;
+  /** Make NaNs that arithmetic yields the same on every processor: positive, only the payload's highest bit set. */
+  readonly canonicalNaNs: boolean;
+  /** Whether vector instructions and the type v128 are allowed; if not, modules with them are refused. */
   readonly vectors: boolean;
 }
 
@@ -62,7 +68,7 @@ export class Engine {
   /** Calls whose Wasm code runs on threads, from their beginning to their end. */
   threadedCalls = 0;
   private ownThreads: Threads | undefined = undefined;
-  private readonly clockTable: number | undefined;
+  private readonly clockTable: number;
   private readonly nullFunction = new ArrayBuffer(FunctionRecord.size);
 
   constructor(readonly platform: Platform) {
@@ -77,11 +83,12 @@ export class Engine {
     this.nullFunctionAddress = platform.addressOf(this.nullFunction);
     this.signatures = new SignatureTable(target, arena);
     this.fibers = new FiberPool(this, this.contextTemplate(base), stackSize);
-    const faults = provesGuardPages(platform)
-      ? installFaultHandling(target, platform, arena, base + this.stubs.faultExit)
-      : undefined;
-    this.guardPages = faults?.installed ?? false;
-    this.clockTable = faults?.clockTable;
+    const exits = { fault: base + this.stubs.faultExit, interrupt: base + this.stubs.signalStub };
+    const faults = installFaultHandling(target, platform, arena, exits);
+    this.guardPages = provesGuardPages(platform) && faults.installed;
+    this.clockTable = faults.clockTable;
+    // So that a worker can be terminated while Wasm code runs; nobody can do that to the main thread.
+    if (!isMainThread) this.startClock();
   }
 
   /**
@@ -131,13 +138,14 @@ function detectFeatures(target: Target, platform: Platform, arena: CodeArena): C
   const { words, code, read } = target.featureProbe;
   const answers = new Uint32Array(new ArrayBuffer(words * 4));
   platform.routine(arena.addPermanent(code(BigInt(platform.addressOf(answers.buffer)))))();
-  const features = read(answers);
+  const features = new Set(read(answers));
   if (!features.has("sse4_1")) {
     throw new UnsupportedPlatformError(
       "processor",
       "Backplane needs a processor with SSE4.1; this one lacks it.",
     );
   }
+  for (const feature of debugOptions.off) features.delete(feature);
   return features;
 }
 

@@ -6,9 +6,12 @@
  */
 import type { TrapKind } from "../ssa/ops.js";
 
+/** An error of the WebAssembly JavaScript API. */
 export interface WasmError extends Error {}
+/** The class of such errors, which may be called without `new`. */
 export interface WasmErrorConstructor extends ErrorConstructor {
   new (message?: string, options?: ErrorOptions): WasmError;
+  /** As with `new`. */
   (message?: string, options?: ErrorOptions): WasmError;
   readonly prototype: WasmError;
 }
@@ -42,8 +45,11 @@ function nativeError(name: string): WasmErrorConstructor {
   return errorClass;
 }
 
+/** A module that isn't valid, or that this engine doesn't take; `cause` says where. */
 export const CompileError: WasmErrorConstructor = nativeError("CompileError");
+/** An import that isn't there or has another type. */
 export const LinkError: WasmErrorConstructor = nativeError("LinkError");
+/** A trap. */
 export const RuntimeError: WasmErrorConstructor = nativeError("RuntimeError");
 /** JavaScript Promise Integration's: a promise could not park its caller. */
 export const SuspendError: WasmErrorConstructor = nativeError("SuspendError");

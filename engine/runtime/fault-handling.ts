@@ -13,6 +13,12 @@ import type { Platform } from "../platform/index.js";
 import type { CodeArena } from "./code-arena.js";
 import { raiseTo, setWord64, word64 } from "./words.js";
 
+/** Addresses of the routines that the handlers send Wasm code to. */
+export interface Exits {
+  readonly fault: number;
+  readonly interrupt: number;
+}
+
 export interface FaultHandlingResult {
   /** Whether faults of this arena's access sites now become traps. */
   readonly installed: boolean;
@@ -24,19 +30,19 @@ export function installFaultHandling(
   target: Target,
   platform: Platform,
   arena: CodeArena,
-  faultExit: number,
+  exits: Exits,
 ): FaultHandlingResult {
   const { faults, clock } = target;
   const table = existingTable(faults, platform) ?? installHandler(faults, platform, clock.table.size);
   return {
-    installed: addRange(faults, platform, table, arena, faultExit),
+    installed: addRange(faults, platform, table, arena, exits),
     clockTable: table + faults.table.clock,
   };
 }
 
 /** The table of a handler of ours that is installed already. */
 function existingTable(faults: FaultHandling, platform: Platform): number | undefined {
-  const { address } = platform.currentFaultHandler();
+  const { address } = platform.currentHandler("fault");
   // 0 is SIG_DFL, 1 is SIG_IGN. Anything else is code, with more code of the same mapping before it.
   if (address <= 1 || address % platform.pageSize < 64) return undefined;
   const head = new Uint8Array(platform.view(address - 32, 32));
@@ -50,14 +56,16 @@ function installHandler(faults: FaultHandling, platform: Platform, clockSize: nu
   const words = new Int32Array(platform.view(table, layout.pageSize));
   // Away from the page's first bytes, so that reading the signature never touches the page before.
   const lead = 256;
-  const { bytes, entry } = faults.handler(BigInt(table));
+  const { bytes, entry, interrupt } = faults.handler(BigInt(table));
   const mapping = platform.mapCode(platform.pageSize, platform.pageSize);
   mapping.write(lead, bytes);
-  const expected = platform.currentFaultHandler().address;
+  const expected = platform.currentHandler("fault").address;
   setWord64(words, layout.previousSegv, expected);
   // Another thread may have installed one of its own since; then that is who comes next.
-  const replaced = platform.installFaultHandler(mapping.address + lead + entry);
+  const replaced = platform.installHandler("fault", mapping.address + lead + entry);
   if (replaced !== expected) setWord64(words, layout.previousSegv, replaced);
+  setWord64(words, layout.previousInterrupt, platform.currentHandler("interrupt").address);
+  platform.installHandler("interrupt", mapping.address + lead + interrupt);
   permanent.push(mapping);
   return table;
 }
@@ -70,7 +78,7 @@ function addRange(
   platform: Platform,
   table: number,
   arena: CodeArena,
-  faultExit: number,
+  exits: Exits,
 ): boolean {
   const { table: layout, range } = faults;
   const words = new Int32Array(platform.view(table, layout.pageSize));
@@ -80,7 +88,9 @@ function addRange(
     const at = layout.ranges + i * range.size;
     const entry = words.subarray(at >> 2, (at + range.size) >> 2);
     setWord64(entry, range.sites, arena.siteBitmapAddress);
-    setWord64(entry, range.exit, faultExit);
+    setWord64(entry, range.exit, exits.fault);
+    setWord64(entry, range.functionPages, arena.functionPagesAddress);
+    setWord64(entry, range.interrupt, exits.interrupt);
     raiseTo(words, layout.count >> 2, i + 1);
     writeEnd(entry, range.end, arena.codeBase + arena.codeSize);
     // Only a mark: other listeners of the event may still run code that traps.

@@ -56,7 +56,7 @@ export class Fiber {
   sliceEnd = Number.POSITIVE_INFINITY;
   /** Its Wasm code runs on a thread now (threads.ts). */
   isOnThread = false;
-  /** Parked at a function's entry, where its references are in no stack map: handles can't be swept. */
+  /** Parked where no stack map tells its references: handles can't be swept. */
   hasUnmapped = false;
 
   /** The exported function's object that was called, where stack traces of errors begin. */

@@ -20,6 +20,10 @@ export const ExitStatus = {
   trap: 4,
   /** The clock (or whoever raised the interrupt word or the stack limit) wants TypeScript to look. */
   interrupt: 5,
+  /** The same, but between any two instructions: the clock's signal struck. Nothing says where references are. */
+  signal: 6,
+  /** Not left: Wasm code or a stub runs. Set by entering. */
+  running: 7,
 } as const;
 export type ExitStatus = (typeof ExitStatus)[keyof typeof ExitStatus];
 

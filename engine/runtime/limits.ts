@@ -16,7 +16,7 @@ import { InstanceBusy, InterruptError, type InterruptReason } from "./errors.js"
 import type { Fiber } from "./fiber.js";
 import { Context } from "./layout.js";
 import { Monitor } from "./monitor.js";
-import { framesOf, insertFrames, stoppedInPrologue } from "./stack-trace.js";
+import { framesOf, interruptError, lacksStackMap } from "./stack-trace.js";
 import { setWord64, word64 } from "./words.js";
 
 /**
@@ -201,11 +201,11 @@ export function interrupted(engine: Engine, fiber: Fiber): Promise<void> | undef
   const { scope } = fiber;
   if (scope === undefined) return undefined;
   const now = engine.platform.now();
-  if (now >= scope.deadline) throw interruptError(engine, fiber, "deadline");
+  if (now >= scope.deadline) throw stopped(engine, fiber, "deadline");
   const signal = scope.aborted;
-  if (signal !== undefined) throw interruptError(engine, fiber, "aborted", signal.reason);
+  if (signal !== undefined) throw stopped(engine, fiber, "aborted", signal.reason);
   if (now < fiber.sliceEnd || !fiber.promising) return undefined;
-  fiber.hasUnmapped = stoppedInPrologue(engine, fiber);
+  fiber.hasUnmapped = lacksStackMap(engine, fiber);
   return macrotask();
 }
 
@@ -219,7 +219,7 @@ export async function waitWithin(
   if (scope.deadline === Number.POSITIVE_INFINITY && signalsOf(scope).length === 0) return promise;
   let cancel = (): void => {};
   const limit = new Promise<never>((_, reject) => {
-    cancel = whenOver(engine, scope, (reason, cause) => reject(interruptError(engine, fiber, reason, cause)));
+    cancel = whenOver(engine, scope, (reason, cause) => reject(stopped(engine, fiber, reason, cause)));
   });
   try {
     // Awaited in a function of its own, since the promise's `then` may be anybody's.
@@ -293,17 +293,13 @@ function atTime(engine: Engine, deadline: number, callback: () => void): () => v
   return () => clearTimeout(timer);
 }
 
-/** The error for a fiber that is stopped for good, with its Wasm frames; undefined: the call hasn't begun. */
-export function interruptError(
+/** The error for a fiber that is stopped for good; undefined: its call hasn't begun. */
+export function stopped(
   engine: Engine,
   fiber: Fiber | undefined,
   reason: InterruptReason,
   cause?: unknown,
 ): InterruptError {
   if (fiber === undefined) return new InterruptError(reason, [], cause);
-  const frames = framesOf(engine, fiber);
-  const error = new InterruptError(reason, frames, cause);
-  if (fiber.entry !== undefined) Error.captureStackTrace(error, fiber.entry);
-  insertFrames(error, frames);
-  return error;
+  return interruptError(fiber, reason, framesOf(engine, fiber), cause);
 }

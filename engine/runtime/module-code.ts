@@ -109,7 +109,7 @@ export class ModuleCode {
   private segmentFor(size: number): Segment {
     const last = this.segments.at(-1);
     if (last?.fits(size)) return last;
-    const segment = this.arena.allocateSegment(Math.max(size, this.nextSegmentSize));
+    const segment = this.arena.allocateFunctions(Math.max(size, this.nextSegmentSize));
     this.nextSegmentSize = Math.min(this.nextSegmentSize * 2, largestSegment);
     this.segments.push(segment);
     return segment;

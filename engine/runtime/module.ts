@@ -6,7 +6,6 @@
 
 import { timeStage } from "../debug.js";
 import { type CompileUnit, compileFunction } from "../pipeline.js";
-import { UnsupportedInstruction } from "../ssa/build/instructions.js";
 import {
   declaredFunctions,
   decodeModule,
@@ -83,9 +82,9 @@ export class Module implements CompileUnit {
     const known = this.code.function(index);
     if (known !== undefined) return known.address;
     const { target, features } = this.engine;
-    const { bounds, interrupts, effort } = this.options;
+    const { bounds, interrupts, fuel, effort, canonicalNaNs } = this.options;
     const code = asCompileError(() =>
-      compileFunction(this, index, { target, features, bounds, interrupts, effort }),
+      compileFunction(this, index, { target, features, bounds, interrupts, fuel, effort, canonicalNaNs }),
     );
     return timeStage("link", () => this.code.link(index, code));
   }
@@ -109,9 +108,7 @@ function asCompileError<T>(action: () => T): T {
   try {
     return action();
   } catch (error) {
-    if (error instanceof WasmFormatError || error instanceof UnsupportedInstruction) {
-      throw new CompileError(error.message, { cause: error });
-    }
+    if (error instanceof WasmFormatError) throw new CompileError(error.message, { cause: error });
     throw error;
   }
 }

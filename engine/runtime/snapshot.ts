@@ -37,6 +37,11 @@ interface MemoryImage {
 type References = Uint32Array;
 
 export class Snapshot {
+  /** Table elements as words of the instance that was restored last: restoring it again and again is then quick. */
+  private resolved:
+    | { readonly instance: WeakRef<Instance>; readonly tables: readonly Float64Array[] }
+    | undefined;
+
   private constructor(
     private readonly memory: MemoryImage | undefined,
     private readonly tables: readonly References[],
@@ -70,8 +75,9 @@ export class Snapshot {
     this.requireFits(instance, parts);
     this.grow(parts);
     if (this.memory !== undefined) restoreMemory(parts.ownMemory!, this.memory);
+    const words = this.tableWords(instance, parts.ownTables);
     parts.ownTables.forEach((table, i) => {
-      restoreTable(instance, table, this.tables[i]!);
+      restoreTable(table, words[i]!);
     });
     parts.mutableGlobals.forEach((global, i) => {
       restoreGlobal(instance, global, this.globals[i]!);
@@ -122,6 +128,16 @@ export class Snapshot {
     return new Snapshot(memory, tables, globals, droppedData, droppedElements);
   }
 
+  private tableWords(instance: Instance, tables: readonly Table[]): readonly Float64Array[] {
+    if (this.resolved?.instance.deref() !== instance) {
+      const words = this.tables.map((references, i) =>
+        Float64Array.from(references, (reference) => referenceWord(instance, tables[i]!.element, reference)),
+      );
+      this.resolved = { instance: new WeakRef(instance), tables: words };
+    }
+    return this.resolved!.tables;
+  }
+
   /** Makes memory and tables as large as they were. Errors: SnapshotError; then nothing else was changed. */
   private grow({ ownMemory, ownTables }: Parts): void {
     const pages = this.memory?.pages ?? 0;
@@ -142,6 +158,7 @@ export class Snapshot {
 
   private requireFits(instance: Instance, parts: Parts): void {
     const { ownMemory, ownTables, mutableGlobals } = parts;
+    const known = this.resolved?.instance.deref() === instance;
     const same =
       (ownMemory === undefined) === (this.memory === undefined) &&
       ownTables.length === this.tables.length &&
@@ -153,6 +170,7 @@ export class Snapshot {
       requireSize("memory", "pages", ownMemory, ownMemory.pages, this.memory!.pages);
     ownTables.forEach((table, i) => {
       requireSize(`table ${i}`, "elements", table, table.length, this.tables[i]!.length);
+      if (known) return;
       for (const reference of this.tables[i]!) requireReference(instance, table.element, reference);
     });
     mutableGlobals.forEach((global, i) => {
@@ -283,9 +301,9 @@ function referenceWord(instance: Instance, type: ValType, reference: number): nu
   return type === ValType.externref ? 0 : instance.module.engine.nullFunctionAddress;
 }
 
-function restoreTable(instance: Instance, table: Table, references: References): void {
-  for (let i = 0; i < references.length; i++) {
-    table.setWord(i, referenceWord(instance, table.element, references[i]!));
+function restoreTable(table: Table, words: Float64Array): void {
+  for (let i = 0; i < words.length; i++) {
+    if (table.getWord(i) !== words[i]) table.setWord(i, words[i]!);
   }
 }
 

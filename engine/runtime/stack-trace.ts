@@ -8,7 +8,7 @@
 import { prologueSource } from "../machine/machine-code.js";
 import { type TrapKind, trapNames } from "../ssa/ops.js";
 import type { Engine } from "./engine.js";
-import { RuntimeError, recordTrap, type WasmFrame } from "./errors.js";
+import { InterruptError, type InterruptReason, RuntimeError, recordTrap, type WasmFrame } from "./errors.js";
 import type { Fiber } from "./fiber.js";
 import { Context, ExitStatus } from "./layout.js";
 import type { LinkGroup } from "./link-group.js";
@@ -37,6 +37,36 @@ function findSite(offsets: Int32Array, offset: number): number {
   return low < offsets.length && offsets[low] === offset ? low : -1;
 }
 
+/** Number of the last site up to an offset: the nearest known place in the source; -1 if there is none. */
+function lastSite(offsets: Int32Array, offset: number): number {
+  let low = 0;
+  let high = offsets.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (offsets[middle]! <= offset) low = middle + 1;
+    else high = middle;
+  }
+  return low - 1;
+}
+
+/** Most bytes of the call of the limit's stub, and of the jump back after it. */
+const limitCallSize = 7;
+const limitJumpSize = 5;
+
+/** Whether an offset is in a function's prologue, or in the part of it that stands out of line. */
+function isBeforeFrame({ code }: FunctionCode, offset: number): boolean {
+  if (offset < code.bodyOffset) return true;
+  const site = code.siteSource.indexOf(prologueSource);
+  if (site < 0) return false;
+  const from = offset - code.siteOffset[site]!;
+  return from >= -limitCallSize && from < limitJumpSize;
+}
+
+/** Whether a function is about to return, its frame given up. */
+function isReturn(engine: Engine, pc: number): boolean {
+  return engine.target.stubFrames.isReturn(new Uint8Array(engine.platform.view(pc, 1))[0]!);
+}
+
 /** Where a fiber stopped: the address within the innermost function, and rsp in its body. */
 function start(engine: Engine, fiber: Fiber): { pc: number; sp: number } | undefined {
   const sp = word64(fiber.words, Context.wasmSp);
@@ -45,6 +75,8 @@ function start(engine: Engine, fiber: Fiber): { pc: number; sp: number } | undef
       return { pc: word64(fiber.words, Context.trapPc), sp };
     case ExitStatus.interrupt:
       return returnTo(fiber, sp + engine.target.stubFrames.interruptSaved);
+    case ExitStatus.signal:
+      return returnTo(fiber, sp + engine.target.stubFrames.signalSaved);
     case ExitStatus.compile:
       return returnTo(fiber, sp + engine.target.stubFrames.compileSaved);
     case ExitStatus.hostCall:
@@ -62,7 +94,8 @@ function returnTo(fiber: Fiber, at: number): { pc: number; sp: number } | undefi
 
 /**
  * Calls `visit` for each frame, innermost first, with the number of the site it stopped at and rsp in its body,
- * until it returns false.
+ * until it returns false. A fiber that a signal stopped has the nearest site before; if that happened within the two
+ * instructions that copy a word through the stack, its callers aren't found.
  */
 function walk(
   engine: Engine,
@@ -79,10 +112,13 @@ function walk(
       code = engine.arena.find(pc);
     }
     if (code === undefined) return;
-    const site = findSite(code.code.siteOffset, pc - code.address);
+    const anywhere = depth === 0 && fiber.words[Context.status >> 2] === ExitStatus.signal;
+    const site = (anywhere ? lastSite : findSite)(code.code.siteOffset, pc - code.address);
     if (!visit(code, site, sp)) return;
-    const inPrologue = site >= 0 && code.code.siteSource[site] === prologueSource;
-    const returnAt = inPrologue ? sp : sp + code.code.frameSize;
+    const frameless = anywhere
+      ? isBeforeFrame(code, pc - code.address) || isReturn(engine, pc)
+      : site >= 0 && code.code.siteSource[site] === prologueSource;
+    const returnAt = frameless ? sp : sp + code.code.frameSize;
     const next = fiber.stackWord(returnAt);
     if (next === undefined) return;
     pc = next;
@@ -120,6 +156,7 @@ const messages: Record<keyof typeof TrapKind, string> = {
   undefinedElement: "table index is out of bounds",
   stackOverflow: "Maximum call stack size exceeded",
   interrupt: "interrupted",
+  outOfFuel: "out of fuel",
   elementSegmentOutOfBounds: "table index is out of bounds",
 };
 
@@ -155,8 +192,9 @@ export function framesOf(engine: Engine, fiber: Fiber): WasmFrame[] {
   return frames;
 }
 
-/** Whether a fiber was interrupted at a function's entry, where references among the arguments are in no stack map. */
-export function stoppedInPrologue(engine: Engine, fiber: Fiber): boolean {
+/** Whether a fiber was interrupted where no stack map says which registers and slots hold references. */
+export function lacksStackMap(engine: Engine, fiber: Fiber): boolean {
+  if (fiber.words[Context.status >> 2] !== ExitStatus.interrupt) return true;
   let inPrologue = false;
   walk(engine, fiber, ({ code }, site) => {
     inPrologue = site >= 0 && code.siteSource[site] === prologueSource;
@@ -172,15 +210,29 @@ function frameOf(code: FunctionCode, site: number): WasmFrame {
     url: names.url,
     functionName: names.functionName(code.index),
     functionIndex: code.index,
-    byteOffset: source === prologueSource ? names.functionStart(code.index) : source,
+    byteOffset: source === prologueSource || site < 0 ? names.functionStart(code.index) : source,
   };
 }
 
 function makeTrap(fiber: Fiber, kind: keyof typeof TrapKind, frames: WasmFrame[]): Error {
+  if (kind === "outOfFuel") return interruptError(fiber, "outOfFuel", frames);
   const error = kind === "stackOverflow" ? new RangeError(messages[kind]) : new RuntimeError(messages[kind]);
   if (fiber.entry !== undefined) Error.captureStackTrace(error, fiber.entry);
   insertFrames(error, frames);
   recordTrap(error, { kind, frames });
+  return error;
+}
+
+/** The error for a fiber that is stopped for good by a limit, with its Wasm frames. */
+export function interruptError(
+  fiber: Fiber,
+  reason: InterruptReason,
+  frames: WasmFrame[],
+  cause?: unknown,
+): InterruptError {
+  const error = new InterruptError(reason, frames, cause);
+  if (fiber.entry !== undefined) Error.captureStackTrace(error, fiber.entry);
+  insertFrames(error, frames);
   return error;
 }
 
@@ -190,8 +242,7 @@ export function formatFrame(frame: WasmFrame): string {
   return frame.functionName === undefined ? `    at ${place}` : `    at ${frame.functionName} (${place})`;
 }
 
-/** Puts Wasm frames before the lines of an error's stack. */
-export function insertFrames(error: Error, frames: WasmFrame[]): void {
+function insertFrames(error: Error, frames: WasmFrame[]): void {
   const stack = error.stack;
   if (typeof stack !== "string") return;
   const header = `${error.name}: ${error.message}`;

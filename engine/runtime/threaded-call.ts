@@ -11,7 +11,7 @@ import type { Engine } from "./engine.js";
 import type { InterruptReason } from "./errors.js";
 import type { Fiber } from "./fiber.js";
 import { type FunctionReference, leaveFiber } from "./function.js";
-import { enterWithin, interruptError, type Scope, waitWithin, whenOver, withScope } from "./limits.js";
+import { enterWithin, interrupted, type Scope, stopped, waitWithin, whenOver, withScope } from "./limits.js";
 import type { Monitor } from "./monitor.js";
 import type { Job } from "./threads.js";
 import { readResults } from "./values.js";
@@ -105,6 +105,8 @@ class ThreadedCall {
 
   private async runToExit(fiber: Fiber): Promise<void> {
     if (this.over !== undefined) throw this.error(fiber);
+    // Never a pause: there are no slices on threads.
+    void interrupted(this.engine, fiber);
     const { threads } = this.engine;
     await new Promise<void>((back, reject) => {
       const job: Job = { fiber, monitor: this.monitor, back };
@@ -141,6 +143,6 @@ class ThreadedCall {
 
   private error(fiber: Fiber): Error {
     const { reason, cause } = this.over!;
-    return interruptError(this.engine, fiber, reason, cause);
+    return stopped(this.engine, fiber, reason, cause);
   }
 }

@@ -65,10 +65,10 @@ export class SsaFunction {
 
   /**
    * Four words per vector: v128 constants and the lanes of shuffles, each kept once, so that equal ones have equal
-   * numbers. Number 0 is all zeros.
+   * numbers. Number 0 is all zeros, 1 all ones.
    */
-  vectors: Int32Array = new Int32Array(4);
-  vectorCount = 1;
+  vectors: Int32Array = Int32Array.of(0, 0, 0, 0, -1, -1, -1, -1);
+  vectorCount = 2;
   private vectorNumbers: Map<string, number> | null = null;
 
   /** Frame slots used by slotload/slotstore, by type. */
@@ -307,6 +307,7 @@ export class SsaFunction {
   /** The number of a vector in `vectors`. */
   vectorNumber(w0: number, w1: number, w2: number, w3: number): number {
     if ((w0 | w1 | w2 | w3) === 0) return 0;
+    if ((w0 & w1 & w2 & w3) === -1) return 1;
     const key = `${w0 | 0}:${w1 | 0}:${w2 | 0}:${w3 | 0}`;
     this.vectorNumbers ??= new Map();
     const known = this.vectorNumbers.get(key);

@@ -372,6 +372,8 @@ export const TrapKind = {
   elementSegmentOutOfBounds: 11,
   /** A float beyond the integer type's range; NaN is invalidConversion. */
   conversionOverflow: 12,
+  /** The budget of instructions is used up. */
+  outOfFuel: 13,
 } as const;
 export type TrapKind = (typeof TrapKind)[keyof typeof TrapKind];
 export const trapNames = Object.keys(TrapKind) as readonly (keyof typeof TrapKind)[];

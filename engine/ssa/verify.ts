@@ -228,7 +228,8 @@ class Verifier {
     const shape = func.hi[v]!;
     if (immediate === "lanes") this.vectorNumber(v);
     if (immediate !== "shape" && immediate !== "lane") return;
-    if (((1 << shape) & shapesOfOp[op]!) === 0) this.fail(`${opNames[op]} has no shape ${shapeNames[shape]}`, v);
+    if (((1 << shape) & shapesOfOp[op]!) === 0)
+      this.fail(`${opNames[op]} has no shape ${shapeNames[shape]}`, v);
     if (immediate === "lane" && (func.lo[v]! < 0 || func.lo[v]! >= laneCount[shape]!))
       this.fail(`${shapeNames[shape]} has no lane ${func.lo[v]}`, v);
     const isExtract = op === Op.vextracts || op === Op.vextractu;

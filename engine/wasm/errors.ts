@@ -69,6 +69,7 @@ const families = {
   "simd-disabled": "unsupported",
 } as const satisfies Record<string, ErrorFamily>;
 
+/** What is wrong with a module, as a stable code. */
 export type FormatErrorCode = keyof typeof families;
 
 /** Every code there is, so that a test can see to it that each is tried. */
@@ -452,5 +453,5 @@ export function limitExceeded(
 }
 
 export function simdDisabled(place: ErrorPlace, what: string): WasmFormatError {
-  return make("simd-disabled", place, `${what}: vector instructions and the v128 type are not supported`);
+  return make("simd-disabled", place, `${what}: vector instructions and the v128 type are switched off`);
 }

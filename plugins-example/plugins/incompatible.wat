@@ -1,4 +1,4 @@
-;; Imports something that the application doesn't offer: it is reported and the others load all the same.
+;; incompatible: imports what this application doesn't offer, so it isn't loaded, and the others are all the same.
 (module $incompatible
-  (import "app" "launch" (func $launch))
-  (func (export "go") (call $launch)))
+  (import "site" "publish" (func $publish))
+  (func (export "run") (call $publish)))

@@ -8,17 +8,17 @@ import type { FunctionSignature } from "../declare/signature.js";
 import { BackplaneError, MarshalError } from "../errors.js";
 import type { ExportedFunction, PluginInstance } from "../plugin/generation.js";
 import { type Crossings, crossingsOf } from "./crossing.js";
+import { withinAllocatorTime } from "./limits.js";
 import type { PluginMemory } from "./memory.js";
 
 /** Takes and gives what the signature says; a promise of it if the plugin's host functions may wait. */
 export type BoundExport = (...args: unknown[]) => unknown;
 
-interface Bound {
+/** An export bound with a signature. */
+export interface TypedCall {
   readonly signature: FunctionSignature;
   readonly call: BoundExport;
 }
-
-const boundOf = new WeakMap<PluginInstance, Map<string, Bound>>();
 
 /**
  * The same function each time for an instance, name and signature.
@@ -33,15 +33,10 @@ export function bindExport(
   name: string,
   signature: FunctionSignature,
 ): BoundExport {
-  let all = boundOf.get(instance);
-  if (all === undefined) {
-    all = new Map();
-    boundOf.set(instance, all);
-  }
-  const bound = all.get(name);
+  const bound = instance.typedCalls.get(name);
   if (bound !== undefined && bound.signature === signature) return bound.call;
   const call = makeBound(instance, name, signature);
-  all.set(name, { signature, call });
+  instance.typedCalls.set(name, { signature, call });
   return call;
 }
 
@@ -86,7 +81,10 @@ function resultReader(memory: PluginMemory, { results }: Crossings, path: string
   const readAll = (raw: unknown): unknown =>
     results.map((result, i) => result.fromResult(memory, (raw as unknown[])[i], `${where} ${i + 1}`));
   const convert = results.length === 0 ? () => undefined : results.length === 1 ? read : readAll;
-  return (raw) => (raw instanceof Promise ? raw.then(convert) : convert(raw));
+  return (raw) => {
+    if (!(raw instanceof Promise)) return convert(raw);
+    return raw.then((value) => withinAllocatorTime(memory.plugin, () => convert(value)));
+  };
 }
 
 function shortCall({ call, memory, crossings, parameterPaths, finish, enter }: ExportTarget): BoundExport {

@@ -15,6 +15,7 @@ import type { FunctionSignature } from "../declare/signature.js";
 import { HostError, MarshalError, messageOf } from "../errors.js";
 import { type CallingPlugin, HostCallContext } from "./context.js";
 import { type Crossings, crossingsOf } from "./crossing.js";
+import { withinAllocatorTime } from "./limits.js";
 import type { PluginMemory } from "./memory.js";
 import { isThenable } from "./references.js";
 import { mismatch } from "./scalars.js";
@@ -68,13 +69,13 @@ export function importTarget(
 export function bindImport(target: ImportTarget, memory: PluginMemory): ImportFunction | Suspending {
   const { signature, crossings, waits, takesContext } = target;
   if (waits) return new Suspending(waitingImport(target, memory));
-  if (signature.throws) return throwingImport(target, memory);
-  if (takesContext || crossings.params.length > 3) return generalImport(target, memory);
+  if (signature.throws || takesContext || crossings.params.length > 3) return generalImport(target, memory);
   return fastImport(target, memory);
 }
 
-function hostError({ path }: ImportTarget, cause: unknown): HostError {
-  return new HostError(`${path}: ${messageOf(cause)}`, { cause });
+/** What the call fails with when the method threw `cause`: a trap of the plugin's own passes as it is. */
+function thrown({ path }: ImportTarget, memory: PluginMemory, cause: unknown): unknown {
+  return memory.isFailure(cause) ? cause : new HostError(`${path}: ${messageOf(cause)}`, { cause });
 }
 
 function undeclaredPromise({ path }: ImportTarget, promise: PromiseLike<unknown>): HostError {
@@ -125,7 +126,7 @@ function fastImport(target: ImportTarget, memory: PluginMemory): ImportFunction 
         try {
           result = method.call(object);
         } catch (cause) {
-          throw hostError(target, cause);
+          throw thrown(target, memory, cause);
         }
         return finish(result);
       };
@@ -136,7 +137,7 @@ function fastImport(target: ImportTarget, memory: PluginMemory): ImportFunction 
         try {
           result = method.call(object, value);
         } catch (cause) {
-          throw hostError(target, cause);
+          throw thrown(target, memory, cause);
         }
         return finish(result);
       };
@@ -149,7 +150,7 @@ function fastImport(target: ImportTarget, memory: PluginMemory): ImportFunction 
         try {
           result = method.call(object, value1, value2);
         } catch (cause) {
-          throw hostError(target, cause);
+          throw thrown(target, memory, cause);
         }
         return finish(result);
       };
@@ -167,7 +168,7 @@ function fastImport(target: ImportTarget, memory: PluginMemory): ImportFunction 
         try {
           result = method.call(object, value1, value2, value3);
         } catch (cause) {
-          throw hostError(target, cause);
+          throw thrown(target, memory, cause);
         }
         return finish(result);
       };
@@ -192,21 +193,6 @@ function argumentReader(target: ImportTarget, memory: PluginMemory): (core: unkn
   };
 }
 
-function generalImport(target: ImportTarget, memory: PluginMemory): ImportFunction {
-  const read = argumentReader(target, memory);
-  const finish = resultWriter(target, memory);
-  return (...core: unknown[]) => {
-    const args = read(core);
-    let result: unknown;
-    try {
-      result = target.method.apply(target.object, args);
-    } catch (cause) {
-      throw hostError(target, cause);
-    }
-    return finish(result);
-  };
-}
-
 /** Where a guest that handles errors wants them: the address of 8 bytes, or 0 if it doesn't. */
 function errorPlace(target: ImportTarget, memory: PluginMemory, core: readonly unknown[]): number {
   if (!target.signature.throws) return 0;
@@ -214,64 +200,67 @@ function errorPlace(target: ImportTarget, memory: PluginMemory, core: readonly u
   return pointer === 0 ? 0 : memory.requireRange(pointer, 8, `${target.path}: error pointer`);
 }
 
-function writeError(target: ImportTarget, memory: PluginMemory, place: number, cause: unknown): unknown {
+/** The guest's error, or the call's. */
+function fail(target: ImportTarget, memory: PluginMemory, place: number, cause: unknown): unknown {
+  if (place === 0 || memory.isFailure(cause)) throw thrown(target, memory, cause);
   const pointer = memory.putText(wellFormed(messageOf(cause)), `${target.path}: error message`);
   memory.writeInt32(place, pointer);
   memory.writeInt32(place + 4, memory.putSize);
   return target.crossings.zero;
 }
 
-function writeSuccess(memory: PluginMemory, place: number): void {
-  if (place !== 0) memory.writeInt64(place, 0n);
-}
-
-function throwingImport(target: ImportTarget, memory: PluginMemory): ImportFunction {
-  const read = argumentReader(target, memory);
-  const finish = resultWriter(target, memory);
-  return (...core: unknown[]) => {
-    const place = errorPlace(target, memory, core);
-    const args = read(core);
-    let result: unknown;
-    try {
-      result = target.method.apply(target.object, args);
-    } catch (cause) {
-      if (place !== 0) return writeError(target, memory, place, cause);
-      throw hostError(target, cause);
-    }
-    const core_ = finish(result);
-    writeSuccess(memory, place);
-    return core_;
+/** The guest's result, and that there is no error. */
+function resultMaker(target: ImportTarget, memory: PluginMemory): (value: unknown, place: number) => unknown {
+  const write = resultWriter(target, memory);
+  return (value, place) => {
+    const result = write(value);
+    if (place !== 0) memory.writeInt64(place, 0n);
+    return result;
   };
 }
 
-function waitingImport(target: ImportTarget, memory: PluginMemory): ImportFunction {
+function generalImport(target: ImportTarget, memory: PluginMemory): ImportFunction {
   const read = argumentReader(target, memory);
-  const finish = resultWriter(target, memory);
+  const succeed = resultMaker(target, memory);
   return (...core: unknown[]) => {
     const place = errorPlace(target, memory, core);
-    const frame = currentFrame();
-    const succeed = (value: unknown): unknown => {
-      const result = finish(value);
-      writeSuccess(memory, place);
-      return result;
-    };
-    const fail = (cause: unknown): unknown => {
-      // The call is over: there is no guest to hand anything to.
-      if (frame?.aborted) throw frame.isReason(cause) ? cause : hostError(target, cause);
-      if (place !== 0) return writeError(target, memory, place, cause);
-      throw hostError(target, cause);
-    };
     const args = read(core);
     let returned: unknown;
     try {
       returned = target.method.apply(target.object, args);
     } catch (cause) {
-      return fail(cause);
+      return fail(target, memory, place, cause);
     }
-    if (!isThenable(returned)) return succeed(returned);
+    return succeed(returned, place);
+  };
+}
+
+function waitingImport(target: ImportTarget, memory: PluginMemory): ImportFunction {
+  const read = argumentReader(target, memory);
+  const succeed = resultMaker(target, memory);
+  return (...core: unknown[]) => {
+    const place = errorPlace(target, memory, core);
+    const args = read(core);
+    let returned: unknown;
+    try {
+      returned = target.method.apply(target.object, args);
+    } catch (cause) {
+      return fail(target, memory, place, cause);
+    }
+    if (!isThenable(returned)) return succeed(returned, place);
     // Only a promise of the language's own parks the caller.
     const promise = Promise.resolve(returned);
-    const settled = (frame?.untilAborted(promise) ?? promise).then(succeed, fail);
+    const frame = currentFrame();
+    const settled = (frame?.untilAborted(promise) ?? promise).then(
+      (value) => withinAllocatorTime(memory.plugin, () => succeed(value, place)),
+      (cause: unknown) => {
+        if (!frame?.aborted) {
+          return withinAllocatorTime(memory.plugin, () => fail(target, memory, place, cause));
+        }
+        // The call is over: there is no guest to hand anything to.
+        throw frame.isReason(cause) ? cause : thrown(target, memory, cause);
+      },
+    );
     // A caller that can't be parked, as in a start function, fails at once and never looks at the promise.
     settled.catch(() => {});
     return settled;

@@ -2,8 +2,9 @@
  * What `plugin.call(name, input)` means: how the input becomes core values, and the result a value again.
  */
 import { MarshalError } from "../errors.js";
-import type { PluginInstance } from "../plugin/generation.js";
+import type { ExportedFunction, PluginInstance } from "../plugin/generation.js";
 import type { CallResult } from "../plugin/options.js";
+import { withinAllocatorTime } from "./limits.js";
 import type { PluginMemory } from "./memory.js";
 import { jsonText, parseJson } from "./references.js";
 import { describeValue } from "./scalars.js";
@@ -21,45 +22,73 @@ function formOf(input: unknown): CallResult {
   return input instanceof Uint8Array ? "bytes" : "json";
 }
 
-function coreArguments(input: unknown, form: CallResult, memory: PluginMemory, where: string): CoreValue[] {
-  if (form === "core") return input === undefined ? [] : Array.isArray(input) ? input : [input as CoreValue];
-  return memory.put(form === "json" ? jsonText(input, where) : (input as string | Uint8Array), where);
-}
+/** `plugin.call` of one export of an instance. */
+export class InputCall {
+  private readonly memory: PluginMemory;
+  private readonly path: string;
+  private readonly inputPath: string;
+  private readonly resultPath: string;
 
-function resultOf(
-  raw: unknown,
-  form: CallResult,
-  memory: PluginMemory,
-  demanded: boolean,
-  path: string,
-): unknown {
-  const where = `${path}: result`;
-  if (form === "core") return raw;
-  if (typeof raw !== "bigint") {
-    if (!demanded) return raw;
-    throw new MarshalError(`${path}: a result as ${form} is an i64, the export gave ${describeValue(raw)}`);
+  private constructor(
+    private readonly instance: PluginInstance,
+    private readonly target: ExportedFunction,
+    name: string,
+  ) {
+    this.memory = instance.memory;
+    this.path = `${this.memory.plugin}: export ${name}`;
+    this.inputPath = `${this.path}: input`;
+    this.resultPath = `${this.path}: result`;
   }
-  if (form === "bytes") return memory.take(raw, where);
-  const text = memory.takeText(raw, where);
-  return text === null || form === "string" ? text : parseJson(text, where);
-}
 
-/** The result, or a promise of it if the plugin's host functions may wait; undefined without such an export. */
-export function callByInput(
-  instance: PluginInstance,
-  name: string,
-  input: unknown,
-  result: CallResult | undefined,
-): { readonly value: unknown } | undefined {
-  const target = instance.core(name);
-  if (target === undefined) return undefined;
-  const { memory } = instance;
-  const path = `${memory.plugin}: export ${name}`;
-  const form = formOf(input);
-  const wanted = result ?? form;
-  if (form !== "core") instance.entered = true;
-  const raw = target(...coreArguments(input, form, memory, `${path}: input`));
-  const demanded = result !== undefined;
-  const finish = (value: unknown): unknown => resultOf(value, wanted, memory, demanded, path);
-  return { value: raw instanceof Promise ? raw.then(finish) : finish(raw) };
+  /** The same each time for an instance and a name; undefined without such an export. */
+  static of(instance: PluginInstance, name: string): InputCall | undefined {
+    const known = instance.inputCalls.get(name);
+    if (known !== undefined) return known;
+    const target = instance.core(name);
+    if (target === undefined) return undefined;
+    const call = new InputCall(instance, target, name);
+    instance.inputCalls.set(name, call);
+    return call;
+  }
+
+  /** The result, or a promise of it if the plugin's host functions make it wait. Errors: MarshalError. */
+  run(input: unknown, result: CallResult | undefined): unknown {
+    const form = formOf(input);
+    const wanted = result ?? form;
+    const raw = form === "core" ? this.callCore(input) : this.callWith(input, form);
+    const demanded = result !== undefined;
+    if (raw instanceof Promise) {
+      const { plugin } = this.memory;
+      return raw.then((value) => withinAllocatorTime(plugin, () => this.resultOf(value, wanted, demanded)));
+    }
+    return this.resultOf(raw, wanted, demanded);
+  }
+
+  private callCore(input: unknown): unknown {
+    if (input === undefined) return this.target();
+    return Array.isArray(input) ? this.target(...input) : this.target(input);
+  }
+
+  private callWith(input: unknown, form: CallResult): unknown {
+    const { memory, inputPath } = this;
+    // The guest runs from now on, if only its allocator.
+    this.instance.entered = true;
+    const pointer =
+      form === "bytes"
+        ? memory.putBytes(input as Uint8Array, inputPath)
+        : memory.putText(form === "json" ? jsonText(input, inputPath) : (input as string), inputPath);
+    return this.target(pointer, memory.putSize);
+  }
+
+  private resultOf(raw: unknown, form: CallResult, demanded: boolean): unknown {
+    if (form === "core") return raw;
+    if (typeof raw !== "bigint") {
+      if (!demanded) return raw;
+      const got = describeValue(raw);
+      throw new MarshalError(`${this.path}: a result as ${form} is an i64, the export gave ${got}`);
+    }
+    if (form === "bytes") return this.memory.take(raw, this.resultPath);
+    const text = this.memory.takeText(raw, this.resultPath);
+    return text === null || form === "string" ? text : parseJson(text, this.resultPath);
+  }
 }

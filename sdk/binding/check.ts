@@ -18,15 +18,13 @@ import {
   formatCoreSignature,
   isReference,
   resultTypes,
+  type Signatures,
   type ValueType,
 } from "../declare/signature.js";
 import type { DefinedModule } from "../di.js";
 import { BackplaneError, type BackplaneErrorCode } from "../errors.js";
 import { type Offers, offersOf } from "./link.js";
 import { suggestion } from "./nearest-name.js";
-
-/** What a plugin says of each function that it exports: what `describe` gives. */
-export type ExportSignatures = Readonly<Record<string, FunctionSignature>>;
 
 /**
  * @param elsewhere names of modules that are linked by other means, whose imports aren't checked here
@@ -51,12 +49,34 @@ export function checkImports(
 }
 
 /** Errors: BackplaneError EXPORT_MISMATCH. */
-export function checkExports(plugin: string, module: Module, description: ExportSignatures): void {
+export function checkExports(plugin: string, module: Module, description: Signatures): void {
   const exports = new ExportIndex(moduleTypes(module).exports);
   const faults: string[] = [];
   for (const [name, signature] of Object.entries(description)) {
     const fault = exportFault(name, signature, exports);
     if (fault !== undefined) faults.push(`export ${name}: ${fault}`);
+  }
+  refuse("EXPORT_MISMATCH", plugin, faults);
+}
+
+const hooks: Readonly<Record<string, FunctionType>> = {
+  _initialize: { params: [], results: [] },
+  backplane_start: { params: [], results: [] },
+  backplane_stop: { params: [], results: [] },
+  backplane_save: { params: [], results: ["i64"] },
+  backplane_restore: { params: ["i32", "i32"], results: [] },
+  backplane_alloc: { params: ["i32"], results: ["i32"] },
+  backplane_free: { params: ["i32", "i32"], results: [] },
+};
+
+/** Whether what the plugin exports under the names of hooks are those. Errors: BackplaneError EXPORT_MISMATCH. */
+export function checkHooks(plugin: string, module: Module): void {
+  const faults: string[] = [];
+  for (const exported of moduleTypes(module).exports) {
+    const { name, type } = exported;
+    if (!Object.hasOwn(hooks, name) || sameType(type, hooks[name])) continue;
+    const expected = functionText(hooks[name]);
+    faults.push(`export ${name}: expected ${expected}, the plugin has ${typeText(exported)}`);
   }
   refuse("EXPORT_MISMATCH", plugin, faults);
 }
@@ -85,18 +105,12 @@ class ExportIndex {
   /** What is wrong with an export that the host needs, or undefined. */
   needs(name: "memory" | "backplane_alloc" | "backplane_free"): string | undefined {
     const found = this.get(name);
-    const wanted = helpers[name];
+    const wanted = name === "memory" ? undefined : hooks[name];
     if (wanted === undefined ? found?.kind === "memory" : sameType(found?.type, wanted)) return undefined;
-    const expected = wanted === undefined ? "a memory" : formatCoreSignature(wanted);
+    const expected = wanted === undefined ? "a memory" : functionText(wanted);
     return `needs the plugin to export "${name}", ${expected}, ${found === undefined ? "which it doesn't" : `not ${typeText(found)}`}`;
   }
 }
-
-const helpers = {
-  memory: undefined,
-  backplane_alloc: { params: ["i32"], results: ["i32"] },
-  backplane_free: { params: ["i32", "i32"], results: [] },
-} as const;
 
 function importFault(wanted: ImportType, offers: Offers, exports: ExportIndex): string | undefined {
   const functions = offers.get(wanted.module);
@@ -142,12 +156,7 @@ function exportFault(name: string, signature: FunctionSignature, exports: Export
   return fault === undefined ? undefined : `${signatureText(signature)} ${fault}`;
 }
 
-interface AnyFunctionType {
-  readonly params: readonly string[];
-  readonly results: readonly string[];
-}
-
-function sameType(a: AnyFunctionType | undefined, b: AnyFunctionType): boolean {
+function sameType(a: FunctionType | undefined, b: FunctionType): boolean {
   return a !== undefined && sameList(a.params, b.params) && sameList(a.results, b.results);
 }
 
@@ -176,7 +185,7 @@ function valueTypeText(type: ValueType): string {
 }
 
 /** "(string) -> bytes?" */
-function signatureText(signature: FunctionSignature): string {
+export function signatureText(signature: FunctionSignature): string {
   const params = signature.params.map(valueTypeText).join(", ");
   const results = resultTypes(signature).map(valueTypeText);
   const result = results.length === 1 ? results[0] : `(${results.join(", ")})`;

@@ -1,5 +1,6 @@
 /** The call that reached a host function, as it was when the function was entered: it holds through awaits. */
 import { type CallFrame, currentFrame } from "../call-frame.js";
+import { type Clock, systemClock } from "../clock.js";
 import type { CallContext, GuestMemory } from "../declare/context.js";
 
 /** The plugin that an import belongs to. */
@@ -8,6 +9,8 @@ export interface CallingPlugin {
   readonly config: Readonly<Record<string, unknown>>;
   /** What its frames have as `owner`. */
   readonly owner?: object;
+  /** Default: the process's. */
+  readonly clock?: Clock;
 }
 
 export class HostCallContext implements CallContext {
@@ -36,7 +39,8 @@ export class HostCallContext implements CallContext {
   }
 
   get remaining(): number {
-    return Math.max(0, (this.frame?.deadline ?? Number.POSITIVE_INFINITY) - performance.now());
+    const { clock = systemClock } = this.caller;
+    return Math.max(0, (this.frame?.deadline ?? Number.POSITIVE_INFINITY) - clock.now());
   }
 
   get context(): unknown {

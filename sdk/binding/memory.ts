@@ -12,7 +12,7 @@
 import type { Instance } from "../../engine/index.js";
 import type { GuestMemory } from "../declare/context.js";
 import { MarshalError, messageOf } from "../errors.js";
-import { decodeText, type TextBuffer, textSize } from "./text.js";
+import { decodeText, encodeText, type TextBuffer, textSize } from "./text.js";
 
 type Exported = (...args: number[]) => unknown;
 
@@ -45,6 +45,7 @@ export class PluginMemory implements GuestMemory {
   private allocator: Exported | undefined;
   private releaser: Exported | undefined;
   private attached = false;
+  private failure: unknown;
   private data: Uint8Array = nothing;
   private buffer = nothing;
   private words = new DataView(nothing.buffer, 0, 0);
@@ -115,7 +116,7 @@ export class PluginMemory implements GuestMemory {
       throw new MarshalError(`${where}: the text has a lone surrogate, which UTF-8 can't express`);
     }
     const pointer = this.allocate(size, where);
-    this.buffer.utf8Write(text, pointer, size);
+    encodeText(this.buffer, text, pointer, size);
     this.putSize = size;
     return pointer;
   }
@@ -158,6 +159,11 @@ export class PluginMemory implements GuestMemory {
     } finally {
       this.release(pointer, length, where);
     }
+  }
+
+  /** Whether this is what the plugin's allocator threw last: a trap above all. */
+  isFailure(error: unknown): boolean {
+    return error !== undefined && error === this.failure;
   }
 
   /** Gives memory back to the plugin. */
@@ -210,8 +216,14 @@ export class PluginMemory implements GuestMemory {
     if (size > largestSize)
       throw new MarshalError(`${where}: ${size} bytes are more than a plugin can address`);
     if (this.allocator === undefined) throw this.missing("backplane_alloc", where);
-    // An allocator may give nothing for 0, but pointer 0 is null.
-    const given = this.allocator(size === 0 ? 1 : size);
+    let given: unknown;
+    try {
+      // An allocator may give nothing for 0, but pointer 0 is null.
+      given = this.allocator(size === 0 ? 1 : size);
+    } catch (error) {
+      this.failure = error;
+      throw error;
+    }
     if (typeof given !== "number" || given === 0) {
       throw new MarshalError(`${where}: backplane_alloc(${size}) gave no memory`);
     }

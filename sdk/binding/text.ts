@@ -11,6 +11,7 @@ const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 export interface TextBuffer extends Buffer {
   utf8Slice(start: number, end: number): string;
   utf8Write(text: string, offset: number, length: number): number;
+  latin1Write(text: string, offset: number, length: number): number;
 }
 
 /** Strings know it by themselves since ES2024, which the compiler's library isn't. */
@@ -31,7 +32,15 @@ export function decodeText(buffer: TextBuffer, start: number, end: number): stri
 
 /** Bytes that the text takes as UTF-8, or -1 if it has a lone surrogate. */
 export function textSize(text: string): number {
-  return (text as unknown as WellFormed).isWellFormed() ? Buffer.byteLength(text) : -1;
+  const size = Buffer.byteLength(text);
+  // A lone surrogate would take three bytes: text of as many bytes as characters has none.
+  return size === text.length || (text as unknown as WellFormed).isWellFormed() ? size : -1;
+}
+
+/** Writes text of which `textSize` said the size. */
+export function encodeText(buffer: TextBuffer, text: string, start: number, size: number): void {
+  if (size === text.length) buffer.latin1Write(text, start, size);
+  else buffer.utf8Write(text, start, size);
 }
 
 /** The text with U+FFFD in place of lone surrogates. */

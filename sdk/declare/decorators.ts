@@ -19,35 +19,45 @@ import type { PluginHostEventName, PluginHostEvents } from "../events.js";
 import type { AnyMethod, Checked } from "./faults.js";
 import type { FunctionOf, FunctionSignature } from "./signature.js";
 
+/** A method that plugins can import. */
 export interface HostFunctionDeclaration {
   /** The import's name. */
   readonly name: string;
+  /** The method's name. */
   readonly method: string;
+  /** What it takes and gives. */
   readonly signature: FunctionSignature;
 }
 
 /** A method to call upon an event. */
 export interface HookDeclaration {
+  /** The event's name. */
   readonly event: PluginHostEventName;
+  /** The method's name. */
   readonly method: string;
 }
 
 /** One object for all plugins, or one for each. */
 export type HostModuleScope = "host" | "plugin";
 
+/** What is declared of a host module, by whatever means. */
 export interface HostModuleDeclaration {
   /** The import's module name. */
   readonly name: string;
+  /** For messages. */
   readonly className: string;
   /** A semantic version, for plugins that depend on one. */
   readonly version?: string;
+  /** What it offers. */
   readonly functions: readonly HostFunctionDeclaration[];
+  /** What it is told. */
   readonly hooks?: readonly HookDeclaration[];
   /** Default: "host". */
   readonly scope?: HostModuleScope;
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: a class of any constructor parameters
+/** A class with whatever constructor parameters. */
+// biome-ignore lint/suspicious/noExplicitAny: parameters of any type are fine here
 export type HostModuleClass = new (...args: any[]) => object;
 
 /** Constructor parameters that the tokens stand for; a name or symbol may stand for anything. */
@@ -99,11 +109,19 @@ export interface HostFunctionDecorator<S extends FunctionSignature> {
 
 /** Decorates a method that takes the event, in both modes. */
 export interface PluginEventDecorator<E extends PluginHostEventName> {
+  /**
+   * As a standard decorator.
+   * @typeParam M the method, which takes the event
+   */
   <M extends (event: PluginHostEvents[E][0]) => unknown>(
     method: M,
     context: InstanceMethodContext,
     ...standard: []
   ): void;
+  /**
+   * As a legacy one.
+   * @typeParam M the method, which takes the event
+   */
   <M extends (event: PluginHostEvents[E][0]) => unknown>(
     target: ClassPrototype,
     method: string,

@@ -19,9 +19,11 @@ import { type FunctionOf, isSignature, type Signatures } from "./signature.js";
 
 /** A host module whose object exists. */
 export interface DefinedModule {
+  /** What it offers. */
   readonly declaration: HostModuleDeclaration;
   /** Has the declared methods. */
   readonly object: object;
+  /** Told of events of all plugins. */
   readonly on?: PluginEventListeners;
   /** Called when a host that has the module is closed. */
   readonly dispose?: () => void | Promise<void>;
@@ -29,11 +31,15 @@ export interface DefinedModule {
 
 /** A host module whose object each host, or each plugin, makes of a class. */
 export interface DefinedClass {
+  /** What it offers. */
   readonly declaration: HostModuleDeclaration;
+  /** Has the declared methods; tsyringe knows what to inject. */
   readonly type: HostModuleClass;
+  /** Told of events: of all plugins, or with `scope: "plugin"` of the object's own. */
+  readonly on?: PluginEventListeners;
 }
 
-/** What a host module without a class may say besides its functions. */
+/** What a host module without decorators may say besides its functions. */
 export type DefinedModuleOptions = Pick<HostModuleDeclaration, "version"> &
   Pick<DefinedModule, "on" | "dispose">;
 
@@ -78,7 +84,8 @@ export type HostSideClass<T extends Signatures, Tokens extends readonly Injectio
 /**
  * Defines a host module by a description and what implements it: an object, or a class with what its constructor
  * injects.
- * Errors: BackplaneError HOST_MODULE for a method that the object or class doesn't have.
+ * Errors: BackplaneError HOST_MODULE for a method that the object or class doesn't have, for `inject` and `scope`
+ * with an object, and for `dispose` with a class, which has a method for that.
  *
  * @param name the module name that plugins import from
  * @example
@@ -99,14 +106,24 @@ export function implementHostModule<
   options: HostModuleOptions<Tokens> & DefinedModuleOptions = {},
 ): DefinedModule | DefinedClass {
   const { signatures } = description;
-  if (typeof implementation !== "function") return definedModule(name, signatures, implementation, options);
+  const { inject, scope, version, on, dispose } = options;
+  if (typeof implementation !== "function") {
+    if (inject === undefined && scope === undefined) {
+      return definedModule(name, signatures, implementation, options);
+    }
+    throw hostModuleError(
+      `host module "${name}": inject and scope are for a class, an object is made already`,
+    );
+  }
+  if (dispose !== undefined) {
+    throw hostModuleError(`host module "${name}": dispose is for an object, a class has a method dispose()`);
+  }
   const type = implementation as HostModuleClass;
   const prototype = type.prototype as object;
   const functions = declaredFunctions(name, signatures, prototype);
-  registerInjection(type, options.inject);
+  registerInjection(type, inject);
   const { hooks } = collectMarks(prototype);
-  const { scope, version } = options;
-  return { declaration: { name, className: type.name, version, functions, hooks, scope }, type };
+  return { declaration: { name, className: type.name, version, functions, hooks, scope }, type, on };
 }
 
 function definedModule(

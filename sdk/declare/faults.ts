@@ -33,6 +33,7 @@ type Fault<M extends AnyMethod, P extends readonly ValueType[], R> = Otherwise<
 >;
 
 type Otherwise<T, U> = [T] extends [never] ? U : T;
+
 type ParameterFault<
   P extends readonly unknown[],
   Args extends readonly unknown[],

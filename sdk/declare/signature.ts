@@ -5,17 +5,24 @@
  * crosses. A type has two sides: what comes from the guest and what goes to it, which differ where a schema
  * validates and transforms.
  */
+import { inspect } from "node:util";
+import { BackplaneError } from "../errors.js";
 import type { CallContext } from "./context.js";
 import type { SchemaInput, SchemaOutput, StandardSchema } from "./schema.js";
 
 /** Core types of WebAssembly and their JavaScript values. */
 export interface CoreTypes {
+  /** 32 bits; comes as a signed number. */
   i32: number;
+  /** 64 bits; comes as a signed number. */
   i64: bigint;
+  /** Single precision. */
   f32: number;
+  /** Double precision. */
   f64: number;
   /** Any value of the host's; the guest can hold it and give it back, not look into it. */
   externref: unknown;
+  /** A function of WebAssembly, or null. */
   funcref: ((...args: never[]) => unknown) | null;
 }
 
@@ -27,24 +34,38 @@ export interface MarshalledTypes {
   bytes: Uint8Array;
   /** JSON text in the guest's memory; `json(schema)` for a checked type. */
   json: unknown;
+  /** Text, or null. */
   "string?": string | null;
+  /** Bytes, or null. */
   "bytes?": Uint8Array | null;
+  /** JSON, or null. */
   "json?": unknown;
+  /** 0 is false. */
   bool: boolean;
+  /** -128 to 127. */
   i8: number;
+  /** 0 to 255. */
   u8: number;
+  /** -32,768 to 32,767. */
   i16: number;
+  /** 0 to 65,535. */
   u16: number;
+  /** 0 to 4,294,967,295. */
   u32: number;
+  /** 0 to 2 ** 64 - 1. */
   u64: bigint;
 }
 
+/** A name of a core type. */
 export type CoreType = keyof CoreTypes;
+/** All that has a name. */
 type NamedTypes = CoreTypes & MarshalledTypes;
 
 /** JSON that a schema checks when it comes from the guest. */
 export interface JsonType<S extends StandardSchema = StandardSchema, Optional extends boolean = boolean> {
+  /** Tells it from types with names. */
   readonly kind: "json";
+  /** Checks what comes from the guest. */
   readonly schema: S;
   /** Null is allowed, and crosses as pointer 0. */
   readonly optional: Optional;
@@ -70,6 +91,7 @@ export type ToGuest<T> = T extends keyof NamedTypes
     ? SchemaInput<S> | (Optional extends true ? null : never)
     : never;
 
+/** What else a signature may say. */
 export interface SignatureOptions {
   /**
    * A host function that throws hands the guest an error, which it can handle, instead of ending the call. The guest
@@ -90,10 +112,15 @@ export interface FunctionSignature<
   P extends readonly ValueType[] = readonly ValueType[],
   R extends ResultTypes = ResultTypes,
 > {
+  /** Of its parameters, in order. */
   readonly params: P;
+  /** Of its result, its results, or undefined. */
   readonly result: R;
+  /** See SignatureOptions. */
   readonly throws: boolean;
+  /** See SignatureOptions. */
   readonly views: boolean;
+  /** See SignatureOptions. */
   readonly async: boolean;
 }
 
@@ -141,6 +168,7 @@ export type KnownName<R> = R extends keyof NamedTypes
 
 /**
  * Declares a signature.
+ * Errors: BackplaneError OPTIONS for what isn't a type.
  *
  * @example
  * fn(["i32", "i32"], "i32")          // (a: number, b: number) => number
@@ -161,7 +189,15 @@ export function fn(
   options: SignatureOptions = {},
 ): FunctionSignature {
   const { throws = false, views = false, async = false } = options;
-  return { params, result, throws, views, async };
+  if (!Array.isArray(params)) {
+    throw new BackplaneError(
+      "OPTIONS",
+      `fn: the parameters are a list, as in fn(["string"]), not ${inspect(params)}`,
+    );
+  }
+  const signature = { params, result, throws, views, async };
+  for (const type of [...params, ...resultTypes(signature)]) requireType(type);
+  return signature;
 }
 
 /** Whether `fn` made it, as far as can be seen. */
@@ -181,25 +217,47 @@ export function optional(type: JsonType<StandardSchema, false> | string): JsonTy
   return typeof type === "string" ? `${type}?` : { ...type, optional: true };
 }
 
-/** How a type crosses: text and bytes as pointer and length (packed in an i64 as a result), all others as one value. */
-export function isReference(type: ValueType): boolean {
-  return typeof type === "object" || /^(string|bytes|json)\??$/.test(type);
+/** How each type crosses: as one value of a core type, or as a reference to the guest's memory. */
+const crossings: { readonly [T in keyof NamedTypes]: CoreType | "reference" } = {
+  i32: "i32",
+  i64: "i64",
+  f32: "f32",
+  f64: "f64",
+  externref: "externref",
+  funcref: "funcref",
+  string: "reference",
+  bytes: "reference",
+  json: "reference",
+  bool: "i32",
+  i8: "i32",
+  u8: "i32",
+  i16: "i32",
+  u16: "i32",
+  u32: "i32",
+  u64: "i64",
+  "string?": "reference",
+  "bytes?": "reference",
+  "json?": "reference",
+};
+
+function crossingOf(type: ValueType): CoreType | "reference" {
+  return typeof type === "object" ? "reference" : crossings[type];
 }
 
-function coreTypeOf(type: ValueType): CoreType {
-  switch (type) {
-    case "i32":
-    case "i64":
-    case "f32":
-    case "f64":
-    case "externref":
-    case "funcref":
-      return type;
-    case "u64":
-      return "i64";
-    default:
-      return "i32";
-  }
+/** Errors: BackplaneError OPTIONS for what isn't a type. */
+function requireType(type: ValueType): void {
+  if (typeof type === "object" && type?.kind === "json") return;
+  if (typeof type === "string" && Object.hasOwn(crossings, type)) return;
+  const there = Object.keys(crossings).join(", ");
+  throw new BackplaneError(
+    "OPTIONS",
+    `fn: no type is named ${inspect(type)}; there are ${there}, and json(schema)`,
+  );
+}
+
+/** Whether it crosses as pointer and length, packed in an i64 as a result. */
+export function isReference(type: ValueType): boolean {
+  return crossingOf(type) === "reference";
 }
 
 /** The results as a list. */
@@ -211,17 +269,23 @@ export function resultTypes(signature: FunctionSignature): readonly ValueType[] 
 
 /** The WebAssembly function type of a signature. */
 export interface CoreSignature {
+  /** In order. */
   readonly params: readonly CoreType[];
+  /** In order. */
   readonly results: readonly CoreType[];
 }
 
 /** What WebAssembly sees of a signature. */
 export function coreSignature(signature: FunctionSignature): CoreSignature {
-  const params = signature.params.flatMap((type): CoreType[] =>
-    isReference(type) ? ["i32", "i32"] : [coreTypeOf(type)],
-  );
+  const params = signature.params.flatMap((type): CoreType[] => {
+    const crossing = crossingOf(type);
+    return crossing === "reference" ? ["i32", "i32"] : [crossing];
+  });
   if (signature.throws) params.push("i32");
-  const results = resultTypes(signature).map((type) => (isReference(type) ? "i64" : coreTypeOf(type)));
+  const results = resultTypes(signature).map((type): CoreType => {
+    const crossing = crossingOf(type);
+    return crossing === "reference" ? "i64" : crossing;
+  });
   return { params, results };
 }
 

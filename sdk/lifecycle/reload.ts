@@ -102,6 +102,8 @@ async function swap(
         if (handsOver) await transferState(old, next, plugin.name, plugin.options);
       }
     }
+    // Handles may have been made since the drafts were.
+    for (const { plugin, next } of replacements) plugin.checkDescriptions(next.module);
   } catch (error) {
     await stopAll(members, nexts);
     throw error;

@@ -4,9 +4,11 @@
  */
 import { existsSync, type FSWatcher, watch } from "node:fs";
 import { join } from "node:path";
+import type { Clock } from "../clock.js";
 import { messageOf } from "../errors.js";
 import type { Logger } from "../logger.js";
 
+/** How a host looks at the files of its plugins. */
 export interface WatchOptions {
   /** Milliseconds without a change before a file is looked at. Default: 100. */
   readonly debounce?: number;
@@ -14,7 +16,7 @@ export interface WatchOptions {
 
 export class PluginWatcher {
   private readonly folders = new Map<string, FSWatcher>();
-  private readonly timers = new Map<string, NodeJS.Timeout>();
+  private readonly timers = new Map<string, unknown>();
   private readonly running = new Set<Promise<void>>();
   private readonly debounce: number;
 
@@ -23,6 +25,7 @@ export class PluginWatcher {
     options: WatchOptions,
     private readonly changed: (file: string) => Promise<void>,
     private readonly logger: Logger,
+    private readonly clock: Clock,
   ) {
     this.debounce = options.debounce ?? 100;
   }
@@ -39,14 +42,14 @@ export class PluginWatcher {
   /** Watches no more; waits for what is on its way. */
   async close(): Promise<void> {
     for (const watcher of this.folders.values()) watcher.close();
-    for (const timer of this.timers.values()) clearTimeout(timer);
+    for (const timer of this.timers.values()) this.clock.clearTimeout(timer);
     this.timers.clear();
     await Promise.allSettled(this.running);
   }
 
   private touch(file: string): void {
-    clearTimeout(this.timers.get(file));
-    const timer = setTimeout(() => {
+    this.clock.clearTimeout(this.timers.get(file));
+    const timer = this.clock.setTimeout(() => {
       this.timers.delete(file);
       if (!existsSync(file)) return;
       const step = this.changed(file)

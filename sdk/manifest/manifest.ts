@@ -5,6 +5,7 @@
 import { validRange } from "semver";
 import { ManifestError, messageOf } from "../errors.js";
 
+/** Bounds on what a plugin may use. */
 export interface PluginLimits {
   /** Bytes of memory; growing beyond them fails in the plugin. */
   readonly memory?: number;
@@ -12,6 +13,7 @@ export interface PluginLimits {
   readonly timeout?: number;
 }
 
+/** What may be done with the files below a path; writing includes reading. */
 export type PathAccess = "read" | "write";
 
 /** What a manifest asks for. */

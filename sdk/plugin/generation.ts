@@ -5,14 +5,28 @@
  * pointer where it stood, the slot is emptied and the next call makes a new instance. Instances are made
  * synchronously, so a call that finds an empty slot doesn't wait.
  */
-import { Global, type Instance, type Module, parkable, Suspending, WebAssembly } from "../../engine/index.js";
+import {
+  Global,
+  type Instance,
+  type Module,
+  parkable,
+  Snapshot,
+  SnapshotError,
+  Suspending,
+  WebAssembly,
+} from "../../engine/index.js";
+import type { TypedCall } from "../binding/bind-export.js";
+import type { InputCall } from "../binding/call.js";
+import { withinTime } from "../binding/limits.js";
 import type { Linkage } from "../binding/link.js";
 import type { PluginMemory } from "../binding/memory.js";
 import type { CallFrame } from "../call-frame.js";
+import type { Clock } from "../clock.js";
 import { DependencyError } from "../errors.js";
 import type { Granted } from "../manifest/grant.js";
 import type { LinkGroup } from "./link-group.js";
 import { mayHaveStackPointer } from "./module-sections.js";
+import { defaultStartTimeout } from "./options.js";
 import { type Slot, SlotPool } from "./queue.js";
 import type { PluginCode } from "./source.js";
 
@@ -25,13 +39,21 @@ export class PluginInstance {
   entered = false;
   private readonly stackPointer: Global | undefined;
   private readonly raw = new Map<string, ExportedFunction>();
+  /** Exports by name, bound once for `plugin.call` and for typed handles. */
+  readonly inputCalls = new Map<string, InputCall>();
+  readonly typedCalls = new Map<string, TypedCall>();
+  private readonly image: Snapshot | undefined;
 
+  /** @param resets calls begin with the instance as it is now */
   constructor(
-    instance: Instance,
+    private readonly instance: Instance,
     readonly memory: PluginMemory,
     private readonly waits: boolean,
+    private readonly resets = false,
+    private readonly startTimeout = defaultStartTimeout,
   ) {
     this.exports = instance.exports;
+    if (resets) this.image = imageOf(instance);
     const global = this.exports.__stack_pointer;
     if (global instanceof Global && typeof global.value === "number") this.stackPointer = global;
   }
@@ -46,6 +68,18 @@ export class PluginInstance {
 
   restoreStack(top: number): void {
     if (this.stackPointer !== undefined) this.stackPointer.value = top;
+  }
+
+  /** Puts it back to how it was after its start, if calls are to begin so; false if that takes a new instance. */
+  reset(): boolean {
+    if (!this.resets) return true;
+    try {
+      this.image?.restore(this.instance);
+      return this.image !== undefined;
+    } catch (error) {
+      if (error instanceof SnapshotError) return false;
+      throw error;
+    }
   }
 
   /** An export that takes and gives core values, returning a promise if host functions make it wait; or undefined. */
@@ -63,14 +97,33 @@ export class PluginInstance {
     return call;
   }
 
-  /** Calls an exported hook without parameters, if there is one. */
-  async hook(name: string): Promise<void> {
-    await this.core(name)?.();
+  /**
+   * Calls an exported hook, if there is one; what it returns.
+   * Errors: what it throws; BackplaneError TIMEOUT if that takes longer than hooks may.
+   */
+  async hook(name: string, ...args: unknown[]): Promise<unknown> {
+    const call = this.core(name);
+    return call && (await this.within(name, () => call(...args)));
+  }
+
+  /** Runs a part of a hook. Errors: what it throws; BackplaneError TIMEOUT if that takes longer than hooks may. */
+  within<T>(hook: string, action: () => T): T {
+    return withinTime(this.startTimeout, `${this.memory.plugin}: ${hook}`, action);
   }
 
   memoryBytes(): number {
     const { memory } = this.exports;
     return memory instanceof WebAssembly.Memory ? memory.buffer.byteLength : 0;
+  }
+}
+
+/** Undefined for a state that no snapshot can carry: one with values of the host's. */
+function imageOf(instance: Instance): Snapshot | undefined {
+  try {
+    return Snapshot.of(instance);
+  } catch (error) {
+    if (error instanceof SnapshotError) return undefined;
+    throw error;
   }
 }
 
@@ -83,6 +136,18 @@ export class InstanceSlot implements Slot {
   /** The instance, made anew if the last one was given up. Errors: what linking and the start function throw. */
   instance(): PluginInstance {
     return (this.current ??= this.generation.instantiate());
+  }
+
+  /** The instance for a call that has the slot. */
+  enter(): PluginInstance {
+    let instance = this.instance();
+    if (this.active > 1) return instance;
+    if (instance.entered && !instance.reset()) {
+      this.current = undefined;
+      instance = this.instance();
+    }
+    instance.entered = false;
+    return instance;
   }
 
   /** The next call gets a new instance; so do those of the plugins that it is linked with. */
@@ -103,6 +168,7 @@ export interface PluginLink {
 }
 
 export interface GenerationOptions {
+  readonly clock: Clock;
   readonly name: string;
   /** The plugin, as call frames name it. */
   readonly owner: object;
@@ -111,12 +177,18 @@ export interface GenerationOptions {
   /** The bytes that were compiled: those of the code, or with less memory allowed. */
   readonly bytes: Uint8Array;
   readonly module: Module;
+  /** Those of the code, without what was added for the host. */
+  readonly exportNames: ReadonlySet<string>;
   readonly granted: Granted;
   readonly instances: number;
   readonly maxWaiting: number;
   readonly reentrant: boolean;
   /** It imports host functions that may wait. */
   readonly waits: boolean;
+  /** Each call begins with the instance as after its start. */
+  readonly resets: boolean;
+  /** Milliseconds. */
+  readonly startTimeout: number;
   readonly link: () => Linkage;
 }
 
@@ -143,7 +215,7 @@ export class Generation {
     this.module = options.module;
     this.granted = options.granted;
     this.waits = options.waits;
-    this.exportNames = new Set(WebAssembly.Module.exports(options.module).map((e) => e.name));
+    this.exportNames = options.exportNames;
     this.stackless = !mayHaveStackPointer(options.bytes);
     const slots = Array.from({ length: options.instances }, () => new InstanceSlot(this));
     this.pool = new SlotPool(options.name, slots, options.maxWaiting, options.reentrant);
@@ -153,8 +225,17 @@ export class Generation {
     return this.options.owner;
   }
 
+  get clock(): Clock {
+    return this.options.clock;
+  }
+
   get reentrant(): boolean {
     return this.options.reentrant;
+  }
+
+  /** Each call begins with the instance as after its start. */
+  get resets(): boolean {
+    return this.options.resets;
   }
 
   get group(): LinkGroup | undefined {
@@ -177,11 +258,18 @@ export class Generation {
    * @param restored its own stack pointer was put back
    */
   sound(restored: boolean): boolean {
+    if (this.resets) return true;
     if (this.linkGroup === undefined) return this.stackless || restored;
     return this.linked.every((member) => member.stackless);
   }
 
+  /** Errors: what linking and the start functions throw; BackplaneError TIMEOUT. */
   instantiate(): PluginInstance {
+    const { name, startTimeout } = this.options;
+    return withinTime(startTimeout, `${name}: its start`, () => this.makeInstance());
+  }
+
+  private makeInstance(): PluginInstance {
     const { imports: own, memory } = this.options.link();
     const imports: Record<string, object> = { ...own };
     for (const link of this.links) imports[link.name] = this.importsOf(link);
@@ -192,7 +280,7 @@ export class Generation {
     if (typeof initialize === "function") initialize();
     const start = instance.exports.backplane_start;
     if (typeof start === "function") start();
-    return new PluginInstance(instance, memory, this.waits);
+    return new PluginInstance(instance, memory, this.waits, this.resets, this.options.startTimeout);
   }
 
   /** The other plugin's exports, which the engine links natively; or functions that look them up when called. */

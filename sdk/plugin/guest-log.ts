@@ -11,6 +11,7 @@ import type { DefinedModule } from "../di.js";
 /** The name of the module. Host modules of the application's can't have it. */
 export const builtInModule = "backplane";
 
+/** How much a line of a plugin's log matters. */
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
 const levels: readonly LogLevel[] = ["debug", "info", "warn", "error"];

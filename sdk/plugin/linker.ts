@@ -10,8 +10,9 @@
  * Steps that concern the same plugins run one after the other (`Locks`); a step that makes instances against plugins
  * that go on serving has those for itself while it does (`exclusively`), as start functions may call them.
  */
-import { WebAssembly } from "../../engine/index.js";
+import { type FunctionType, moduleTypes } from "../../engine/index.js";
 import { chainThrough } from "../call-frame.js";
+import { type CoreSignature, formatCoreSignature } from "../declare/signature.js";
 import { BackplaneError, DependencyError, messageOf, ReentrancyError } from "../errors.js";
 import { drainedWithin } from "../lifecycle/hand-over.js";
 import { requireVersion } from "../manifest/dependencies.js";
@@ -271,9 +272,9 @@ export class Linker {
     for (const [name, range] of draft.companions) target(name, range);
     return [...draft.imports].map(([name, range]) => {
       const generation = target(name, range);
-      requireOneInstance(plugin.name, plugin.options.instances ?? 1);
-      requireOneInstance(name, generation.pool.slots.length);
       const dependency = generation.owner as Plugin;
+      requireLinkable(plugin);
+      requireLinkable(dependency);
       const late = made.has(dependency) && !placed.has(dependency);
       requireExports(draft, name, generation, late);
       return { name, target: generation, late };
@@ -281,30 +282,39 @@ export class Linker {
   }
 }
 
-function requireOneInstance(name: string, instances: number): void {
-  if (instances === 1) return;
-  const text = `${name}: plugins that import from one another have one instance each, this one has ${instances}`;
+function requireLinkable({ name, options }: Plugin): void {
+  const { instances = 1, reset } = options;
+  if (instances === 1 && reset !== "call") return;
+  const has = instances === 1 ? `reset: "call"` : `${instances} instances`;
+  const text = `${name}: plugins that import from one another have one instance each, which keeps its state; this one has ${has}`;
   throw new BackplaneError("OPTIONS", text);
 }
 
+/** Errors: BackplaneError IMPORT_MISMATCH. Limits of memories and tables are for the engine to check. */
 function requireExports(draft: Draft, from: string, target: Generation, late: boolean): void {
-  const offered = WebAssembly.Module.exports(target.module);
-  for (const wanted of WebAssembly.Module.imports(draft.module)) {
+  const offered = moduleTypes(target.module).exports;
+  for (const wanted of moduleTypes(draft.module).imports) {
     if (wanted.module !== from) continue;
-    const where = `${draft.plugin.name}: import ${from}.${wanted.name}`;
     const found = offered.find((one) => one.name === wanted.name);
-    if (found?.kind !== wanted.kind) {
-      const names = offered.map((one) => one.name).join(", ") || "nothing";
-      const got =
-        found === undefined ? `doesn't export it (it exports: ${names})` : `exports a ${found.kind}`;
-      const text = `${where}: expected a ${wanted.kind}, the plugin "${from}" ${got}`;
-      throw new BackplaneError("IMPORT_MISMATCH", text);
-    }
-    if (late && wanted.kind !== "function") {
-      const text = `${where}: plugins that import from each other can share functions only, this is a ${wanted.kind}`;
-      throw new BackplaneError("IMPORT_MISMATCH", text);
+    const refuse = (text: string): never => {
+      throw new BackplaneError(
+        "IMPORT_MISMATCH",
+        `${draft.plugin.name}: import ${from}.${wanted.name}: ${text}`,
+      );
+    };
+    if (found === undefined) {
+      const names = [...target.exportNames].join(", ") || "nothing";
+      refuse(`the plugin "${from}" has no such export (it exports: ${names})`);
+    } else if (typeText(found) !== typeText(wanted)) {
+      refuse(`expected ${typeText(wanted)}, the plugin "${from}" exports ${typeText(found)}`);
+    } else if (late && wanted.kind !== "function") {
+      refuse(`plugins that import from each other can share functions only, this is ${typeText(wanted)}`);
     }
   }
+}
+
+function typeText({ kind, type }: { kind: string; type: FunctionType | undefined }): string {
+  return type === undefined ? `a ${kind}` : formatCoreSignature(type as CoreSignature);
 }
 
 /** A generation that can reach one whose calls may wait has calls that may wait. */

@@ -3,7 +3,7 @@
  * instances comes after, see `linker.ts`. What throws on the way leaves nothing behind.
  */
 import { type Module, Suspending, WebAssembly } from "../../engine/index.js";
-import { checkImports } from "../binding/check.js";
+import { checkHooks, checkImports } from "../binding/check.js";
 import { importLinker, type Linkage } from "../binding/link.js";
 import type { HostModuleDeclaration } from "../declare/decorators.js";
 import type { DefinedModule } from "../di.js";
@@ -14,6 +14,7 @@ import { type Granted, intersect, type PluginGrant } from "../manifest/grant.js"
 import type { PluginLimits, PluginManifest, PluginRequests } from "../manifest/manifest.js";
 import { Generation } from "./generation.js";
 import { limitMemory } from "./module-sections.js";
+import { defaultStartTimeout } from "./options.js";
 import type { Plugin } from "./plugin.js";
 import type { PluginCode } from "./source.js";
 
@@ -56,10 +57,12 @@ export async function draftPlugin(
   policy: LoadPolicy,
   isPlugin: (name: string) => boolean,
 ): Promise<Draft> {
+  requireResettable(plugin);
   const code = await plugin.source.read();
   const declarations = modules.map((m) => m.declaration);
   requireHostModules(plugin.name, code.manifest, declarations);
   const module = await WebAssembly.compile(code.bytes as Uint8Array<ArrayBuffer>);
+  plugin.checkDescriptions(module);
   const granted = await decide(plugin, code, module, modules, policy);
   const given = modules.filter((m) => granted.modules.includes(m.declaration.name));
   const usable = [...given, plugin.guestLog.module];
@@ -67,27 +70,38 @@ export async function draftPlugin(
   requireDeclared(plugin.name, code.manifest, module, isPlugin);
   const { imports, companions } = pluginImports(plugin.name, code, module, granted, declarations);
   checkImports(plugin.name, module, usable, new Set(imports.keys()));
+  checkHooks(plugin.name, module);
   const { memory } = granted.limits;
   const bytes = memory === undefined ? code.bytes : limitMemory(code.bytes, memory, plugin.name);
   const limited = bytes === code.bytes ? module : await WebAssembly.compile(bytes as Uint8Array<ArrayBuffer>);
-  const caller = { name: plugin.name, config: plugin.settings(code.manifest), owner: plugin };
+  const caller = {
+    name: plugin.name,
+    config: plugin.settings(code.manifest),
+    owner: plugin,
+    clock: plugin.clock,
+  };
   const link = importLinker(caller, module, usable);
   const generation = (number: number): Generation => {
     const made = new Generation({
       name: plugin.name,
       owner: plugin,
+      clock: plugin.clock,
       number,
       code,
       bytes,
       module: limited,
+      exportNames: new Set(WebAssembly.Module.exports(module).map((e) => e.name)),
       granted,
       instances: plugin.options.instances ?? 1,
       maxWaiting: plugin.options.maxWaiting ?? 1000,
-      reentrant: plugin.options.reentrant ?? code.manifest?.reentrant ?? false,
-      waits: importsSuspending(module, link().imports),
+      reentrant:
+        plugin.options.reset !== "call" && (plugin.options.reentrant ?? code.manifest?.reentrant ?? false),
+      waits: plugin.options.slice !== undefined || importsSuspending(module, link().imports),
+      resets: plugin.options.reset === "call",
+      startTimeout: plugin.options.startTimeout ?? defaultStartTimeout,
       link,
     });
-    refuseHandOverToPool(plugin, made);
+    refuseHandOver(plugin, made);
     return made;
   };
   return { plugin, code, granted, imports, companions, module: limited, generation };
@@ -172,14 +186,22 @@ function importsSuspending(module: Module, imports: Linkage["imports"]): boolean
   return WebAssembly.Module.imports(module).some((i) => imports[i.module]?.[i.name] instanceof Suspending);
 }
 
-/** One state can't be handed over to several instances. */
-function refuseHandOverToPool(plugin: Plugin, generation: Generation): void {
-  const { instances = 1, handOver, transfer } = plugin.options;
-  if (instances === 1 || handOver === false) return;
+/** Errors: BackplaneError OPTIONS: overlapping calls can't each have an instance as after its start. */
+function requireResettable({ name, options }: Plugin): void {
+  if (options.reset !== "call" || options.reentrant !== true) return;
+  throw new BackplaneError("OPTIONS", `${name}: reset: "call" and reentrant exclude each other`);
+}
+
+/** One state can't be handed over to several instances, nor kept where each call begins without one. */
+function refuseHandOver(plugin: Plugin, generation: Generation): void {
+  const { instances = 1, handOver, transfer, reset } = plugin.options;
+  if ((instances === 1 && reset !== "call") || handOver === false) return;
   const { exportNames } = generation;
   if (transfer === undefined && !(exportNames.has(saveHook) && exportNames.has(restoreHook))) return;
+  const why =
+    reset === "call" ? 'each call resets it (reset: "call")' : `it has ${instances} instances, not one`;
   throw new BackplaneError(
     "OPTIONS",
-    `${plugin.name}: state can't be handed over between ${instances} instances; use one, or handOver: false`,
+    `${plugin.name}: it hands its state over when reloaded, but ${why}: change that, or say handOver: false`,
   );
 }

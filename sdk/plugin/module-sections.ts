@@ -1,9 +1,9 @@
 /**
- * Two things that the host has to know of a module's bytes beyond its imports and exports: how large its memory may
- * grow, which it may have to lower, and whether it has a global that can be a stack pointer.
+ * What the host has to know of a module's bytes beyond its imports and exports: how large its memory may grow, which
+ * it may have to lower, and whether it has a global that can be a stack pointer.
  *
  * The bytes must be those of a module that compiled: nothing is checked here again.
- * Source: WebAssembly Core Specification 2.0, "Binary Format": Modules, Memory Section, Global Section.
+ * Source: WebAssembly Core Specification 2.0, "Binary Format": Modules.
  */
 import { BackplaneError } from "../errors.js";
 
@@ -35,22 +35,26 @@ class Reader {
   }
 }
 
-/** Where the contents of a section start, or -1. */
-function sectionStart(
-  bytes: Uint8Array,
-  wanted: number,
-): { head: number; start: number; end: number } | undefined {
+/** Where a section's head and its contents are. */
+interface Section {
+  readonly head: number;
+  readonly start: number;
+  readonly end: number;
+}
+
+function sectionOf(bytes: Uint8Array, id: number): Section | undefined {
   const reader = new Reader(bytes, 8);
   while (reader.at < bytes.length) {
     const head = reader.at;
-    const id = reader.byte();
+    const found = reader.byte();
     const size = reader.unsigned();
-    if (id === wanted) return { head, start: reader.at, end: reader.at + size };
+    if (found === id) return { head, start: reader.at, end: reader.at + size };
     reader.at += size;
   }
   return undefined;
 }
 
+/** In LEB128. */
 function unsignedBytes(value: number): number[] {
   const bytes: number[] = [];
   for (let rest = value; ; rest = Math.floor(rest / 128)) {
@@ -67,7 +71,7 @@ function unsignedBytes(value: number): number[] {
  * Errors: BackplaneError LIMIT for a module that starts with more.
  */
 export function limitMemory(bytes: Uint8Array, limit: number, plugin: string): Uint8Array {
-  const section = sectionStart(bytes, memorySection);
+  const section = sectionOf(bytes, memorySection);
   if (section === undefined) return bytes;
   const reader = new Reader(bytes, section.start);
   if (reader.unsigned() === 0) return bytes;
@@ -107,7 +111,7 @@ function skipConstant(reader: Reader): void {
 
 /** Whether a module has a mutable i32 global of its own: without one it keeps no stack in its memory. */
 export function mayHaveStackPointer(bytes: Uint8Array): boolean {
-  const section = sectionStart(bytes, globalSection);
+  const section = sectionOf(bytes, globalSection);
   if (section === undefined) return false;
   const reader = new Reader(bytes, section.start);
   for (let left = reader.unsigned(); left > 0; left--) {

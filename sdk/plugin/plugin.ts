@@ -3,8 +3,13 @@
  * changes is the generation behind it.
  */
 import { type InspectOptions, inspect } from "node:util";
-import { callByInput } from "../binding/call.js";
+import type { Module } from "../../engine/index.js";
+import { InputCall } from "../binding/call.js";
+import { checkExports } from "../binding/check.js";
 import { chainThrough } from "../call-frame.js";
+import type { Clock } from "../clock.js";
+import type { Description, Handle } from "../declare/describe.js";
+import type { Signatures } from "../declare/signature.js";
 import { BackplaneError, messageOf, ReentrancyError } from "../errors.js";
 import { callChannel, loadChannel, type PluginHostEvents, reloadChannel } from "../events.js";
 import { defaultDrainTimeout, drainOrAbort } from "../lifecycle/hand-over.js";
@@ -12,9 +17,17 @@ import { Lifecycle, type PluginState } from "../lifecycle/state.js";
 import type { Granted } from "../manifest/grant.js";
 import type { PluginManifest } from "../manifest/manifest.js";
 import { redactorOf, revealed, withSecrets } from "../secret.js";
-import { abortedError, type CallBody, CallRunner, timeoutError, watchCall } from "./call-runner.js";
+import {
+  abortedError,
+  type CallBody,
+  type CallObserver,
+  CallRunner,
+  timeoutError,
+  watchCall,
+} from "./call-runner.js";
 import type { Generation, InstanceSlot } from "./generation.js";
 import { GuestLog, type LogLevel } from "./guest-log.js";
+import { handleOf } from "./handle.js";
 import { exclusively } from "./linker.js";
 import type { CallOptions, PluginOptions, PluginStats } from "./options.js";
 import type { SourceReader } from "./source.js";
@@ -31,10 +44,12 @@ export interface PluginServices {
   log(level: "debug" | "info" | "warn" | "error", fields: object, message: string): void;
   /** Gives up what belongs to this plugin alone. */
   dispose(plugin: Plugin): Promise<void>;
+  readonly clock: Clock;
 }
 
 const noOptions: CallOptions = {};
 
+/** A plugin of a host: it stays the same through reloads and replaced instances. */
 export class Plugin {
   private readonly lifecycle: Lifecycle;
   private readonly runner: CallRunner;
@@ -47,6 +62,8 @@ export class Plugin {
   /** Old generations that calls still run in. */
   private readonly retiring = new Set<Promise<void>>();
   private lastNumber = 0;
+  /** What handles were made for, and every generation has to offer. */
+  private readonly descriptions = new Set<Description>();
   readonly options: PluginOptions;
   /** @internal */
   readonly guestLog: GuestLog;
@@ -54,7 +71,7 @@ export class Plugin {
   private readonly redact: (text: string) => string;
   private exportsOf: { generation: Generation; object: Readonly<Record<string, unknown>> } | undefined;
 
-  /** Made by the host. */
+  /** @internal Made by the host. */
   constructor(
     readonly name: string,
     readonly source: SourceReader,
@@ -67,15 +84,16 @@ export class Plugin {
     this.guestLog = new GuestLog(
       options.logRate ?? {},
       (level, line) => this.logged(level, this.redact(line)),
-      () => performance.now(),
+      () => services.clock.now(),
     );
     this.lifecycle = new Lifecycle(name);
-    this.runner = new CallRunner(name, this, options, {
+    const observer: CallObserver = {
       trapped: (error, exportName) =>
         services.announce("trap", { ...this.event(), error, export: exportName }),
       circuitOpened: (backoff) => services.announce("circuitOpen", { ...this.event(), backoff }),
       circuitClosed: () => services.announce("circuitClosed", this.event()),
-    });
+    };
+    this.runner = new CallRunner(name, this, options, observer, services.clock);
   }
 
   /**
@@ -91,6 +109,12 @@ export class Plugin {
     return revealed({ ...manifest?.config, ...this.options.config });
   }
 
+  /** @internal */
+  get clock(): Clock {
+    return this.services.clock;
+  }
+
+  /** Where it is in its life; `docs/lifecycle.md` has the picture. */
   get state(): PluginState {
     return this.lifecycle.state;
   }
@@ -135,11 +159,32 @@ export class Plugin {
    */
   call(name: string, input?: unknown, options: CallOptions = noOptions): Promise<unknown> {
     const body: CallBody = (instance) => {
-      const outcome = callByInput(instance, name, input, options.result);
-      if (outcome === undefined) throw this.noExport(name);
-      return outcome.value;
+      const call = InputCall.of(instance, name);
+      if (call === undefined) throw this.noExport(name);
+      return call.run(input, options.result);
     };
-    return this.run(name, body, options);
+    return this.invoke(name, body, options);
+  }
+
+  /**
+   * A typed method for each export that a description names. Loads the plugin first, if that hasn't happened; from
+   * now on a reload to a module that doesn't fit the description fails. The handle goes on working after reloads.
+   * Errors: BackplaneError EXPORT_MISMATCH; why it can't be loaded.
+   *
+   * @example
+   * const greeter = await plugin.handle(describe({ greet: fn(["string"], "string") }));
+   * await greeter.greet("Ada"); // "Hello, Ada!"
+   */
+  async handle<T extends Signatures>(description: Description<T>): Promise<Handle<T>> {
+    await this.load();
+    checkExports(this.name, this.serving().module, description.signatures);
+    this.descriptions.add(description);
+    return handleOf(this, description);
+  }
+
+  /** @internal Errors: BackplaneError EXPORT_MISMATCH for a module that doesn't have what handles were made for. */
+  checkDescriptions(module: Module): void {
+    for (const { signatures } of this.descriptions) checkExports(this.name, module, signatures);
   }
 
   /** Loads it, if that hasn't happened. A plugin that failed is tried again. Errors: why it can't be loaded. */
@@ -182,10 +227,12 @@ export class Plugin {
     return this.closing;
   }
 
+  /** Closes it, at the end of an `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
+  /** Its figures, since it was discovered. */
   stats(): PluginStats {
     const pool = this.generation?.pool;
     const { calls, failures, traps, replaced, milliseconds } = this.runner;
@@ -212,6 +259,7 @@ export class Plugin {
     return { name: this.name, ...named, state: this.state, generation: this.lastNumber };
   }
 
+  /** What `console.log` shows: no secrets, and not everything. */
   [inspect.custom](_depth: number, options: InspectOptions): string {
     const { name, ...rest } = this.toJSON() as { name: string };
     return `Plugin ${name} ${inspect(rest, options)}`;
@@ -380,8 +428,8 @@ export class Plugin {
     return generation?.group?.reentrant ?? generation?.reentrant ?? this.options.reentrant ?? false;
   }
 
-  /** Calls at once if an instance is free, else when one is. */
-  private run(name: string, body: CallBody, options: CallOptions): Promise<unknown> {
+  /** @internal Runs a body on an instance as a call of an export: at once if an instance is free, else when one is. */
+  invoke(name: string, body: CallBody, options: CallOptions = noOptions): Promise<unknown> {
     if (callChannel.start.hasSubscribers || callChannel.error.hasSubscribers) {
       const step = { plugin: this.name, export: name };
       return callChannel.tracePromise(() => this.runWaiting(name, body, options), step);
@@ -401,7 +449,7 @@ export class Plugin {
     this.requireEntry(name);
     if (this.generation === undefined) await this.load();
     this.requireOpen();
-    const started = performance.now();
+    const started = this.clock.now();
     const slot = await this.waitForSlot(name, options);
     return this.runner.run(slot, name, body, options, started);
   }
@@ -412,7 +460,7 @@ export class Plugin {
     const where = `${this.name}.${name}`;
     const controller = new AbortController();
     const timeout = this.runner.timeoutOf(generation, options);
-    const unwatch = watchCall(options.signal, timeout ?? Number.POSITIVE_INFINITY, {
+    const unwatch = watchCall(this.clock, options.signal, timeout, {
       aborted: (cause) => controller.abort(abortedError(where, cause)),
       late: () => controller.abort(timeoutError(where, timeout)),
     });

@@ -26,6 +26,7 @@ export interface PluginSourceDetails {
   readonly required?: boolean;
 }
 
+/** Where a plugin comes from: a path, a URL, or either or bytes with details. */
 export type PluginSource = string | URL | PluginSourceDetails;
 
 export interface PluginCode {

@@ -2,10 +2,10 @@
 import test from "ava";
 import { moduleTypes, WebAssembly } from "../../engine/index.js";
 import { assemble } from "../../engine/test/runtime/assemble.js";
-import { checkExports, checkImports, type ExportSignatures } from "../binding/check.js";
+import { checkExports, checkHooks, checkImports } from "../binding/check.js";
 import { nearestName } from "../binding/nearest-name.js";
 import type { StandardSchema } from "../declare/schema.js";
-import { fn, json } from "../declare/signature.js";
+import { fn, json, type Signatures } from "../declare/signature.js";
 import type { DefinedModule } from "../di.js";
 import { BackplaneError } from "../errors.js";
 
@@ -44,7 +44,7 @@ function importFault(text: string, elsewhere?: ReadonlySet<string>): string {
   return faultOf(() => checkImports("greeter", compiled(text), [kv], elsewhere));
 }
 
-function exportFault(text: string, description: ExportSignatures): string {
+function exportFault(text: string, description: Signatures): string {
   return faultOf(() => checkExports("greeter", compiled(text), description));
 }
 
@@ -138,7 +138,7 @@ test("imports that are linked by other means aren't checked", (t) => {
 const greet = { greet: fn(["string"], "string") };
 const greetFunction = `(func (export "greet") (param i32 i32) (result i64) (i64.const 0))`;
 
-const exports: [name: string, text: string, description: ExportSignatures, fault: string][] = [
+const exports: [name: string, text: string, description: Signatures, fault: string][] = [
   ["what fits", `(module ${memory} ${alloc} ${free} ${greetFunction})`, greet, "none"],
   ["core types need nothing", `(module (func (export "f") (param f32)))`, { f: fn(["f32"]) }, "none"],
   [
@@ -193,6 +193,21 @@ for (const [name, text, description, fault] of exports) {
     t.is(exportFault(text, description), fault);
   });
 }
+
+test("hooks: exports of their names have their types", (t) => {
+  const fault = (text: string): string => faultOf(() => checkHooks("greeter", compiled(text)));
+  t.is(
+    fault(`(module ${memory} ${alloc} ${free} (func (export "backplane_start")) (func (export "other")))`),
+    "none",
+  );
+  t.is(
+    fault(
+      `(module (func (export "backplane_save") (result i32) (i32.const 0)) (memory (export "backplane_free") 1))`,
+    ),
+    "EXPORT_MISMATCH greeter: export backplane_save: expected () -> i64, the plugin has () -> i32\n" +
+      "  and 1 more:\n  export backplane_free: expected (i32, i32) -> (), the plugin has a memory",
+  );
+});
 
 test("the engine tells the types of imports and exports", (t) => {
   const module = compiled(`(module

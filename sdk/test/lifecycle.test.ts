@@ -296,6 +296,48 @@ test("closing aborts what doesn't end in time", async (t) => {
   await stuck;
 });
 
+test("a host that is closed while it loads", async (t) => {
+  const { host } = await started(t);
+  const loading = host.load({ bytes, name: "late" });
+  const failing = host.load({ bytes: new Uint8Array(3), name: "bad" });
+  const closing = host.close();
+  await t.throwsAsync(loading, code("CLOSED"));
+  await t.throwsAsync(failing, { message: /^bad: / });
+  await closing;
+  t.deepEqual(host.stats(), {});
+});
+
+test("a host that is closed by a listener while it starts", async (t) => {
+  let closing: Promise<void> | undefined;
+  const host = await PluginHost.start(
+    {
+      plugins: ["a", "b", "c"].map((name) => ({ bytes, name })),
+      modules: [appModule(new App())],
+      logger: quiet,
+    },
+    (h) => h.once("loading", () => (closing = h.close())),
+  );
+  await closing;
+  t.deepEqual(host.stats(), {});
+  t.throws(() => host.plugin("a"), code("PLUGIN_NOT_FOUND"));
+});
+
+test("a plugin that failed is tried again by load, reload and a call", async (t) => {
+  const source: { bytes: Uint8Array; name: string } = { bytes: new Uint8Array(3), name: "p" };
+  const { host } = await started(t, { activation: "call" }, { plugins: [source] });
+  const plugin = host.plugin("p");
+  const failed: unknown[] = [];
+  host.on("failed", ({ error }) => failed.push(error));
+  await t.throwsAsync(plugin.call("count"), { message: /^p: / });
+  await t.throwsAsync(plugin.load());
+  await t.throwsAsync(host.reload("p"));
+  t.is(failed.length, 3);
+  t.is(plugin.state, "failed");
+  source.bytes = bytes;
+  t.is(await plugin.call("count"), 0);
+  t.is(plugin.state, "ready");
+});
+
 test("the application's own container is asked", async (t) => {
   class Wanted {
     constructor(readonly factor = 3) {}

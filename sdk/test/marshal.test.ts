@@ -386,6 +386,35 @@ test("pointers that a hostile guest makes up", (t) => {
   importing.instance.core("take")?.(65536, 0);
 });
 
+test("random pointers and lengths give values or MarshalErrors, nothing else", (t) => {
+  const random = randomNumbers(11);
+  const any = (): number =>
+    [random(65536), random(2 ** 32), 65536 - random(4), 2 ** 32 - random(4)][random(4)];
+  const types = ["string?", "bytes?", "json?"] as const;
+  const take = forwarder({ take: [fn(types), (() => {}) as never] });
+  const gives = types.map((type) => {
+    const guest = linked(
+      `(module ${allocator} (func (export "give") (param i64) (result i64) (local.get 0)))`,
+    );
+    return bindExport(guest.instance, "give", fn(["u64"], type));
+  });
+  const takeRaw = take.instance.core("take");
+  let refused = 0;
+  const attempt = (action: () => unknown): void => {
+    try {
+      action();
+    } catch (error) {
+      refused++;
+      if (!(error instanceof MarshalError)) throw error;
+    }
+  };
+  for (let i = 0; i < 2000; i++) {
+    attempt(() => takeRaw?.(any(), any(), any(), any(), 0, any()));
+    attempt(() => gives[i % 3](BigInt(any()) | (BigInt(any()) << 32n)));
+  }
+  t.true(refused > 2000 && refused < 4000);
+});
+
 test("several results, in both directions", (t) => {
   const types = ["string", "u8", "bytes?", "i64"] as const;
   const list = ["text", 200, null, 5n];

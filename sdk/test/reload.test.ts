@@ -1,5 +1,5 @@
 /** Hot reload: nothing lost, state handed over, failures keep the old one serving, files watched. */
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay, setImmediate as turn } from "node:timers/promises";
@@ -180,38 +180,128 @@ async function until(t: ExecutionContext, condition: () => boolean): Promise<voi
   t.true(condition());
 }
 
-test("watched: rename over, half-written files, deletion and return, many saves, new files", async (t) => {
+/** A watched plugin `p`; `now` is the version that serves. */
+async function watched(t: ExecutionContext): Promise<{
+  host: PluginHost;
+  file: string;
+  now: () => number;
+  failed: () => number;
+}> {
   const { host, file } = await started(t, version(1), {}, { watch: { debounce: 40 } });
-  const plugin = host.plugin("p");
-  const now = (): number => (plugin.exports.version as () => number)();
   let failed = 0;
   host.on("reloadFailed", () => failed++);
+  const now = (): number => (host.plugin("p").exports.version as () => number)();
+  return { host, file, now, failed: () => failed };
+}
 
+test("watched: a file that is renamed over the old one", async (t) => {
+  const { file, now } = await watched(t);
   writeFileSync(`${file}.tmp`, version(2));
   renameSync(`${file}.tmp`, file);
   await until(t, () => now() === 2);
+});
 
-  writeFileSync(file, version(3).subarray(0, 12));
-  await until(t, () => failed === 1);
-  t.is(now(), 2);
+test("watched: an editor that writes in two steps", async (t) => {
+  const { file, now, failed } = await watched(t);
+  const bytes = version(2);
+  writeFileSync(file, new Uint8Array());
+  await delay(5);
+  writeFileSync(file, bytes.subarray(0, 12));
+  await delay(5);
+  appendFileSync(file, bytes.subarray(12));
+  await until(t, () => now() === 2);
+  t.is(failed(), 0);
+});
+
+test("watched: a file that stays half-written changes nothing until it is whole", async (t) => {
+  const { file, now, failed } = await watched(t);
+  writeFileSync(file, version(2).subarray(0, 12));
+  await until(t, () => failed() === 1);
+  t.is(now(), 1);
   writeFileSync(file, version(3));
   await until(t, () => now() === 3);
+});
 
+test("watched: a file that is deleted and comes back", async (t) => {
+  const { file, now, failed } = await watched(t);
   rmSync(file);
-  await delay(80);
-  t.is(now(), 3);
+  await delay(100);
+  t.is(now(), 1);
+  t.is(failed(), 0);
   writeFileSync(file, version(4));
   await until(t, () => now() === 4);
+});
 
-  const before = plugin.stats().generation;
+test("watched: ten saves in a second", async (t) => {
+  const { host, file, now, failed } = await watched(t);
+  for (let i = 0; i < 10; i++) {
+    writeFileSync(file, version(10 + i));
+    await delay(90);
+  }
+  await until(t, () => now() === 19);
+  t.true(host.plugin("p").stats().generation <= 11);
+  t.is(failed(), 0);
+});
+
+test("watched: saves that come faster than the debounce are one", async (t) => {
+  const { host, file, now } = await watched(t);
   for (let i = 0; i < 10; i++) {
     writeFileSync(file, version(10 + i));
     await delay(4);
   }
   await until(t, () => now() === 19);
-  t.true(plugin.stats().generation - before < 10);
+  t.true(host.plugin("p").stats().generation < 10);
+});
 
-  writeFileSync(file.replace("p.wasm", "q.wasm"), version(7));
+test("watched: a file that is written again as it was reloads nothing", async (t) => {
+  const { host, file } = await watched(t);
+  writeFileSync(file, version(1));
+  await delay(150);
+  t.is(host.plugin("p").stats().generation, 1);
+});
+
+test("watched: new files, bad ones included", async (t) => {
+  const { host, file } = await watched(t);
+  const other = file.replace("p.wasm", "q.wasm");
+  const refused: string[] = [];
+  host.on("stopped", ({ name }) => refused.push(name));
+  writeFileSync(other, new Uint8Array(3));
+  await until(t, () => refused.includes("q"));
+  t.deepEqual(host.names, ["p"]);
+  writeFileSync(other, version(7));
   await until(t, () => host.names.includes("q") && host.plugin("q").state === "ready");
   t.is(await host.plugin("q").call("version"), 7);
+});
+
+test("watched: plugins that import from a changed one are reloaded with it, and failed ones come back", async (t) => {
+  const plugins = folder(t);
+  const write = (name: string, bytes: Uint8Array, manifest: object): void => {
+    writeFileSync(join(plugins, `${name}.wasm`), bytes);
+    writeFileSync(join(plugins, `${name}.plugin.json`), JSON.stringify({ name, ...manifest }));
+  };
+  const using = assemble(
+    `(module (import "base" "version" (func $v (result i32))) (export "version" (func $v)))`,
+  );
+  write("base", version(1), { version: "1.0.0" });
+  write("user", using, { dependencies: { plugins: { base: "1" } } });
+  write("later", using, { dependencies: { plugins: { missing: "*", base: "*" } } });
+  const grant = () => ({ plugins: ["base", "missing"] });
+  const host = await PluginHost.start({ plugins, grant, logger: quiet, watch: { debounce: 40 } });
+  t.teardown(() => host.close());
+  const now = (): number => (host.plugin("user").exports.version as () => number)();
+  t.is(now(), 1);
+  t.deepEqual(host.names, ["base", "user"]);
+
+  const failed: string[] = [];
+  host.on("reloadFailed", ({ name }) => failed.push(name));
+  writeFileSync(join(plugins, "base.wasm"), assemble(`(module (func (export "other")))`));
+  await until(t, () => failed.length === 2);
+  t.is(now(), 1);
+  writeFileSync(join(plugins, "base.wasm"), version(2));
+  await until(t, () => now() === 2);
+  t.is(host.plugin("user").stats().generation, 2);
+
+  write("missing", version(1), { version: "0.1.0" });
+  await until(t, () => host.names.includes("later"));
+  t.is(await host.plugin("later").call("version"), 2);
 });

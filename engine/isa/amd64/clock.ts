@@ -8,9 +8,11 @@
  * once; it can't be left half-way by a worker that is terminated.
  *
  * A pass of the thread looks at all entries. Where a thread is in a call (`calls` isn't 0) it takes the context that is
- * current there and raises the stack limit and the interrupt word to all ones, so that the next prologue or loop header leaves
- * for TypeScript, which decides and lowers both again. Then it sleeps until the earliest deadline or for a tick,
- * whichever is less; if no thread is in a call, without end, and costs nothing.
+ * current there and raises the interrupt word and the stack limit to all ones, so that the next prologue or compiled check
+ * leaves for TypeScript, which decides and lowers both again. If Wasm code runs there at the moment (the context's status)
+ * the thread gets a signal as well, whose handler makes it leave from anywhere in a function (fault-handler.ts). Then the
+ * clock sleeps until the earliest deadline or for a tick, whichever is less; if no thread is in a call, without end, and
+ * costs nothing.
  *
  * Why no lock is needed (x86-64; stores become visible in their order, aligned 8 bytes at once, and a load may pass an
  * older store of its own thread):
@@ -19,6 +21,7 @@
  *    or that serves another call by now, is an interrupt without a cause: TypeScript finds none and goes on.
  *  - All contexts of a thread lie within one aligned 4 GiB, so the current one's address, which TypeScript writes in two
  *    halves, is a context's address at any moment.
+ *  - A signal that comes late finds the interrupt word lowered, or another context, and does nothing.
  *  - TypeScript lowers the words first and looks at the time afterwards. An interrupt that is lost thereby was for a
  *    deadline that TypeScript then sees; anything else is repeated by the next tick.
  *  - Going to sleep. TypeScript stores `calls`, then reads `parked`; the thread stores `parked`, then reads `calls` once
@@ -34,7 +37,7 @@
  * Sources: futex(2), membarrier(2), tgkill(2), clock_gettime(2), rt_sigprocmask(2) (SIG_SETMASK with all ones: no signal's
  * handler runs here); Intel SDM volume 3, 9.2.2 (memory ordering).
  */
-import { Context } from "../../runtime/layout.js";
+import { Context, ExitStatus } from "../../runtime/layout.js";
 import { inMemory } from "./encode.js";
 import { Amd64 } from "./instructions.js";
 import { r8, r9, r10, r12, r13, r14, r15, rax, rbp, rbx, rcx, rdi, rdx, rsi, rsp } from "./registers.js";
@@ -70,8 +73,13 @@ export const ClockEntry = {
 
 /** Nanoseconds between two looks at threads in a call. */
 export const tick = 10_000_000;
+/** Nanoseconds until a thread that runs past its deadline is interrupted again. */
+const retry = 1_000_000;
 /** Nanoseconds between two looks at threads that are in none, without membarrier. */
 const poll = 100_000_000;
+
+/** SIGURG: nobody minds one too many, and without a handler it is ignored. */
+export const interruptSignal = 23;
 
 const sysRtSigprocmask = 14;
 const sysGetpid = 39;
@@ -176,6 +184,7 @@ function pass(e: RoutineEncoder): void {
   e.farBranch(cc.e, "next");
   // Infinity converts to the least integer, and what is due wakes nobody: this pass interrupts it.
   for (const b of [0xf2, 0x49, 0x0f, 0x2c, 0x40, ClockEntry.deadline]) e.byte(b); // cvttsd2si rax, [r8 + deadline]
+  e.emit(Amd64.mov64_rr, r10, rax);
   e.emit(Amd64.cmp64_rr, rax, rbp);
   e.branch(cc.le, "calls");
   e.emit(Amd64.cmp64_rr, rax, r14);
@@ -184,27 +193,37 @@ function pass(e: RoutineEncoder): void {
   e.place("calls");
   compare32(e, r8, ClockEntry.calls, 0);
   e.branch(cc.e, "next");
-  e.emit(Amd64.mov32_rr, rdi, r15);
+  e.moveImmediate32(r9, 1);
+  // Before a thread's first call there is no context, though it may be about to be.
+  e.load(Amd64.mov64_rm, rax, r8, ClockEntry.current);
+  e.emit(Amd64.test64_rr, rax, rax);
+  e.branch(cc.e, "next");
+  e.load(Amd64.mov64_rm, rax, rax, 0);
+  e.emit(Amd64.test64_rr, rax, rax);
+  e.branch(cc.e, "next");
+  e.setAddress(rax, Context.stackLimit);
+  e.emit(Amd64.mov64_mi, 0, inMemory, -1);
+  e.setAddress(rax, Context.interrupt);
+  e.emit(Amd64.mov64_mi, 0, inMemory, -1);
+  // A signal for what runs; else only the question whether the thread is still there.
   e.emit(Amd64.xor32_rr, rdx, rdx);
+  compare32(e, rax, Context.status, ExitStatus.running);
+  e.branch(cc.ne, "notify");
+  e.moveImmediate32(rdx, interruptSignal);
+  // Past its deadline: should the signal strike a stub or the C library, the next try comes soon. r10 = the deadline.
+  e.emit(Amd64.cmp64_rr, r10, rbp);
+  e.branch(cc.g, "notify");
+  e.emit(Amd64.test64_rr, r10, r10);
+  e.branch(cc.l, "notify");
+  e.load(Amd64.lea64, r14, rbp, retry);
+  e.place("notify");
+  e.emit(Amd64.mov32_rr, rdi, r15);
   e.systemCall(sysTgkill);
   e.emit(Amd64.test64_rr, rax, rax);
-  e.branch(cc.e, "alive");
+  e.branch(cc.e, "next");
   e.emit(Amd64.mov32_rr, rax, rsi);
   e.emit(Amd64.xor32_rr, rcx, rcx);
   for (const b of [0xf0, 0x41, 0x0f, 0xb1, 0x48, ClockEntry.owner]) e.byte(b); // lock cmpxchg [r8 + owner], ecx
-  e.branch(null, "next");
-
-  e.place("alive");
-  e.moveImmediate32(r9, 1);
-  e.load(Amd64.mov64_rm, rdx, r8, ClockEntry.current);
-  e.emit(Amd64.test64_rr, rdx, rdx);
-  e.branch(cc.e, "next");
-  e.load(Amd64.mov64_rm, rdx, rdx, 0);
-  e.emit(Amd64.test64_rr, rdx, rdx);
-  e.branch(cc.e, "next");
-  e.moveImmediate64(rax, -1, -1);
-  e.store(rax, rdx, Context.stackLimit);
-  e.store(rax, rdx, Context.interrupt);
   e.place("next");
   e.emit(Amd64.add64_ri, 0, r8, ClockEntry.size);
   e.farBranch(null, "entry");

@@ -186,6 +186,8 @@ export class Emitter extends OperandEncoder {
       this.bind(back);
     }
     if (size !== 0) this.emit(Amd64.sub64_ri, 0, rsp, size);
+    this.bodyRaw = this.size;
+    this.bodyItems = this.itemCount;
     if (this.order[0] !== entry) this.jump(entry);
   }
 

@@ -24,6 +24,10 @@ export class TableEncoder extends LabelledEncoder {
   private readonly mapStart: number[] = [0];
   private readonly mapWord: number[] = [];
 
+  /** Where the body begins, behind the prologue. */
+  protected bodyRaw = 0;
+  protected bodyItems = 0;
+
   private readonly relocationRaw: number[] = [];
   private readonly relocationItems: number[] = [];
   private readonly relocationKind: number[] = [];
@@ -149,6 +153,7 @@ export class TableEncoder extends LabelledEncoder {
       bytes,
       codeSize,
       frameSize: this.frame.size,
+      bodyOffset: this.finalOffset(this.bodyRaw, this.bodyItems),
       relocationOffset: final(this.relocationRaw, this.relocationItems),
       relocationKind: Uint8Array.from(this.relocationKind),
       relocationSymbol: Int32Array.from(this.relocationSymbol),

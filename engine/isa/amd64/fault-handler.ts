@@ -36,12 +36,14 @@ export const FaultTable = {
   previousBus: 24,
   /** 32 bytes, a bit for each entry: its thread has ended, so another one may take the entry over. */
   retired: 32,
+  /** First page: the handler of the interrupt signal before ours. */
+  previousInterrupt: 64,
   /** First entry. */
-  ranges: 64,
+  ranges: 72,
   pageSize: 4096,
   /** Where the process's clock has its table, from the first page: see clock.ts. */
   clock: 4096,
-  entriesPerPage: (4096 - 64) / 32,
+  entriesPerPage: Math.floor((4096 - 72) / 48),
 } as const;
 
 /** One entry: code in [start, end) is ours. */
@@ -53,7 +55,11 @@ export const FaultRange = {
   sites: 16,
   /** Address of the faultExit routine. */
   exit: 24,
-  size: 32,
+  /** Address of a bitmap: bit n is set where page n of the range holds functions, and no stubs. */
+  functionPages: 32,
+  /** Address of the routine that takes interrupted functions to TypeScript. */
+  interrupt: 40,
+  size: 48,
 } as const;
 
 /** 16 bytes that no other code has, at entry - 32. The last digit is the version of this contract. */
@@ -65,6 +71,7 @@ export const handlerTableOffset = -16;
 const siginfoCode = 8;
 const siginfoAddress = 16;
 const savedR15 = 40 + 8 * 7;
+const savedRsp = 40 + 8 * 15;
 const savedRip = 40 + 8 * 16;
 
 const sigbus = 7;
@@ -160,11 +167,62 @@ function chain(e: RoutineEncoder, table: bigint): void {
 }
 
 /**
+ * The handler of the clock's signal (clock.ts), installed with SA_SIGINFO, SA_ONSTACK and SA_RESTART. When the thread was
+ * in a function of ours, and the clock has raised the interrupt word of the context that r15 holds there, it makes the
+ * thread go on at the range's interrupt routine, with the address of the interrupted instruction pushed. In stubs it does
+ * nothing: those may be between two stacks. Anything else, and stubs, are left to the handler before.
+ *
+ * rdi, rsi, rdx stay as they are until that one may be called.
+ */
+function interruptHandler(e: RoutineEncoder, table: bigint): void {
+  e.load(Amd64.mov64_rm, rax, rdx, savedRip);
+  e.address(r8, table);
+  e.load(Amd64.mov32_rm, rcx, r8, FaultTable.count);
+  e.load(Amd64.lea64, r9, r8, FaultTable.ranges);
+  e.emit(Amd64.test32_rr, rcx, rcx);
+  e.farBranch(cc.e, "notOurs");
+  e.place("codeRange");
+  e.load(Amd64.cmp64_rm, rax, r9, FaultRange.end);
+  e.branch(cc.ae, "nextCodeRange");
+  e.load(Amd64.mov64_rm, r10, r9, FaultRange.start);
+  e.emit(Amd64.cmp64_rr, rax, r10);
+  e.branch(cc.b, "nextCodeRange");
+  e.emit(Amd64.mov64_rr, r11, rax);
+  e.emit(Amd64.sub64_rr, r11, r10);
+  for (const b of [0x49, 0xc1, 0xeb, 12]) e.byte(b); // shr r11, 12
+  e.load(Amd64.mov64_rm, r10, r9, FaultRange.functionPages);
+  for (const b of [0x4d, 0x0f, 0xa3, 0x1a]) e.byte(b); // bt [r10], r11
+  e.branch(cc.ae, "notOurs");
+  e.load(Amd64.mov64_rm, r11, rdx, savedR15);
+  e.setAddress(r11, Context.interrupt);
+  e.emit(Amd64.cmp64_mi, 0, inMemory, 0);
+  e.branch(cc.e, "notOurs");
+  e.load(Amd64.mov64_rm, r10, rdx, savedRsp);
+  e.emit(Amd64.sub64_ri, 0, r10, 8);
+  e.store(rax, r10, 0);
+  e.store(r10, rdx, savedRsp);
+  e.load(Amd64.mov64_rm, rax, r9, FaultRange.interrupt);
+  e.store(rax, rdx, savedRip);
+  e.return();
+  e.place("nextCodeRange");
+  e.emit(Amd64.add64_ri, 0, r9, FaultRange.size);
+  e.emit(Amd64.sub32_ri, 0, rcx, 1);
+  e.branch(cc.ne, "codeRange");
+  e.place("notOurs");
+  e.load(Amd64.mov64_rm, rax, r8, FaultTable.previousInterrupt);
+  e.emit(Amd64.cmp64_ri, 0, rax, 1);
+  e.branch(cc.le, "ignore");
+  e.indirectRegister(4, rax);
+  e.place("ignore");
+  e.return();
+}
+
+/**
  * The handler for a table.
  * @param table address of the first FaultTable page
- * @returns its bytes, position-independent, and the offset of its entry within them
+ * @returns its bytes, position-independent, and the offsets of its entry and of the interrupt signal's handler in them
  */
-export function faultHandler(table: bigint): { bytes: Uint8Array; entry: number } {
+export function faultHandler(table: bigint): { bytes: Uint8Array; entry: number; interrupt: number } {
   const e = new RoutineEncoder("fault handler");
   for (const b of handlerSignature) e.byte(b);
   e.word32(Number(BigInt.asIntN(32, table)));
@@ -174,6 +232,8 @@ export function faultHandler(table: bigint): { bytes: Uint8Array; entry: number 
   const entry = e.size;
   lookUp(e, table);
   chain(e, table);
+  const interrupt = e.size;
+  interruptHandler(e, table);
   e.resolve();
-  return { bytes: e.bytes.slice(0, e.size), entry };
+  return { bytes: e.bytes.slice(0, e.size), entry, interrupt };
 }

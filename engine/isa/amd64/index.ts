@@ -25,6 +25,7 @@ import {
   interruptSaved,
   interruptSlot,
   lazyStub,
+  signalSaved,
   slotCount,
   slotThunk,
 } from "./trampoline.js";
@@ -57,7 +58,13 @@ export const amd64: Target = {
   hostStub,
   lazyStub,
   slotThunk,
-  stubFrames: { compileSaved, interruptSaved, interruptSlot },
+  stubFrames: {
+    compileSaved,
+    interruptSaved,
+    signalSaved,
+    interruptSlot,
+    isReturn: (firstByte) => firstByte === 0xc3,
+  },
   faults: {
     handler: faultHandler,
     signature: handlerSignature,

@@ -131,7 +131,6 @@ export function address(
 /** The address word of a special base without registers. */
 export const specialAddress = (special: AddressBase): number => special << addressSpecialShift;
 
-
 const { writesFlags, readsFlags, merges, call, copy, terminator } = RowFlag;
 const writes: Extra = { flags: writesFlags };
 

@@ -25,7 +25,7 @@
  * Sources: futex(2), rt_sigprocmask(2), rt_tgsigqueueinfo(2), sigaction(2) (siginfo_t); Linux
  * arch/x86/include/uapi/asm/sigcontext.h; System V ABI, AMD64 supplement, 3.2.
  */
-import { Context } from "../../runtime/layout.js";
+import { Context, ExitStatus } from "../../runtime/layout.js";
 import { inMemory } from "./encode.js";
 import { Amd64 } from "./instructions.js";
 import { r10, r12, r13, r14, r15, rax, rbp, rbx, rcx, rdi, rdx, rsi, rsp } from "./registers.js";
@@ -178,6 +178,7 @@ function run(e: RoutineEncoder): void {
   e.place("run");
   for (const r of saved) e.push(r);
   e.load(Amd64.mov64_rm, r15, rbx, Mailbox.context);
+  storeImmediate32(e, ExitStatus.running, r15, Context.status);
   e.store(rsp, r15, Context.hostSp);
   e.load(Amd64.mov64_rm, rsp, r15, Context.wasmSp);
   e.setAddress(r15, Context.resumePc);

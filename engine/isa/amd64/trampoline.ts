@@ -13,6 +13,7 @@
  *   compile                [wasmSp + compileSaved]   the site of a call; or of the entry adapter
  *   interrupt              [wasmSp + interruptSaved] the site of an interrupt check, or of a prologue's check: then
  *                                                    the frame isn't there yet either (see below)
+ *   signal                 [wasmSp + signalSaved]    any instruction of a function
  *   trap                   none: trapPc is the site  wasmSp is the trapping function's rsp: its caller's return
  *                                                    address lies at wasmSp + frameSize (at wasmSp itself if the
  *                                                    site's source is prologueSource: the frame isn't there yet)
@@ -58,6 +59,8 @@ export const compileSaved = 8 * compileInts.length + 16 * floatArguments.length;
 
 /** Bytes between wasmSp and the return address after ExitStatus.interrupt. */
 export const interruptSaved = 8 * 16 + 16 * 16;
+/** Bytes between wasmSp and the address of the next instruction after ExitStatus.signal: the flags too. */
+export const signalSaved = interruptSaved + 8;
 /** Where a register (0..15 integer, 32..47 float) lies then, from wasmSp: for stack maps that name registers. */
 export const interruptSlot = (register: number): number =>
   register < 16 ? 8 * register : 128 + 16 * (register - 32);
@@ -293,7 +296,12 @@ function nativeBuiltin(e: StubEncoder, pointer: number): void {
   e.emit(Amd64.sub64_ri, 0, rsp, 8);
   e.callThrough(contextRegister, pointer);
   e.emit(Amd64.add64_ri, 0, rsp, 8);
+  // The interrupt signal is without effect in the C library: looked for afterwards, with the caller's site.
+  e.load(Amd64.cmp64_rm, rsp, contextRegister, Context.interrupt);
+  e.byte(0x72); // jb, over the return
+  e.byte(1);
   e.return();
+  e.jumpThrough(contextRegister, Context.interruptStub);
 }
 
 function enterRoutine(e: StubEncoder, contextWord: bigint): void {
@@ -304,6 +312,7 @@ function enterRoutine(e: StubEncoder, contextWord: bigint): void {
     Number(BigInt.asIntN(32, contextWord >> 32n)),
   );
   e.load(Amd64.mov64_rm, contextRegister, rax, 0);
+  e.storeImmediate(Amd64.mov32_mi, ExitStatus.running, contextRegister, Context.status);
   e.store(Amd64.mov64_mr, rsp, contextRegister, Context.hostSp);
   e.load(Amd64.mov64_rm, rsp, contextRegister, Context.wasmSp);
   e.jumpThrough(contextRegister, Context.resumePc);
@@ -336,18 +345,34 @@ function limitRoutine(e: StubEncoder, bound: number): void {
 
 /** Called by interrupt checks: keeps every register, the flags not. */
 function interruptRoutine(e: StubEncoder): void {
+  leaveKeepingAll(e, ExitStatus.interrupt);
+  e.return();
+}
+
+/**
+ * Where the interrupt signal's handler sends Wasm code, having pushed the address of the next instruction: keeps every
+ * register and the flags. Wasm code has nothing below rsp, and no state beyond these registers (the upper halves of
+ * the ymm registers are nobody's).
+ */
+function signalRoutine(e: StubEncoder): void {
+  e.raw(0x9c); // pushfq
+  leaveKeepingAll(e, ExitStatus.signal);
+  e.raw(0x9d); // popfq
+  e.return();
+}
+
+function leaveKeepingAll(e: StubEncoder, status: ExitStatus): void {
   e.emit(Amd64.sub64_ri, 0, rsp, interruptSaved);
   for (let r = 0; r < 16; r++) {
     if (r !== rsp) e.store(Amd64.mov64_mr, r, rsp, interruptSlot(r));
     e.store(Amd64.movups_mr, 32 + r, rsp, interruptSlot(32 + r));
   }
-  e.leaveAndResume(ExitStatus.interrupt);
+  e.leaveAndResume(status);
   for (let r = 0; r < 16; r++) {
     if (r !== rsp && r !== contextRegister) e.load(Amd64.mov64_rm, r, rsp, interruptSlot(r));
     e.load(Amd64.movups_rm, 32 + r, rsp, interruptSlot(32 + r));
   }
   e.emit(Amd64.add64_ri, 0, rsp, interruptSaved);
-  e.return();
 }
 
 /**
@@ -385,6 +410,8 @@ export function fixedStubs(contextWord: bigint): FixedStubs {
   trapRoutine(e);
   const interruptStub = begin();
   interruptRoutine(e);
+  const signalStub = begin();
+  signalRoutine(e);
   const limitStub = begin();
   limitRoutine(e, rsp);
   const frameLimitStub = begin();
@@ -404,6 +431,7 @@ export function fixedStubs(contextWord: bigint): FixedStubs {
     enter,
     trapStub,
     interruptStub,
+    signalStub,
     limitStub,
     frameLimitStub,
     compileStub,

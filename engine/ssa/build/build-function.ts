@@ -17,6 +17,7 @@ import { entryBlock, SsaFunction } from "../function.js";
 import type { Type } from "../ops.js";
 import { Builder, typeOfValType } from "./builder.js";
 import { openFunction, skipUnreachable } from "./control.js";
+import { countInstruction } from "./fuel.js";
 import { instructions } from "./instructions.js";
 
 export interface BuildOptions {
@@ -24,6 +25,8 @@ export interface BuildOptions {
   readonly bounds: "guard" | "explicit";
   /** Whether loop headers check the interrupt word. Function entries needn't: prologues look at the stack limit. */
   readonly interrupts: boolean;
+  /** Whether instructions are taken from a budget; see fuel.ts. */
+  readonly fuel?: boolean;
   /** `slots` keeps all locals in frame slots, as is done by itself for bodies where values would cost too much. */
   readonly locals?: "values" | "slots";
 }
@@ -86,6 +89,7 @@ function buildInstructions(b: Builder): void {
     b.source = cursor.offset;
     if (!b.reachable) skipUnreachable(b, cursor.opcode);
     else {
+      if (b.fuel) countInstruction(b, cursor.opcode);
       const index = denseIndex(cursor.opcode);
       instructions[index]!(b, index);
     }

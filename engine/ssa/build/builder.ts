@@ -106,6 +106,9 @@ export class Builder {
   layout!: InstanceLayout;
   explicitBounds = false;
   interrupts = false;
+  fuel = false;
+  /** Instructions built since the last charge; see fuel.ts. */
+  uncharged = 0;
   /** The function's instance record: the entry block's first parameter. */
   instance = 0 as Value;
   /** The block that rows go to; meaningful only while `reachable`. */
@@ -143,6 +146,8 @@ export class Builder {
     this.layout = layout;
     this.explicitBounds = options.bounds === "explicit";
     this.interrupts = options.interrupts;
+    this.fuel = options.fuel ?? false;
+    this.uncharged = 0;
     this.block = f.newBlock();
     this.reachable = true;
     this.deadDepth = 0;

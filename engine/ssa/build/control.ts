@@ -5,6 +5,7 @@
 import { Op as Opcode } from "../../wasm/opcodes.js";
 import { Op, TrapKind, Type } from "../ops.js";
 import { type Builder, FrameKind } from "./builder.js";
+import { checkFuel } from "./fuel.js";
 import { grown } from "./grow.js";
 import { addFalseEdge, branchEdge, jumpTable, jumpTo, mergeAt, openHeader } from "./merge.js";
 
@@ -24,6 +25,7 @@ export function loop(b: Builder): void {
   b.control.loop[frame] = number;
   openHeader(b, frame);
   if (b.interrupts) b.emit(Op.interrupt, Type.none);
+  if (b.fuel) checkFuel(b);
 }
 
 export function ifThen(b: Builder): void {

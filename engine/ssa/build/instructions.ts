@@ -5,6 +5,7 @@
 
 import { denseIndex, OPCODE_ROWS, opcodeName } from "../../wasm/opcode-columns.js";
 import { opcodeRows, Op as W } from "../../wasm/opcodes.js";
+import { EngineBug } from "../engine-bug.js";
 import type { Builder } from "./builder.js";
 import * as calls from "./calls.js";
 import * as control from "./control.js";
@@ -16,26 +17,17 @@ import * as vector from "./vector.js";
 
 export type Instruction = (b: Builder, index: number) => void;
 
-/** An opcode that this builder has no rule for, in a module that was taken for valid. */
-export class UnsupportedInstruction extends Error {
-  constructor(
-    readonly opcode: number,
-    readonly byteOffset: number,
-  ) {
-    super(`${opcodeName(opcode)} at byte ${byteOffset} is not supported`);
-    this.name = "UnsupportedInstruction";
-  }
-}
-
-function unsupported(b: Builder): void {
-  throw new UnsupportedInstruction(b.cursor.opcode, b.source);
+/** What is no opcode, in a module that was taken for valid. */
+function noRule(b: Builder): void {
+  const place = `${opcodeName(b.cursor.opcode)} at byte ${b.source}`;
+  throw new EngineBug("ssa", b.f.index, b.f.name, `no rule for ${place}`);
 }
 
 /** By dense index of the opcode. */
 export const instructions: readonly Instruction[] = table();
 
 function table(): Instruction[] {
-  const t: Instruction[] = new Array(OPCODE_ROWS).fill(unsupported);
+  const t: Instruction[] = new Array(OPCODE_ROWS).fill(noRule);
   const set = (opcode: number, instruction: Instruction): void => {
     t[denseIndex(opcode)] = instruction;
   };

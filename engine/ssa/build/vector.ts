@@ -112,7 +112,10 @@ const resultType = new Uint8Array(OPCODE_ROWS);
 function readRow(name: string, index: number): void {
   const [prefix, rest] = name.split(".") as [string, string];
   const key = rest.replace(/_[if]\d+x\d+/, "");
-  const [op, shape] = byOperand[key] ?? [ops[key] ?? exchanged[key] ?? 0, Shape[prefix as keyof typeof Shape] ?? 0];
+  const [op, shape] = byOperand[key] ?? [
+    ops[key] ?? exchanged[key] ?? 0,
+    Shape[prefix as keyof typeof Shape] ?? 0,
+  ];
   vectorOp[index] = op;
   vectorShape[index] = shapeless.includes(op) ? 0 : shape;
   isExchanged[index] = key in exchanged ? 1 : 0;

@@ -12,6 +12,7 @@ import { simplifyArithmetic } from "../fold/arithmetic.js";
 import { simplifyCompare, simplifyCondition, simplifySelect } from "../fold/compare.js";
 import { simplifyConversion, simplifyFloat, simplifyFloatCompare, simplifyStore } from "../fold/convert.js";
 import { again, Folder } from "../fold/folder.js";
+import { simplifyVector } from "../fold/vector.js";
 import type { Block, SsaFunction, Value } from "../function.js";
 import { Op, OpFlag, opFlags } from "../ops.js";
 
@@ -26,6 +27,7 @@ function simplify(f: Folder, v: Value, op: Op): number {
   if (op >= Op.wrap && op <= Op.bitcast) return simplifyConversion(f, v);
   if (op >= Op.store && op <= Op.store32) return simplifyStore(f, v);
   if (op === Op.select) return simplifySelect(f, v);
+  if (op >= Op.vsplat && op <= Op.vpromote) return simplifyVector(f, v);
   if (op === Op.brif || op === Op.trapif) return simplifyCondition(f, v);
   return 0;
 }

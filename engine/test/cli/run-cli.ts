@@ -22,7 +22,7 @@ export interface CliSettings {
 }
 
 /** The compiled command line. */
-export const cliPath = fileURLToPath(new URL("../../cli/main.js", import.meta.url));
+export const cliPath = fileURLToPath(new URL("../../../sdk/cli/main.js", import.meta.url));
 /** The package's folder. */
 export const packageFolder = fileURLToPath(new URL("../../../../", import.meta.url));
 

@@ -85,6 +85,7 @@ function dumps(module: WasmModule, features: ReadonlySet<string>): Map<string, s
     features,
     bounds,
     interrupts: false,
+    canonicalNaNs: false,
     effort: "full",
   });
   return new Map([

@@ -2,7 +2,7 @@
  * Runs the code blocks of the guides, each in a process of its own, as a reader who pastes them would.
  *
  * Blocks marked `runnable`: "js" as an ES module, "ts" type-checked and compiled with the options of the README's
- * "json tsconfig" block first, "sh" (one command a line) with `backplane` and `node` at hand. `register` adds
+ * "json tsconfig" block first, or with `tsconfig=NAME` with those of the block that has the same, "sh" (one command a line) with `backplane` and `node` at hand. `register` adds
  * `--import backplane/register`. A "text output" block right after one is what it must print. `file=NAME` on any
  * block puts its text beside them under that name, for blocks that read it. Packages resolve as in an application,
  * since the blocks run in a folder of the package itself, whose exports lead to the build.
@@ -14,7 +14,7 @@ import test from "ava";
 import ts from "typescript";
 import wabtModule from "wabt";
 import { projectRoot } from "../support/corpora.js";
-import { allPages, type CodeBlock, type Page, readPage } from "./pages.js";
+import { allPages, type CodeBlock, type Page } from "./pages.js";
 
 interface Runnable {
   readonly page: Page;
@@ -55,11 +55,10 @@ test.before(async () => {
   }
 });
 
-/** The compiler options that the README recommends. */
-function readmeOptions(): ts.CompilerOptions {
-  const block = readPage("README.md").blocks.find(
-    (b) => b.language === "json" && b.attributes.has("tsconfig"),
-  );
+/** The compiler options that the guides recommend; "" names the README's. */
+function recommendedOptions(name: string): ts.CompilerOptions {
+  const blocks = allPages().flatMap((page) => page.blocks);
+  const block = blocks.find((b) => b.language === "json" && b.attributes.get("tsconfig") === name);
   const json = JSON.parse(block!.text) as { compilerOptions: object };
   const { options, errors } = ts.convertCompilerOptionsFromJson(json.compilerOptions, folder);
   if (errors.length > 0) throw new Error(ts.formatDiagnostics(errors, host));
@@ -73,8 +72,12 @@ const host: ts.FormatDiagnosticsHost = {
 };
 
 /** Type-checks and compiles the files; what is wrong as text, "" if nothing is. */
-function compileTypeScript(files: readonly string[]): string {
-  const program = ts.createProgram(files, { ...readmeOptions(), outDir: folder, rootDir: folder });
+function compileTypeScript(files: readonly string[], tsconfig = ""): string {
+  const program = ts.createProgram(files, {
+    ...recommendedOptions(tsconfig),
+    outDir: folder,
+    rootDir: folder,
+  });
   const emitted = program.emit();
   return ts.formatDiagnostics([...ts.getPreEmitDiagnostics(program), ...emitted.diagnostics], host);
 }
@@ -91,7 +94,7 @@ function run(
   });
 }
 
-const cli = join(projectRoot(), "dist/engine/cli/main.js");
+const cli = join(projectRoot(), "dist/sdk/cli/main.js");
 
 /** Runs a block; its file has been compiled if it is TypeScript. */
 async function runBlock(
@@ -121,13 +124,23 @@ test("the guides have blocks to run", (t) => {
   for (const language of languages) t.true(["js", "ts", "sh"].includes(language), language);
 });
 
-const typeScriptFiles = [...sources].filter(([{ block }]) => block.language === "ts").map(([, file]) => file);
+const typeScriptBlocks = [...sources].filter(([{ block }]) => block.language === "ts");
+const tsconfigOf = ({ block }: Runnable): string => block.attributes.get("tsconfig") ?? "";
 let diagnostics = "not compiled";
 test.before(() => {
-  diagnostics = compileTypeScript(typeScriptFiles);
+  const names = new Set(typeScriptBlocks.map(([runnable]) => tsconfigOf(runnable)));
+  diagnostics = [...names]
+    .map((name) => {
+      const files = typeScriptBlocks.filter(([runnable]) => tsconfigOf(runnable) === name);
+      return compileTypeScript(
+        files.map(([, file]) => file),
+        name,
+      );
+    })
+    .join("");
 });
 
-test("TypeScript blocks compile with the README's options", (t) => t.is(diagnostics, ""));
+test("TypeScript blocks compile with the recommended options", (t) => t.is(diagnostics, ""));
 
 test("TypeScript blocks are type-checked: a method that contradicts its declaration doesn't compile", (t) => {
   const [, good] = [...sources].find(([{ block }]) => block.text.includes('fn(["i32"], "i32")')) ?? [];

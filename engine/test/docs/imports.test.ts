@@ -19,13 +19,15 @@ function allowed(): Map<string, string[]> {
   return table;
 }
 
-/** Source files below a folder, or the file itself; without tests and benchmarks. */
+/** Source files below a folder, or the file itself; without tests and benchmarks, and folders with rows of their own. */
 function sourcesOf(name: string): string[] {
   if (!name.endsWith("/")) return [name];
+  const inner = [...table.keys()].filter((other) => other !== name && other.startsWith(name));
   const entries = readdirSync(join(root, name), { recursive: true, encoding: "utf8" });
   return entries
-    .filter((entry) => entry.endsWith(".ts") && !/(^|\/)test\//.test(entry))
-    .map((entry) => name + entry);
+    .filter((entry) => entry.endsWith(".ts") && !/(^|\/)(test|bench)\//.test(entry))
+    .map((entry) => name + entry)
+    .filter((file) => !inner.some((other) => file.startsWith(other)));
 }
 
 /** The project's files that a file imports, as `.ts` paths from the root. */

@@ -68,8 +68,9 @@ export function readPage(name: string): Page {
   return { name, path, text, blocks: codeBlocks(text) };
 }
 
-/** The README and every page directly in `docs/`. */
+/** The README, every page directly in `docs/`, and the example's. */
 export function allPages(): Page[] {
   const guides = readdirSync(join(projectRoot(), "docs")).filter((name) => name.endsWith(".md"));
-  return ["README.md", ...guides.sort().map((name) => `docs/${name}`)].map(readPage);
+  const names = ["README.md", ...guides.sort().map((name) => `docs/${name}`), "plugins-example/README.md"];
+  return names.map(readPage);
 }

@@ -6,7 +6,7 @@
  * instantiated when that can't run code or take much memory, and called when its calls are sure to end.
  *
  * Engines know different proposals past WebAssembly 2.0. Where only the reference takes a module, wabt, told to
- * know 2.0 without vectors, has the last word.
+ * know 2.0, has the last word.
  */
 
 import { createRequire } from "node:module";
@@ -20,13 +20,13 @@ import { compareEngines } from "./compare-engines.js";
 
 export type DamagedOutcome =
   | { readonly kind: "refused" }
-  /** taken by the reference only, for a feature past 2.0 or a vector */
+  /** taken by the reference only, for a feature past 2.0 */
   | { readonly kind: "newer" }
   | { readonly kind: "taken" }
   | { readonly kind: "ran" }
   | { readonly kind: "wrong"; readonly what: string };
 
-/** Says whether bytes are a valid module of WebAssembly 2.0 without vectors. */
+/** Says whether bytes are a valid module of WebAssembly 2.0. */
 export type Oracle = (bytes: Uint8Array) => boolean;
 
 interface Wabt {
@@ -38,7 +38,6 @@ export async function openOracle(): Promise<Oracle> {
   const require = createRequire(import.meta.url);
   const wabt = await (require("wabt") as () => Promise<Wabt>)();
   const features = {
-    simd: false,
     tail_call: false,
     extended_const: false,
     threads: false,

@@ -15,6 +15,7 @@ import {
   FUNCREF,
   I32,
   I64,
+  V128,
   type ValueType,
 } from "../support/wasm-bytes.js";
 
@@ -158,11 +159,33 @@ export function writeConstant(out: ByteWriter, random: Random, type: ValueType):
       out.u8(OP.f64Const);
       out.fixed64(edgeFloat64Bits(random));
       break;
+    case V128:
+      out.bytes([0xfd, 0x0c]);
+      writeVectorBits(out, random);
+      break;
     case FUNCREF:
     case EXTERNREF:
       out.u8(OP.refNull);
       out.u8(type);
       break;
+  }
+}
+
+/** Sixteen bytes: alike in all lanes of some width, zeros or ones, floats of one width, or anything. */
+function writeVectorBits(out: ByteWriter, random: Random): void {
+  const kind = random.below(8);
+  const wide = edgeInt64(random);
+  const narrow = edgeInt32(random);
+  const pattern = narrow & 0xff;
+  for (let lane = 0; lane < 2; lane++) {
+    if (kind === 0) out.fixed64(random.chance(50) ? 0n : 0xffffffffffffffffn);
+    else if (kind === 1) out.fixed64(wide);
+    else if (kind === 2) for (let k = 0; k < 2; k++) out.fixed32(narrow >>> 0);
+    else if (kind === 3) for (let k = 0; k < 8; k++) out.u8(pattern);
+    else if (kind === 4) out.fixed64(edgeFloat64Bits(random));
+    else if (kind === 5) for (let k = 0; k < 2; k++) out.fixed32(edgeFloat32Bits(random));
+    else if (kind === 6) for (let k = 0; k < 2; k++) out.fixed32(edgeInt32(random) >>> 0);
+    else out.fixed64(random.bits64());
   }
 }
 
@@ -177,6 +200,9 @@ export function writeZero(out: ByteWriter, type: ValueType): void {
   } else if (type === I32 || type === I64) {
     out.u8(type === I32 ? OP.i32Const : OP.i64Const);
     out.u8(0);
+  } else if (type === V128) {
+    out.bytes([0xfd, 0x0c]);
+    out.bytes(new Uint8Array(16));
   } else {
     out.u8(OP.refNull);
     out.u8(type);

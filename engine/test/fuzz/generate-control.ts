@@ -8,7 +8,7 @@
  */
 
 import { OP } from "../support/opcodes.js";
-import { F32, F64, type FunctionType, I32, type ValueType } from "../support/wasm-bytes.js";
+import { F32, F64, type FunctionType, I32, V128, type ValueType } from "../support/wasm-bytes.js";
 import {
   bulkMemory,
   isReference,
@@ -20,6 +20,7 @@ import {
 import type { ModulePlan } from "./generate-plan.js";
 import type { FunctionState, Label } from "./generate-state.js";
 import { combine, condition, convert, expression, leaf, smallIndex } from "./generate-values.js";
+import { vectorStore } from "./generate-vectors.js";
 
 type Statement = (s: FunctionState, depth: number) => void;
 
@@ -60,6 +61,7 @@ function makeMenu(plan: ModulePlan): Statement[] {
   add(3, callIndirectStatement, features.indirect);
   add(16, store, features.memory);
   add(4, recordAccess, features.memory);
+  add(10, vectorStore, features.memory && features.vectors);
   add(5, setPointer, features.memory);
   add(4, bulkMemory, features.bulk && features.memory);
   add(4, tableStatement, plan.tables.length > 0);
@@ -85,7 +87,7 @@ export function reshape(
   while (stack.length > keep) {
     const top = stack.pop() as ValueType;
     const below = stack[stack.length - 1];
-    const number = !isReference(top);
+    const number = !isReference(top) && top !== V128;
     if (number && stack.length > keep && below === top && random.chance(40)) {
       combine(s, top);
       s.settle(top, true);

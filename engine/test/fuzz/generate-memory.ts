@@ -56,7 +56,7 @@ function daringAddress(s: FunctionState, width: number, depth: number): number {
 }
 
 /** Writes an address; answers the static offset to go with it. */
-function address(s: FunctionState, width: number, depth: number): number {
+export function address(s: FunctionState, width: number, depth: number): number {
   const random = s.random;
   if (s.dares()) return daringAddress(s, width, depth);
   const kind = random.below(10);
@@ -104,7 +104,7 @@ function scaledAddress(s: FunctionState, depth: number): void {
   }
 }
 
-function memoryArgument(s: FunctionState, alignment: number, offset: number): void {
+export function memoryArgument(s: FunctionState, alignment: number, offset: number): void {
   s.code.u32(s.random.chance(60) ? alignment : s.random.below(alignment + 1));
   s.code.u32(offset);
 }

@@ -1,7 +1,7 @@
 /**
  * Random valid modules, the same for the same seed.
  *
- * In: a seed. Out: the binary of a WebAssembly 2.0 module (no vectors) that exports all its functions as
+ * In: a seed. Out: the binary of a WebAssembly 2.0 module that exports all its functions as
  * `f0`, `f1`, ..., its globals as `g0`, ..., its fuel as `fuel`, its memory as `memory`, its tables as `t0`, ...
  * Calls and loops end when the fuel does: set `fuel` before a call. Results are bitwise certain: a NaN whose
  * payload the specification leaves open never reaches a place where bits can be seen.
@@ -33,8 +33,6 @@ import { FunctionState } from "./generate-state.js";
 export interface GenerateOptions {
   /** the largest number of instructions in a function, roughly; 350 by default */
   readonly size?: number;
-  /** vector instructions aren't generated yet */
-  readonly simd?: false;
 }
 
 /** Fuel in a fresh instance. */

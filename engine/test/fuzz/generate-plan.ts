@@ -15,6 +15,7 @@ import {
   type FunctionType,
   I32,
   I64,
+  V128,
   type ValueType,
 } from "../support/wasm-bytes.js";
 
@@ -31,6 +32,7 @@ export interface Features {
   readonly pressure: boolean;
   readonly deep: boolean;
   readonly dead: boolean;
+  readonly vectors: boolean;
   /** how many of 1,000 risky operations are left free to trap */
   readonly risk: number;
 }
@@ -80,6 +82,7 @@ function drawFeatures(random: Random): Features {
     pressure: on(50),
     deep: on(40),
     dead: on(40),
+    vectors: on(35),
     risk: random.pick([0, 0, 0, 2, 5, 15]),
   };
 }
@@ -91,6 +94,8 @@ export class ModulePlan {
   /** types of the value types in use, repeated by weight */
   readonly numbers: readonly ValueType[];
   readonly values: readonly ValueType[];
+  /** those that pass between Wasm and the host: no vectors */
+  readonly scalars: readonly ValueType[];
   /** type index of every function, imported ones first */
   readonly functions: number[] = [];
   readonly importNames: string[] = [];
@@ -114,7 +119,8 @@ export class ModulePlan {
       ...(this.features.floats ? [F32, F64] : []),
     ];
     const references = this.features.references ? [FUNCREF, EXTERNREF] : [];
-    this.values = [...this.numbers, ...this.numbers, ...references];
+    this.scalars = [...this.numbers, ...this.numbers, ...references];
+    this.values = [...this.scalars, ...(this.features.vectors ? [V128, V128, V128] : [])];
     this.memoryPages = random.between(1, 2);
     this.memoryMaximum = this.memoryPages + random.below(4);
     this.planFunctions();
@@ -147,12 +153,15 @@ export class ModulePlan {
     return Array.from({ length: count }, () => this.random.pick(from));
   }
 
-  private randomSignature(): number {
+  /** The host can't call a function with vectors, so most have none. */
+  private randomSignature(hosts: boolean): number {
     const random = this.random;
+    const from = hosts || random.chance(65) ? this.scalars : this.values;
     const many = random.chance(15) ? random.between(9, 24) : random.below(6);
     const resultCount =
       this.features.multi && random.chance(30) ? random.between(2, random.chance(20) ? 12 : 4) : 1;
-    return this.typeIndex(this.randomTypes(many), random.chance(15) ? [] : this.randomTypes(resultCount));
+    const params = this.randomTypes(many, from);
+    return this.typeIndex(params, random.chance(15) ? [] : this.randomTypes(resultCount, from));
   }
 
   private planFunctions(): void {
@@ -161,12 +170,12 @@ export class ModulePlan {
     for (let index = 0; index < imports; index++) {
       const kind = random.chance(15) ? "throw" : random.chance(20) ? "enter" : "host";
       this.importNames.push(`${kind}${index}`);
-      this.functions.push(this.randomSignature());
+      this.functions.push(this.randomSignature(true));
     }
     const defined = random.between(1, 6);
     for (let index = 0; index < defined; index++) {
       const reuse = this.functions.length > 0 && random.chance(35);
-      this.functions.push(reuse ? random.pick(this.functions) : this.randomSignature());
+      this.functions.push(reuse ? random.pick(this.functions) : this.randomSignature(false));
     }
   }
 
@@ -174,7 +183,7 @@ export class ModulePlan {
     const random = this.random;
     const imported = random.below(3);
     for (let index = 0; index < imported; index++) {
-      this.globals.push({ type: random.pick(this.values), mutable: random.chance(50), imported: true });
+      this.globals.push({ type: random.pick(this.scalars), mutable: random.chance(50), imported: true });
     }
     this.fuelGlobal = this.globals.length;
     this.digestGlobal = this.fuelGlobal + 1;

@@ -9,7 +9,16 @@
 
 import { OP } from "../support/opcodes.js";
 import type { Random } from "../support/random.js";
-import { ByteWriter, F32, F64, type FunctionType, I32, I64, type ValueType } from "../support/wasm-bytes.js";
+import {
+  ByteWriter,
+  F32,
+  F64,
+  type FunctionType,
+  I32,
+  I64,
+  V128,
+  type ValueType,
+} from "../support/wasm-bytes.js";
 import { writeZero } from "./generate-constants.js";
 import type { ModulePlan } from "./generate-plan.js";
 
@@ -97,8 +106,8 @@ export class FunctionState {
       this.code.u8(opcode);
       return;
     }
-    this.code.u8(0xfc);
-    this.code.u32(opcode - 0xfc00);
+    this.code.u8(opcode >> 8);
+    this.code.u32(opcode & 0xff);
   }
 
   op1(opcode: number, index: number): void {
@@ -193,17 +202,48 @@ export class FunctionState {
     const first = this.random.below(this.localTypes.length - count + 1);
     for (let local = first; local < first + count; local++) {
       const type = this.localTypes[local] as ValueType;
-      if (type !== I32 && type !== I64 && type !== F32 && type !== F64) continue;
+      if (type !== I32 && type !== I64 && type !== F32 && type !== F64 && type !== V128) continue;
+      // What isn't settled yet passes through this one.
+      if (local === this.settleLocals.get(V128)) continue;
       this.i32(31);
       this.op(OP.i32Mul);
       this.op1(OP.localGet, local);
       this.settle(type, true);
       if (type === F32) this.op(0xbc);
       if (type === F64) this.op(0xbd);
-      if (type === I64 || type === F64) this.foldWide();
+      if (type === V128) this.foldVector(local);
+      if (type === I64 || type === F64 || type === V128) this.foldWide();
       this.op(OP.i32Add);
     }
     this.op1(OP.globalSet, this.plan.digestGlobal);
+  }
+
+  /** The vector in a local, which is on the stack too, to an i64 that depends on all its bits. */
+  private foldVector(local: number): void {
+    this.op(OP.i64x2ExtractLane);
+    this.code.u8(0);
+    this.i64(31n);
+    this.op(0x7e);
+    this.op1(OP.localGet, local);
+    this.op(OP.i64x2ExtractLane);
+    this.code.u8(1);
+    this.op(0x7c);
+  }
+
+  /** Makes the lanes of floats on top of the stack canonical. */
+  settleLanes(type: typeof F32 | typeof F64): void {
+    const local = this.settleLocals.get(V128) ?? this.allocateLocal(V128);
+    this.settleLocals.set(V128, local);
+    this.op1(OP.localTee, local);
+    this.op(OP.v128Const);
+    for (let lane = 0; lane < 2; lane++) {
+      if (type === F64) this.code.fixed64(0x7ff8000000000000n);
+      else for (let k = 0; k < 2; k++) this.code.fixed32(0x7fc00000);
+    }
+    this.op1(OP.localGet, local);
+    this.op1(OP.localGet, local);
+    this.op(type === F32 ? OP.f32x4Eq : OP.f64x2Eq);
+    this.op(OP.v128Bitselect);
   }
 
   /** An i64 to an i32 that depends on all its bits. */

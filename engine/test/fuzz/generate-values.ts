@@ -20,9 +20,10 @@ import {
 import { load, memoryGrow, tableGet, tableSizeOrGrow } from "./generate-memory.js";
 import type { ModulePlan } from "./generate-plan.js";
 import type { FunctionState } from "./generate-state.js";
+import { addVectorProducers } from "./generate-vectors.js";
 
 /** Writes a value. Leaves it canonical if asked to. */
-type Producer = (s: FunctionState, type: ValueType, depth: number, canonical: boolean) => void;
+export type Producer = (s: FunctionState, type: ValueType, depth: number, canonical: boolean) => void;
 
 const menus = new WeakMap<ModulePlan, Map<ValueType, Producer[]>>();
 
@@ -97,6 +98,7 @@ function makeMenu(plan: ModulePlan, type: ValueType): Producer[] {
     add(6, (s, wanted, depth) => load(s, wanted, depth), features.memory);
     add(2, pressure, features.pressure);
   }
+  if (features.vectors && type !== FUNCREF && type !== EXTERNREF) addVectorProducers(plan, type, add);
   if (type === FUNCREF || type === EXTERNREF) add(8, (s, wanted, depth) => tableGet(s, wanted, depth));
   return menu;
 }

@@ -22,7 +22,17 @@ import {
 import { functionTypeOf, inspectModule, type ModuleShape } from "../support/inspect-module.js";
 import { nodeNamespace } from "../support/namespace.js";
 import { OP } from "../support/opcodes.js";
-import { ByteWriter, EXTERNREF, F32, F64, FUNCREF, I32, I64, type ValueType } from "../support/wasm-bytes.js";
+import {
+  ByteWriter,
+  EXTERNREF,
+  F32,
+  F64,
+  FUNCREF,
+  I32,
+  I64,
+  V128,
+  type ValueType,
+} from "../support/wasm-bytes.js";
 import { writeZero } from "./generate-constants.js";
 
 /** Should come back for every valid module: one without `fuel` may lose what ended its loops. */
@@ -134,7 +144,7 @@ function zero(type: ValueType): Instruction {
   return { opcode: out.toBytes()[0] as number, immediates: [], bytes: out.toBytes() };
 }
 
-const valueTypes = [I32, I64, F32, F64, FUNCREF, EXTERNREF];
+const valueTypes = [I32, I64, F32, F64, V128, FUNCREF, EXTERNREF];
 
 /** What a tree may be replaced by. */
 function replacements(tree: Tree, instructions: readonly Instruction[]): (readonly Instruction[])[] {

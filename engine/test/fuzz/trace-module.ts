@@ -299,12 +299,21 @@ class Tracer {
   }
 
   private describe(name: string, kind: number, value: unknown): void {
-    if (kind === KIND_GLOBAL) this.log(`${name} = ${this.shown((value as WasmGlobal).value)}`);
+    if (kind === KIND_GLOBAL) this.log(`${name} = ${this.globalText(value as WasmGlobal)}`);
     else if (kind === KIND_TABLE) this.log(`${name} = ${this.tableText(value as WasmTable)}`);
     else if (kind === KIND_MEMORY) {
       const buffer = (value as WasmMemory).buffer;
       const hash = createHash("sha1").update(new Uint8Array(buffer)).digest("hex");
       this.log(`${name} = ${buffer.byteLength} bytes, ${hash}`);
+    }
+  }
+
+  /** A vector can't be read. */
+  private globalText(global: WasmGlobal): string {
+    try {
+      return this.shown(global.value);
+    } catch (error) {
+      return this.outcome(error);
     }
   }
 

@@ -130,7 +130,8 @@ test("the same bytes compile to the same code in any order of functions", (t) =>
         compile: "lazy",
         effort: "full",
         interrupts: false,
-        vectors: false,
+        canonicalNaNs: false,
+        vectors: true,
       } as const;
       const unit = RuntimeModule.compile(engine, bytes, options);
       const { bodies, importedFunctionCount } = checkedModule(bytes, options);
@@ -143,6 +144,7 @@ test("the same bytes compile to the same code in any order of functions", (t) =>
           features: engine.features,
           bounds: "guard",
           interrupts: false,
+          canonicalNaNs: false,
           effort: "full",
         });
         code[i] = Buffer.from(compiled.bytes).toString("hex");

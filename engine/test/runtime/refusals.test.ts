@@ -50,6 +50,17 @@ test("an unknown platform", (t) => {
   t.regex(stdout, /^UnsupportedPlatformError platform: .*sunos/);
 });
 
+test("musl", (t) => {
+  const pretend = `
+    import fs from "node:fs";
+    import { syncBuiltinESMExports } from "node:module";
+    const read = fs.readFileSync;
+    fs.readFileSync = (path, ...more) =>
+      path === "/proc/self/maps" ? "7f00-7f01 r-xp 0 0:0 0 /lib/ld-musl-x86_64.so.1" : read(path, ...more);
+    syncBuiltinESMExports();`;
+  t.regex(attempt([], pretend).stdout, /^UnsupportedPlatformError libc: .*musl.*glibc/);
+});
+
 test("a V8 without guard pages: explicit checks are compiled instead", (t) => {
   const { stdout } = attempt(["--disable-wasm-trap-handler"]);
   t.is(stdout.trim(), "fine");

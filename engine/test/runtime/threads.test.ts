@@ -487,17 +487,25 @@ async function child(scenario: string): Promise<unknown> {
   return JSON.parse(stdout);
 }
 
+/** Measures up to three times, since other processes may have the processors: all of them must be slow to fail. */
+async function within(t: ExecutionContext, limit: number, measure: () => Promise<number>): Promise<void> {
+  for (let attempt = 0; attempt < 3; attempt++) {
+    const took = await measure();
+    t.log(`${took.toFixed(1)} ms`);
+    if (took < limit) return t.pass();
+  }
+  t.fail(`not once within ${limit} ms`);
+}
+
 test.serial("eight calls loop on threads: a file is read within 50 ms", async (t) => {
-  const worst = (await child("readFile")) as number;
-  t.log(`worst ${worst.toFixed(1)} ms`);
-  t.true(worst < 50);
+  await within(t, 50, async () => (await child("readFile")) as number);
 });
 
 test.serial("process.exit ends the process while calls loop on threads", async (t) => {
-  const exited = (await child("exit")) as number;
-  const took = Date.now() - exited;
-  t.log(`${took} ms`);
-  t.true(took < 200);
+  await within(t, 200, async () => {
+    const exited = (await child("exit")) as number;
+    return Date.now() - exited;
+  });
 });
 
 test.serial("terminate ends a worker whose calls loop on threads", async (t) => {
@@ -507,7 +515,7 @@ test.serial("terminate ends a worker whose calls loop on threads", async (t) => 
 });
 
 test.serial("a worker ends by itself while its calls loop on threads", async (t) => {
-  t.true(((await child("workerExit")) as number) < 200);
+  await within(t, 200, async () => (await child("workerExit")) as number);
 });
 
 test.serial("threads that wait don't keep the process", async (t) => {

@@ -1,5 +1,5 @@
 /**
- * The command `npm run -s spec -- DIR_OR_FILE... [--explicit-bounds] [--simd] [--namespace node|backplane]`:
+ * The command `npm run -s spec -- DIR_OR_FILE... [--explicit-bounds] [--namespace node|backplane]`:
  * a line per failure, at the end `N passed, N failed, N skipped` in assertions. Exit code 1 upon a failure,
  * 2 upon wrong arguments.
  */
@@ -23,7 +23,6 @@ function readArguments() {
       options: {
         "explicit-bounds": { type: "boolean", default: false },
         ahead: { type: "boolean", default: false },
-        simd: { type: "boolean", default: false },
         namespace: { type: "string", default: "backplane" },
       },
     });
@@ -41,10 +40,8 @@ const scripts = paths.flatMap((path) =>
 const namespace = await namespaceByName(values.namespace, {
   bounds: values["explicit-bounds"] ? "explicit" : "guard",
   compile: values.ahead ? "ahead" : "lazy",
-  vectors: values.simd,
 });
 const totals = runSpec(namespace, scripts, {
-  simd: values.simd,
   report: (line) => process.stdout.write(`${line}\n`),
 });
 process.stdout.write(`${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped\n`);

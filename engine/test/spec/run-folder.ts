@@ -1,15 +1,14 @@
 /**
  * Runs specification test scripts from files and folders.
  *
- * In: paths and a WebAssembly namespace. Out: totals, with a line per failure through `report`. A script of
- * vector instructions (`simd_...`) is counted as skipped unless asked for.
+ * In: paths and a WebAssembly namespace. Out: totals, with a line per failure through `report`.
  */
 
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 
 import type { Namespace } from "../support/namespace.js";
-import { countAssertions, runScript } from "./run-script.js";
+import { runScript } from "./run-script.js";
 
 export interface SpecTotals {
   passed: number;
@@ -18,8 +17,6 @@ export interface SpecTotals {
 }
 
 export interface SpecOptions {
-  /** run the scripts of vector instructions too */
-  readonly simd?: boolean;
   /** gets `script:line: message` for every failure */
   readonly report?: (line: string) => void;
 }
@@ -31,10 +28,6 @@ export function findScripts(path: string): string[] {
     .filter((file) => file.endsWith(".wast"))
     .sort()
     .map((file) => join(path, file));
-}
-
-export function isVectorScript(file: string): boolean {
-  return basename(file).startsWith("simd_");
 }
 
 /**
@@ -51,10 +44,6 @@ export function runSpec(
   const totals: SpecTotals = { passed: 0, failed: 0, skipped: 0 };
   for (const file of scripts) {
     const source = readFileSync(file);
-    if (isVectorScript(file) && options.simd !== true) {
-      totals.skipped += countAssertions(source, file);
-      continue;
-    }
     try {
       const outcome = runScript(namespace, source, file);
       totals.passed += outcome.passed;

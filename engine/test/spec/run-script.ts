@@ -318,8 +318,3 @@ export function runScript(namespace: Namespace, source: Uint8Array, file: string
   runner.run(readScript(source, file));
   return runner.outcome;
 }
-
-/** How many assertions a script has, without running it. */
-export function countAssertions(source: Uint8Array, file: string): number {
-  return readScript(source, file).filter((command) => String(command.items[0]).startsWith("assert_")).length;
-}

@@ -40,6 +40,15 @@ b0(v1:ptr, v2:i32, v3:i64, v4:f64, v5:ref):
   builtin v1(v17, v2, v3) memorySet
   v27:i32 = builtin v1() memorySize
   v28:f64 = select v2, v4, v24
+  v31:v128 = const 0x00000000000000000000000000000000
+  v32:v128 = const 0xfedcba98765432100123456789abcdef
+  v33:v128 = vadd v31, v32 f32x4
+  v34:v128 = vshuffle v33, v32 0x0f0e0d0c1b1a19180706050413121110
+  v35:v128 = vreplace v34, v4 f64x2 1
+  v36:i32 = vextracts v35 i8x16 15
+  v37:v128 = vshl v35, v36 i64x2
+  v38:v128 = vbitselect v37, v33, v31
+  v39:i32 = vanytrue v38
   brtable v2, b1, b2(v2, v4), b1, b3
 b1:
   trap unreachable

@@ -70,6 +70,35 @@ const byText: readonly (readonly [from: string, to: string, message: RegExp])[] 
   ["call v1(v2) f0 s0", "callptr v1() s0", /no code address/],
 ];
 
+const vectors = `func 0 "vectors" -> v128, i32 {
+b0(v1:ptr, v2:i32, v3:v128):
+  v4:v128 = vadd v3, v3 i16x8
+  v5:v128 = vreplace v4, v2 i8x16 15
+  v6:i32 = vextracts v5 i16x8 7
+  v7:v128 = vsplat v2 i32x4
+  v8:v128 = vshl v7, v2 i64x2
+  return v8, v6
+}
+`;
+const byVectorText: readonly (readonly [from: string, to: string, message: RegExp])[] = [
+  ["vadd v3, v3 i16x8", "vdiv v3, v3 i16x8", /vdiv has no shape i16x8/],
+  ["vadd v3, v3 i16x8", "vadd v3, v2 i16x8", /operand 1 is i32/],
+  ["v2 i8x16 15", "v2 i8x16 16", /i8x16 has no lane 16/],
+  ["v2 i8x16 15", "v2 i64x2 1", /a lane of i64x2 isn't i32/],
+  ["vextracts v5 i16x8 7", "vextracts v5 i32x4 3", /vextracts has no shape i32x4/],
+  ["vsplat v2 i32x4", "vsplat v2 f32x4", /a lane of f32x4 isn't i32/],
+  ["v6:i32 = vextracts v5 i16x8 7", "v6:i64 = vextractu v5 i16x8 7", /a lane of i16x8 isn't i64/],
+];
+
+test("what a text can say wrongly of vectors", (t) => {
+  t.notThrows(() => verifyFunction(parseFunction(vectors), "test"));
+  for (const [from, to, message] of byVectorText) {
+    const text = vectors.replace(from, to);
+    t.not(text, vectors);
+    t.throws(() => verifyFunction(parseFunction(text), "test"), { instanceOf: EngineBug, message }, to);
+  }
+});
+
 test("what a text can say wrongly", (t) => {
   for (const [from, to, message] of byText) {
     const text = good.replace(from, to);

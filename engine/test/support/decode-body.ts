@@ -2,8 +2,8 @@
  * Splits function bodies into instructions and measures what each one takes from the stack.
  *
  * In: a valid module's bytes. Out: per body its local declarations and its instructions, each with opcode,
- * immediates and raw bytes, so that tests can count, rewrite and shrink them. `RangeError` on vector instructions and
- * on anything past WebAssembly 2.0.
+ * immediates and raw bytes, so that tests can count, rewrite and shrink them. `RangeError` on anything past
+ * WebAssembly 2.0.
  */
 
 import { ByteReader, functionTypeOf, type ModuleShape } from "./inspect-module.js";
@@ -11,7 +11,7 @@ import { OP, opcodeRows } from "./opcodes.js";
 import { ByteWriter, type FunctionType, type ValueType } from "./wasm-bytes.js";
 
 export interface Instruction {
-  /** prefix 0xfc as `0xfc00 + n` */
+  /** prefixes 0xfc and 0xfd as `0xfc00 + n`, `0xfd00 + n` */
   readonly opcode: number;
   /** indices, labels, a block's type (signed), an alignment and an offset; empty for constants */
   readonly immediates: readonly number[];
@@ -68,7 +68,14 @@ function readImmediates(reader: ByteReader, opcode: number): number[] {
     case "type-list":
       return [...reader.take(reader.u32())];
     case "reference-type":
+    case "lane":
       return [reader.u8()];
+    case "memory-lane":
+      return [reader.u32(), reader.u32(), reader.u8()];
+    case "v128":
+    case "shuffle":
+      reader.take(16);
+      return [];
   }
 }
 
@@ -84,7 +91,7 @@ export function decodeBody(bytes: Uint8Array, range: { readonly start: number; r
   while (reader.position < range.end) {
     const start = reader.position;
     let opcode = reader.u8();
-    if (opcode === 0xfc) opcode = 0xfc00 + reader.u32();
+    if (opcode === 0xfc || opcode === 0xfd) opcode = (opcode << 8) + reader.u32();
     const immediates = readImmediates(reader, opcode);
     instructions.push({ opcode, immediates, bytes: bytes.slice(start, reader.position) });
   }

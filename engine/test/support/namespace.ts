@@ -59,7 +59,9 @@ export interface EngineOptions {
   bounds?: "guard" | "explicit";
   /** when functions are compiled */
   compile?: "lazy" | "ahead";
-  /** accept modules with 128-bit vectors */
+  /** NaNs of arithmetic have the canonical bits */
+  canonicalNaNs?: boolean;
+  /** accept modules with 128-bit vectors; the default */
   vectors?: boolean;
 }
 

@@ -1,11 +1,12 @@
 /**
- * The scalar instructions of WebAssembly 2.0 as tests need them: names, immediates, operand counts.
+ * The instructions of WebAssembly 2.0 as tests need them: names, immediates, operand counts.
  *
- * Written apart from the engine's own table, so that a wrong row there shows. Opcodes of the prefix 0xfc are
- * numbered `0xfc00 + n`. The order of the families is that of the core specification, chapter 5.4.
+ * Written apart from the engine's own table, so that a wrong row there shows. Opcodes of the prefixes 0xfc and 0xfd are
+ * numbered `0xfc00 + n` and `0xfd00 + n`; those of vectors are in vector-opcodes.ts. The order of the families is that of the core specification, chapter 5.4.
  */
 
-import { EXTERNREF, F32, F64, FUNCREF, I32, I64, type ValueType } from "./wasm-bytes.js";
+import { vectorRows } from "./vector-opcodes.js";
+import { EXTERNREF, F32, F64, FUNCREF, I32, I64, V128, type ValueType } from "./wasm-bytes.js";
 
 /** What follows an opcode in the binary. */
 export type Immediate =
@@ -22,7 +23,11 @@ export type Immediate =
   | "type-list"
   | "reference-type"
   | "zero"
-  | "index-zero";
+  | "index-zero"
+  | "memory-lane"
+  | "lane"
+  | "v128"
+  | "shuffle";
 
 export interface OpcodeRow {
   readonly opcode: number;
@@ -112,6 +117,12 @@ export const OP = {
   tableGrow: 0xfc0f,
   tableSize: 0xfc10,
   tableFill: 0xfc11,
+  v128Const: 0xfd0c,
+  i8x16Shuffle: 0xfd0d,
+  i64x2ExtractLane: 0xfd1d,
+  f32x4Eq: 0xfd41,
+  f64x2Eq: 0xfd47,
+  v128Bitselect: 0xfd52,
 } as const;
 
 const letters: { readonly [letter: string]: ValueType } = {
@@ -119,6 +130,7 @@ const letters: { readonly [letter: string]: ValueType } = {
   l: I64,
   f: F32,
   d: F64,
+  v: V128,
   p: FUNCREF,
   e: EXTERNREF,
 };
@@ -238,6 +250,7 @@ add(OP.tableCopy, "table.copy", "two-indices", "iii:");
 add(OP.tableGrow, "table.grow", "index");
 add(OP.tableSize, "table.size", "index", ":i");
 add(OP.tableFill, "table.fill", "index");
+for (const { opcode, name, immediate, signature } of vectorRows) add(opcode, name, immediate, signature);
 
 /** All rows, by opcode. */
 export const opcodeRows: ReadonlyMap<number, OpcodeRow> = new Map(rows.map((row) => [row.opcode, row]));

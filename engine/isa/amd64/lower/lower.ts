@@ -97,7 +97,17 @@ function setVectors(set: (lowering: RowLowering, ...ops: Op[]) => void): void {
   set(vector.lowerAndNot, Op.vandnot);
   set(vector.lowerNot, Op.vnot);
   set(vector.lowerBitselect, Op.vbitselect);
-  set(vector.lowerLanes, Op.vadd, Op.vsub, Op.vmul, Op.vdiv, Op.vaddsats, Op.vaddsatu, Op.vsubsats, Op.vsubsatu);
+  set(
+    vector.lowerLanes,
+    Op.vadd,
+    Op.vsub,
+    Op.vmul,
+    Op.vdiv,
+    Op.vaddsats,
+    Op.vaddsatu,
+    Op.vsubsats,
+    Op.vsubsatu,
+  );
   set(vector.lowerLanes, Op.vmins, Op.vminu, Op.vmaxs, Op.vmaxu, Op.vavgru, Op.vdots);
   set(vector.lowerQ15, Op.vq15mulrsats);
   set(vector.lowerFloatMinMaxLanes, Op.vmin, Op.vmax);

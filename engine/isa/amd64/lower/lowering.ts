@@ -68,6 +68,8 @@ export class Lowering {
   readonly code = new Amd64VCode();
   readonly avx: boolean;
   readonly avx2: boolean;
+  /** Of an instruction in two forms: 0 the SSE one, 1 the VEX one. */
+  readonly form: 0 | 1;
   readonly bmi1: boolean;
   readonly bmi2: boolean;
   readonly lzcnt: boolean;
@@ -118,6 +120,10 @@ export class Lowering {
   /** Number of each slot of the function in the frame. */
   slots: Int32Array = new Int32Array(0);
 
+  /** Constants in no block, for what lowering needs itself: vectors of zeros and of ones. */
+  readonly zeroVector: number;
+  readonly onesVector: number;
+
   // -- the row being lowered
   row = 0;
   /** Block (of SSA) of the root. */
@@ -152,11 +158,14 @@ export class Lowering {
     lists.clear();
     const { features } = options;
     this.avx = features.has("avx");
-    this.avx2 = features.has("avx2");
+    this.form = this.avx ? 1 : 0;
+    this.avx2 = this.avx && features.has("avx2");
     this.bmi1 = features.has("bmi1");
     this.bmi2 = features.has("bmi2");
     this.lzcnt = features.has("lzcnt") || features.has("abm");
     this.popcnt = features.has("popcnt");
+    this.zeroVector = func.newRow(Op.const, Type.v128, 0, 0, 0, 0, 0, -1);
+    this.onesVector = func.newRow(Op.const, Type.v128, 0, 0, 0, 1, 0, -1);
     this.op = func.op;
     this.type = func.type;
     this.a0 = func.a0;
@@ -394,9 +403,8 @@ export class Lowering {
   }
 
   private emitVector(register: VReg, v: number): void {
-    const words = this.func.vectors.subarray(4 * this.lo[v]!, 4 * this.lo[v]! + 4);
     if (this.lo[v] === 0) this.row1(Amd64.fzero, register);
-    else if (words.every((word) => word === -1)) this.row1(Amd64.vones, register);
+    else if (this.lo[v] === 1) this.row1(Amd64.vones, register);
     else {
       this.constantAddress(v);
       this.load1(Amd64.movups_rm, register);
@@ -417,7 +425,12 @@ export class Lowering {
     const lo = this.lo[v]!;
     if (this.type[v] === Type.v128) {
       const { vectors } = this.func;
-      const [w0, w1, w2, w3] = [0, 1, 2, 3].map((k) => vectors[4 * lo + k]!) as [number, number, number, number];
+      const [w0, w1, w2, w3] = [0, 1, 2, 3].map((k) => vectors[4 * lo + k]!) as [
+        number,
+        number,
+        number,
+        number,
+      ];
       this.poolAddress(this.code.constant128(w0, w1, w2, w3));
       return;
     }

@@ -3,9 +3,10 @@
  * width, conversions between integers and floats.
  */
 import type { VReg } from "../../../machine/vcode.js";
-import { Op } from "../../../ssa/ops.js";
+import { Op, Type } from "../../../ssa/ops.js";
 import { Shape } from "../../../ssa/shapes.js";
 import type { BinaryName, UnaryName } from "../vector-instructions.js";
+import { mayTakeIn } from "./address.js";
 import type { Lowering } from "./lowering.js";
 import {
   binary,
@@ -16,14 +17,17 @@ import {
   lowerBinary,
   lowerUnary,
   shift,
+  splat8,
   splat16,
   splat32,
   splat64,
-  splat8,
+  takeScalar,
   unary,
   unaryImmediate,
+  unaryMemory,
   zeros,
 } from "./vector-emit.js";
+import { shuffledWords } from "./vector-shuffle.js";
 
 // ---------------------------------------------------------------- narrowing and widening
 
@@ -41,8 +45,23 @@ const interleaveHigh: readonly BinaryName[] = ["punpckhbw", "punpckhbw", "punpck
 const interleaveLow: readonly BinaryName[] = ["punpcklbw", "punpcklbw", "punpcklwd", "punpckldq"];
 
 export function lowerExtendLow(c: Lowering, v: number): void {
+  if (c.hi[v] === Shape.i32x4 && extendBytes(c, v)) return;
   const names = c.op[v] === Op.vextlows ? signedExtensions : unsignedExtensions;
   lowerUnary(c, names[c.hi[v]!]!, c.a0[v]!, true, c.defined(v));
+}
+
+/** Four bytes to 32 bits by way of 16, in one instruction. What has been extended with zeros isn't negative. */
+function extendBytes(c: Lowering, v: number): boolean {
+  const inner = c.a0[v]!;
+  const innerOp = c.op[inner];
+  if ((innerOp !== Op.vextlowu && innerOp !== c.op[v]) || c.hi[inner] !== Shape.i16x8) return false;
+  if (!mayTakeIn(c, inner)) return false;
+  const name = innerOp === Op.vextlowu ? "pmovzxbd" : "pmovsxbd";
+  const x = c.a0[inner]!;
+  const to = c.defined(v);
+  if (takeScalar(c, x, Type.f32)) unaryMemory(c, name, to);
+  else unary(c, name, c.reg(x), to);
+  return true;
 }
 
 export function lowerExtendHigh(c: Lowering, v: number): void {
@@ -86,19 +105,35 @@ export function lowerExtendMul(c: Lowering, v: number): void {
     binary(c, "pmullw", left, x === y ? left : extended(c, shape, low, signed, y), to);
     return;
   }
-  const x = c.reg(c.a0[v]!);
-  const y = c.reg(c.a1[v]!);
-  if (shape === Shape.i32x4) {
-    const lower = binary(c, "pmullw", x, y);
-    const upper = binary(c, signed ? "pmulhw" : "pmulhuw", x, y);
-    binary(c, (low ? interleaveLow : interleaveHigh)[shape]!, lower, upper, to);
+  if (shape === Shape.i64x2) {
+    multiplyPairs(c, v, low, signed, to);
     return;
   }
-  // pmuldq multiplies lanes 0 and 2.
-  const spread = low ? 0x50 : 0xfa;
-  const left = unaryImmediate(c, "pshufd", x, spread);
-  const right = x === y ? left : unaryImmediate(c, "pshufd", y, spread);
-  binary(c, signed ? "pmuldq" : "pmuludq", left, right, to);
+  const x = c.reg(c.a0[v]!);
+  const y = c.reg(c.a1[v]!);
+  const lower = binary(c, "pmullw", x, y);
+  const upper = binary(c, signed ? "pmulhw" : "pmulhuw", x, y);
+  binary(c, (low ? interleaveLow : interleaveHigh)[shape]!, lower, upper, to);
+}
+
+/** The instruction multiplies lanes 0 and 2; the lanes between them are ignored. */
+function multiplyPairs(c: Lowering, v: number, low: boolean, signed: boolean, to: VReg): void {
+  const [x, y] = [c.a0[v]!, c.a1[v]!];
+  const left = spread(c, x, low);
+  binary(c, signed ? "pmuldq" : "pmuludq", left, x === y ? left : spread(c, y, low), to);
+}
+
+/** The lower or upper two lanes of 32 bits as lanes 0 and 2. A shuffle of `v` itself is done along with it. */
+function spread(c: Lowering, v: number, low: boolean): VReg {
+  let [first, second] = low ? [0, 1] : [2, 3];
+  const groups = c.op[v] === Op.vshuffle && mayTakeIn(c, v) ? shuffledWords(c, v) : null;
+  if (groups?.every((group) => group < 4)) {
+    [first, second] = [groups[first]!, groups[second]!];
+    v = c.a0[v]!;
+  }
+  const x = c.reg(v);
+  if (first === 0 && second === 2) return x;
+  return unaryImmediate(c, "pshufd", x, first | (first << 2) | (second << 4) | (second << 6));
 }
 
 function extended(c: Lowering, shape: number, low: boolean, signed: boolean, x: number): VReg {
@@ -118,12 +153,24 @@ export function lowerIntegersToFloats(c: Lowering, v: number): void {
     lowerUnary(c, single ? "cvtdq2ps" : "cvtdq2pd", c.a0[v]!, !single, to);
     return;
   }
+  if (hasClearSigns(c, c.a0[v]!)) {
+    lowerUnary(c, single ? "cvtdq2ps" : "cvtdq2pd", c.a0[v]!, !single, to);
+    return;
+  }
   const x = c.reg(c.a0[v]!);
   if (single) unsignedToSingles(c, x, to);
   else {
     const raised = binaryConstant(c, "punpckldq", x, splat32(exponent52));
     binaryConstant(c, "subpd", raised, splat64(0, exponent52), to);
   }
+}
+
+/** Whether the lanes of 32 bits are seen to be non-negative, so that signed and unsigned are the same. */
+function hasClearSigns(c: Lowering, v: number): boolean {
+  if (c.hi[v] !== Shape.i32x4) return false;
+  const op = c.op[v];
+  if (op === Op.vextlowu || op === Op.vexthighu) return true;
+  return op === Op.vshru && c.isConstant(c.a1[v]!) && (c.lo[c.a1[v]!]! & 31) !== 0;
 }
 
 /** Both halves of 16 bits are exact, and so is the upper one times 2^16: only the sum is rounded. */

@@ -11,9 +11,11 @@ import type { Lowering } from "./lowering.js";
 import { isMask } from "./vector.js";
 import {
   binary,
+  constantVector,
   inRegisters,
   newVector,
   ones,
+  splatWords,
   takeVector,
   unaryImmediate,
   unaryMemory,
@@ -27,6 +29,11 @@ const i = Amd64;
 export function lowerSplat(c: Lowering, v: number): void {
   const x = c.a0[v]!;
   const to = c.defined(v);
+  if (c.isConstant(x)) {
+    if (c.isZero(x)) c.row1(i.fzero, to);
+    else constantVector(c, splatWords(c, v), to);
+    return;
+  }
   switch (c.hi[v]) {
     case Shape.i8x16:
       splatBytes(c, x, to);
@@ -36,10 +43,10 @@ export function lowerSplat(c: Lowering, v: number): void {
       return;
     case Shape.i32x4:
     case Shape.f32x4:
-      splatWords(c, x, to);
+      splatSingles(c, x, to);
       return;
     default:
-      splatPairs(c, x, to);
+      splatDoubles(c, x, to);
   }
 }
 
@@ -67,7 +74,7 @@ function splatHalves(c: Lowering, x: number, to: VReg): void {
   } else unaryImmediate(c, "pshufd", unaryImmediate(c, "pshuflw", moved32(c, x), 0), 0, to);
 }
 
-function splatWords(c: Lowering, x: number, to: VReg): void {
+function splatSingles(c: Lowering, x: number, to: VReg): void {
   if (takeLoad(c, x, 4)) {
     if (c.avx) {
       c.load1(i.vbroadcastss_rm, to);
@@ -83,7 +90,7 @@ function splatWords(c: Lowering, x: number, to: VReg): void {
   } else inRegisters(c, i.pshufd_rri, 0, to, c.reg(x));
 }
 
-function splatPairs(c: Lowering, x: number, to: VReg): void {
+function splatDoubles(c: Lowering, x: number, to: VReg): void {
   if (takeLoad(c, x, 8)) unaryMemory(c, "movddup", to);
   else if (c.type[x] === Type.i64) {
     const low = newVector(c);
@@ -99,7 +106,7 @@ export function lowerScalar(c: Lowering, v: number): void {
   const x = c.a0[v]!;
   const to = c.defined(v);
   const single = c.type[x] === Type.f32;
-  if (c.isZero(x)) zeros(c, to);
+  if (c.isZero(x)) c.row1(i.fzero, to);
   else if (c.isConstant(x)) {
     c.constantAddress(x);
     c.load1(single ? i.movss_rm : i.movsd_rm, to);
@@ -151,10 +158,20 @@ export function lowerReplace(c: Lowering, v: number): void {
   const to = c.defined(v);
   switch (c.hi[v]) {
     case Shape.i8x16:
-      insert(c, v, takePartialLoad(c, y, Op.load8u), [i.pinsrb_rri, i.pinsrb_rmi, i.vpinsrb_rrri, i.vpinsrb_rrmi]);
+      insert(c, v, takePartialLoad(c, y, Op.load8u), [
+        i.pinsrb_rri,
+        i.pinsrb_rmi,
+        i.vpinsrb_rrri,
+        i.vpinsrb_rrmi,
+      ]);
       return;
     case Shape.i16x8:
-      insert(c, v, takePartialLoad(c, y, Op.load16u), [i.pinsrw_rri, i.pinsrw_rmi, i.vpinsrw_rrri, i.vpinsrw_rrmi]);
+      insert(c, v, takePartialLoad(c, y, Op.load16u), [
+        i.pinsrw_rri,
+        i.pinsrw_rmi,
+        i.vpinsrw_rrri,
+        i.vpinsrw_rrmi,
+      ]);
       return;
     case Shape.i32x4:
       insert(c, v, takeLoad(c, y, 4), [i.pinsrd_rri, i.pinsrd_rmi, i.vpinsrd_rrri, i.vpinsrd_rrmi]);

@@ -16,8 +16,8 @@ import {
   ones,
   shift,
   shiftBy,
-  splat64,
   splat8,
+  splat64,
 } from "./vector-emit.js";
 
 /** Names by shape, from i16x8 on. */

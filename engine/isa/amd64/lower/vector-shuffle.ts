@@ -26,10 +26,21 @@ import {
 const zero = -1;
 
 export function lowerShuffle(c: Lowering, v: number): void {
-  const lanes: number[] = [];
+  shuffle(c, v, c.a0[v]!, c.a1[v]!, choicesOf(c, v));
+}
+
+function choicesOf(c: Lowering, v: number): number[] {
+  const same = c.a0[v] === c.a1[v];
   const at = 4 * c.lo[v]!;
-  for (let k = 0; k < 16; k++) lanes.push((c.func.vectors[at + (k >> 2)]! >>> (8 * (k & 3))) & 31);
-  shuffle(c, v, c.a0[v]!, c.a1[v]!, lanes);
+  return Array.from(
+    { length: 16 },
+    (_, k) => (c.func.vectors[at + (k >> 2)]! >>> (8 * (k & 3))) & (same ? 15 : 31),
+  );
+}
+
+/** The lanes of 32 bits that the shuffle `v` chooses (from 4 on those of the second vector), or null if it divides some. */
+export function shuffledWords(c: Lowering, v: number): number[] | null {
+  return grouped(choicesOf(c, v), 4);
 }
 
 /** Choices by the bytes of a vector: a shuffle if they are constants. */
@@ -114,7 +125,8 @@ function oneVector(c: Lowering, v: number, x: number, lanes: number[], to: VReg)
     if (takeVector(c, x)) c.load1(c.avx ? Amd64.vpshufd_rmi : Amd64.pshufd_rmi, to, immediateOf(byFour));
     else unaryImmediate(c, "pshufd", c.reg(x), immediateOf(byFour), to);
   } else if (c.avx2 && lanes.every((lane) => lane === 0)) c.row2(Amd64.vpbroadcastb_rr, to, c.reg(x));
-  else if (c.avx2 && grouped(lanes, 2)?.every((group) => group === 0)) c.row2(Amd64.vpbroadcastw_rr, to, c.reg(x));
+  else if (c.avx2 && grouped(lanes, 2)?.every((group) => group === 0))
+    c.row2(Amd64.vpbroadcastw_rr, to, c.reg(x));
   else if (!halfWords(c, x, lanes, to) && !interleave(c, v, x, x, lanes, to)) {
     const n = rotation(lanes, 16);
     if (n > 0) binaryImmediate(c, "palignr", c.reg(x), c.reg(x), n, to);
@@ -183,7 +195,14 @@ const highNames: Readonly<Record<number, BinaryName>> = {
 };
 
 /** Lanes of both in turn, from the lower or upper halves. */
-function interleave(c: Lowering, v: number, x: number, y: number, lanes: readonly number[], to: VReg): boolean {
+function interleave(
+  c: Lowering,
+  v: number,
+  x: number,
+  y: number,
+  lanes: readonly number[],
+  to: VReg,
+): boolean {
   const other = x === y ? 0 : 16;
   for (let size = 1; size <= 8; size *= 2) {
     const groups = grouped(lanes, size);

@@ -24,9 +24,9 @@ import {
   newVector,
   ones,
   shift,
+  splat8,
   splat32,
   splat64,
-  splat8,
   takeVector,
   unaryImmediate,
   zeros,
@@ -89,7 +89,11 @@ export function lowerQ15(c: Lowering, v: number): void {
 
 // ---------------------------------------------------------------- bits
 
-const bitNames: Readonly<Record<number, BinaryName>> = { [Op.vand]: "pand", [Op.vor]: "por", [Op.vxor]: "pxor" };
+const bitNames: Readonly<Record<number, BinaryName>> = {
+  [Op.vand]: "pand",
+  [Op.vor]: "por",
+  [Op.vxor]: "pxor",
+};
 
 export function lowerBits(c: Lowering, v: number): void {
   lowerBinary(c, v, bitNames[c.op[v]!]!, c.a0[v]!, c.a1[v]!, true);

@@ -1,0 +1,87 @@
+/**
+ * Simplification of vector ops: shuffles of shuffles, rotations by whole bytes, double negation. Nothing is computed
+ * at compile time.
+ */
+import type { Value } from "../function.js";
+import { Op } from "../ops.js";
+import { laneBits } from "../shapes.js";
+import { again, type Folder, keep } from "./folder.js";
+
+export function simplifyVector(f: Folder, v: Value): number {
+  const { func } = f;
+  const a = func.a0[v]!;
+  switch (func.op[v]) {
+    case Op.vshuffle:
+      return simplifyShuffle(f, v);
+    case Op.vor:
+      return rotation(f, v);
+    case Op.vnot:
+      return func.op[a] === Op.vnot ? func.a0[a]! : keep;
+    default:
+      return keep;
+  }
+}
+
+// ---------------------------------------------------------------- shuffles
+
+/** The bytes that a shuffle chooses. */
+function choices(f: Folder, v: number): number[] {
+  const { vectors } = f.func;
+  const at = 4 * f.func.lo[v]!;
+  return Array.from({ length: 16 }, (_, k) => (vectors[at + (k >> 2)]! >>> (8 * (k & 3))) & 31);
+}
+
+/** The number of a list of 16 bytes. */
+function vectorOf(f: Folder, bytes: readonly number[]): number {
+  const word = (k: number): number =>
+    bytes[4 * k]! | (bytes[4 * k + 1]! << 8) | (bytes[4 * k + 2]! << 16) | (bytes[4 * k + 3]! << 24);
+  return f.func.vectorNumber(word(0), word(1), word(2), word(3));
+}
+
+/** A shuffle of one vector that moves nothing is that; of another shuffle's result, it chooses from that one's operands. */
+function simplifyShuffle(f: Folder, v: Value): number {
+  const { func } = f;
+  const outer = choices(f, v);
+  const upper = func.a0[v] !== func.a1[v] && outer.every((choice) => choice >= 16);
+  if (!upper && func.a0[v] !== func.a1[v] && outer.some((choice) => choice >= 16)) return keep;
+  const x = upper ? func.a1[v]! : func.a0[v]!;
+  if (outer.every((choice, k) => (choice & 15) === k)) return x;
+  const uses = func.a0[v] === func.a1[v] ? 2 : 1;
+  if (func.op[x] !== Op.vshuffle || f.uses[x]! > uses) return keep;
+  const inner = choices(f, x);
+  // What chooses from two vectors may take several instructions: it is better done once for all.
+  const isOne =
+    func.a0[x] === func.a1[x] || inner.every((choice) => choice < 16) || inner.every((c) => c >= 16);
+  if (!isOne) return keep;
+  func.lo[v] = vectorOf(
+    f,
+    outer.map((choice) => inner[choice & 15]!),
+  );
+  func.a0[v] = f.use(func.a0[x]!);
+  func.a1[v] = f.use(func.a1[x]!);
+  return again;
+}
+
+/** x << n | x >>> width - n, where n is a number of bytes: a shuffle within lanes. */
+function rotation(f: Folder, v: Value): number {
+  const { func } = f;
+  let left = func.a0[v]!;
+  let right = func.a1[v]!;
+  if (func.op[left] === Op.vshru) [left, right] = [right, left];
+  if (func.op[left] !== Op.vshl || func.op[right] !== Op.vshru) return keep;
+  const x = func.a0[left]!;
+  const shape = func.hi[left]!;
+  const [n, rest] = [func.a1[left]!, func.a1[right]!];
+  if (func.a0[right] !== x || func.hi[right] !== shape || !f.isConst(n) || !f.isConst(rest)) return keep;
+  const width = laneBits[shape]!;
+  const count = func.lo[n]! & (width - 1);
+  if (count === 0 || count % 8 !== 0 || (func.lo[rest]! & (width - 1)) !== width - count) return keep;
+  const size = width / 8;
+  const bytes = Array.from(
+    { length: 16 },
+    (_, k) => k - (k % size) + (((k % size) + size - count / 8) % size),
+  );
+  f.become(v, Op.vshuffle, x, x);
+  func.lo[v] = vectorOf(f, bytes);
+  return again;
+}

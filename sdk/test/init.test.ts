@@ -1,0 +1,57 @@
+/** What `backplane init` writes is an application that builds, runs and passes its test. */
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
+import test from "ava";
+import { runCli } from "../../engine/test/cli/run-cli.js";
+import { installPackage, run } from "./install-package.js";
+
+const folder = installPackage(["typescript", "@types/node", "assemblyscript"]);
+test.after.always(() => rmSync(folder, { recursive: true, force: true }));
+
+/** As npm links the programs of packages. */
+function linkPrograms(programs: Readonly<Record<string, string>>): void {
+  const bin = join(folder, "node_modules", ".bin");
+  mkdirSync(bin);
+  for (const [name, path] of Object.entries(programs)) {
+    symlinkSync(join(folder, "node_modules", path), join(bin, name));
+  }
+  chmodSync(join(folder, "node_modules", programs.backplane), 0o755);
+}
+
+test.serial("an application that runs, and whose test passes", async (t) => {
+  t.timeout(300_000);
+  linkPrograms({
+    backplane: "backplane/dist/sdk/cli/main.js",
+    tsc: "typescript/bin/tsc",
+    asc: "assemblyscript/bin/asc.js",
+  });
+  const made = await run(folder, join(folder, "node_modules/.bin/backplane"), ["init", "My App"]);
+  t.is(made.code, 0, made.stderr);
+  t.regex(made.stdout, /\nplugins\/greeter\.plugin\.json\n(.*\n)*cd "My App"\nnpm install\nnpm start\n$/);
+  const app = join(folder, "My App");
+  const manifest = JSON.parse(readFileSync(join(app, "package.json"), "utf8")) as {
+    name: string;
+    dependencies: { backplane: string };
+  };
+  t.is(manifest.name, "my-app");
+  t.regex(manifest.dependencies.backplane, /^\^\d/, "installed from a registry, as far as can be seen");
+  const started = await run(app, "npm", ["start", "--silent"]);
+  t.is(started.stdout, "Hello, Ada!\nBonjour, Ada!\nHi, Ada!\n", started.stderr);
+  const tested = await run(app, "npm", ["test", "--silent"]);
+  t.is(tested.code, 0, tested.stdout + tested.stderr);
+  t.regex(tested.stdout, /^# pass 1$/m);
+});
+
+test.serial("a folder that isn't empty is left alone", async (t) => {
+  const before = readdirSync(folder);
+  const { code, stdout, stderr } = await runCli(["init", folder]);
+  t.deepEqual([code, stdout, stderr], [1, "", `error: ${folder} isn't empty\n`]);
+  t.deepEqual(readdirSync(folder), before);
+  t.is((await runCli(["init", "a", "b"])).code, 2);
+});
+
+test.serial("from a checkout, the application depends on its folder", async (t) => {
+  const app = join(folder, "other");
+  t.is((await runCli(["init", app])).code, 0);
+  t.regex(readFileSync(join(app, "package.json"), "utf8"), /"backplane": "file:\.\.\//);
+});
