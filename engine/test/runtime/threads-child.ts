@@ -72,6 +72,26 @@ const scenarios: Record<string, () => Promise<unknown>> = {
     return times;
   },
 
+  /** Workers are terminated in the middle of random calls (threads-stress.ts). */
+  async terminateStress() {
+    const seed = Number(process.argv[3]);
+    for (let i = 0; i < 12; i++) {
+      const worker = new Worker(new URL("threads-stress.js", import.meta.url), {
+        argv: [String(seed + i), "60000"],
+        stderr: true,
+      });
+      const ended = new Promise((resolve, reject) => {
+        worker.once("error", reject);
+        worker.once("exit", resolve);
+      });
+      await Promise.race([delay(300 + ((seed >> i) & 255)), ended]);
+      if ((await worker.terminate()) !== 1 || worker.stderr.read() !== null)
+        throw new Error(`seed ${seed + i}`);
+      await ended;
+    }
+    return "survived";
+  },
+
   /** A worker ends by itself while its calls loop. */
   async workerExit() {
     const worker = new Worker(new URL(import.meta.url), { workerData: "exit" });

@@ -24,8 +24,8 @@ import { assemble } from "./assemble.js";
 type Exported = (...args: unknown[]) => unknown;
 type Runner = (exported: Exported) => Exported;
 
-const random = new Random(Number(process.argv[2] ?? "1"));
-const end = performance.now() + Number(process.argv[3] ?? "3000");
+const random = new Random(Number(process.argv[2]));
+const end = performance.now() + Number(process.argv[3]);
 const collect = (globalThis as { gc?: () => void }).gc;
 
 const text = `(module
@@ -75,7 +75,7 @@ class Subject {
 
   constructor() {
     const { Instance, Module } = createNamespace({
-      interrupts: true,
+      interrupts: random.below(2) === 0,
       bounds: random.below(3) === 0 ? "explicit" : "guard",
     });
     const imports = {

@@ -516,8 +516,10 @@ test.serial("references survive sweeps between a call's steps", async (t) => {
 const run = promisify(execFile);
 const file = (name: string): string => new URL(name, import.meta.url).pathname;
 
-async function child(scenario: string): Promise<unknown> {
-  const { stdout } = await run(process.execPath, [file("threads-child.js"), scenario], { timeout: 60_000 });
+async function child(scenario: string, ...args: string[]): Promise<unknown> {
+  const { stdout } = await run(process.execPath, [file("threads-child.js"), scenario, ...args], {
+    timeout: 120_000,
+  });
   return JSON.parse(stdout);
 }
 
@@ -548,6 +550,12 @@ test.serial("terminate ends a worker whose calls loop on threads", async (t) => 
   const times = (await child("terminate")) as number[];
   t.log(times.map((time) => `${time.toFixed(1)} ms`).join(", "));
   t.true(Math.min(...times) < 200);
+});
+
+test.serial("workers are terminated in the middle of random calls on threads", async (t) => {
+  const seed = 1 + (Date.now() % 1_000_000);
+  t.log(`seed ${seed}`);
+  t.is(await child("terminateStress", String(seed)), "survived");
 });
 
 test.serial("a worker ends by itself while its calls loop on threads", async (t) => {
