@@ -9,6 +9,7 @@
  * table (clock.ts), and the clock looks at it when it next wakes. When the clock makes a fiber leave, `interrupted`
  * decides what becomes of it.
  */
+import { performance } from "node:perf_hooks";
 import { setImmediate as macrotask } from "node:timers/promises";
 import type { Clock } from "./clock.js";
 import type { Engine } from "./engine.js";

@@ -460,7 +460,7 @@ export class Plugin {
     const where = `${this.name}.${name}`;
     const controller = new AbortController();
     const timeout = this.runner.timeoutOf(generation, options);
-    const unwatch = watchCall(this.clock, options.signal, timeout ?? Number.POSITIVE_INFINITY, {
+    const unwatch = watchCall(this.clock, options.signal, timeout, {
       aborted: (cause) => controller.abort(abortedError(where, cause)),
       late: () => controller.abort(timeoutError(where, timeout)),
     });

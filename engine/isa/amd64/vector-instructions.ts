@@ -111,6 +111,7 @@ const binary = {
   xorpd: "66.0F 57",
 } as const;
 export type BinaryName = keyof typeof binary;
+export const binaryNames = Object.keys(binary) as readonly BinaryName[];
 
 /** d = a op b, with an immediate. */
 const binaryImmediate = {
@@ -124,6 +125,7 @@ const binaryImmediate = {
   cmppd: "66.0F C2",
 } as const;
 export type BinaryImmediateName = keyof typeof binaryImmediate;
+export const binaryImmediateNames = Object.keys(binaryImmediate) as readonly BinaryImmediateName[];
 
 /** d = op s; bits read from memory. */
 const unary = {
@@ -133,9 +135,11 @@ const unary = {
   sqrtps: ["NP.0F 51", 128],
   sqrtpd: ["66.0F 51", 128],
   pmovsxbw: ["66.0F38 20", 64],
+  pmovsxbd: ["66.0F38 21", 32],
   pmovsxwd: ["66.0F38 23", 64],
   pmovsxdq: ["66.0F38 25", 64],
   pmovzxbw: ["66.0F38 30", 64],
+  pmovzxbd: ["66.0F38 31", 32],
   pmovzxwd: ["66.0F38 33", 64],
   pmovzxdq: ["66.0F38 35", 64],
   cvtdq2ps: ["NP.0F 5B", 128],
@@ -147,6 +151,7 @@ const unary = {
   movddup: ["F2.0F 12", 64],
 } as const;
 export type UnaryName = keyof typeof unary;
+export const unaryNames = Object.keys(unary) as readonly UnaryName[];
 
 /** d = op s, with an immediate. */
 const unaryImmediate = {
@@ -157,6 +162,7 @@ const unaryImmediate = {
   roundpd: "66.0F3A 09",
 } as const;
 export type UnaryImmediateName = keyof typeof unaryImmediate;
+export const unaryImmediateNames = Object.keys(unaryImmediate) as readonly UnaryImmediateName[];
 
 /** Shifts of every lane, `_ri` by imm2, `_rx` by the low 64 bits of a register; the whole vector by bytes. */
 const shifts = {
@@ -170,6 +176,7 @@ const shifts = {
   psrad: ["E2", "72 /4"],
 } as const;
 export type ShiftName = keyof typeof shifts;
+export const shiftNames = Object.keys(shifts) as readonly ShiftName[];
 const byteShifts = { pslldq: "73 /7", psrldq: "73 /3" } as const;
 type ByteShiftName = keyof typeof byteShifts;
 

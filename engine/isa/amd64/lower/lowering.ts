@@ -68,6 +68,8 @@ export class Lowering {
   readonly code = new Amd64VCode();
   readonly avx: boolean;
   readonly avx2: boolean;
+  /** Of an instruction in two forms: 0 the SSE one, 1 the VEX one. */
+  readonly form: 0 | 1;
   readonly bmi1: boolean;
   readonly bmi2: boolean;
   readonly lzcnt: boolean;
@@ -156,6 +158,7 @@ export class Lowering {
     lists.clear();
     const { features } = options;
     this.avx = features.has("avx");
+    this.form = this.avx ? 1 : 0;
     this.avx2 = this.avx && features.has("avx2");
     this.bmi1 = features.has("bmi1");
     this.bmi2 = features.has("bmi2");

@@ -9,12 +9,17 @@ import { Constraint, operandConstraint, use, type VReg } from "../../../machine/
 import { Op, Type } from "../../../ssa/ops.js";
 import { laneBits } from "../../../ssa/shapes.js";
 import { Amd64, operandWords } from "../instructions.js";
-import type {
-  BinaryImmediateName,
-  BinaryName,
-  ShiftName,
-  UnaryImmediateName,
-  UnaryName,
+import {
+  type BinaryImmediateName,
+  type BinaryName,
+  binaryImmediateNames,
+  binaryNames,
+  type ShiftName,
+  shiftNames,
+  type UnaryImmediateName,
+  type UnaryName,
+  unaryImmediateNames,
+  unaryNames,
 } from "../vector-instructions.js";
 import { mayTakeIn, takeLoad } from "./address.js";
 import { prefersRight } from "./integer.js";
@@ -23,16 +28,34 @@ import type { Lowering } from "./lowering.js";
 export const newVector = (c: Lowering): VReg => c.newOf(Type.v128);
 const reg = use();
 
+/** Row numbers by name: the SSE form, the VEX form. */
+type RowPairs<Name extends string> = Readonly<Record<Name, readonly [sse: number, vex: number]>>;
+
+function pairs<Name extends string>(names: readonly Name[], sse: string, vex: string): RowPairs<Name> {
+  const rows = Amd64 as Readonly<Record<string, number>>;
+  const entries = names.map((name) => [name, [rows[name + sse]!, rows[`v${name}${vex}`]!]]);
+  return Object.fromEntries(entries) as RowPairs<Name>;
+}
+const binaryRows = pairs(binaryNames, "_rr", "_rrr");
+const binaryMemoryRows = pairs(binaryNames, "_rm", "_rrm");
+const binaryImmediateRows = pairs(binaryImmediateNames, "_rri", "_rrri");
+const binaryImmediateMemoryRows = pairs(binaryImmediateNames, "_rmi", "_rrmi");
+const unaryRows = pairs(unaryNames, "_rr", "_rr");
+const unaryMemoryRows = pairs(unaryNames, "_rm", "_rm");
+const unaryImmediateRows = pairs(unaryImmediateNames, "_rri", "_rri");
+const shiftRows = pairs(shiftNames, "_ri", "_rri");
+const shiftByRows = pairs(shiftNames, "_rx", "_rrx");
+
 // ---------------------------------------------------------------- instructions
 
 /** x op y */
 export function binary(c: Lowering, name: BinaryName, x: VReg, y: VReg, to = newVector(c)): VReg {
-  c.row3(c.avx ? Amd64[`v${name}_rrr`] : Amd64[`${name}_rr`], to, x, y);
+  c.row3(binaryRows[name][c.form], to, x, y);
   return to;
 }
 /** x op the memory operand found last */
 export function binaryMemory(c: Lowering, name: BinaryName, x: VReg, to = newVector(c)): VReg {
-  c.load2(c.avx ? Amd64[`v${name}_rrm`] : Amd64[`${name}_rm`], to, x);
+  c.load2(binaryMemoryRows[name][c.form], to, x);
   return to;
 }
 /** x op a constant of four words */
@@ -55,7 +78,7 @@ export function binaryImmediate(
   imm: number,
   to = newVector(c),
 ): VReg {
-  c.row3(c.avx ? Amd64[`v${name}_rrri`] : Amd64[`${name}_rri`], to, x, y, imm);
+  c.row3(binaryImmediateRows[name][c.form], to, x, y, imm);
   return to;
 }
 export function binaryImmediateMemory(
@@ -65,16 +88,16 @@ export function binaryImmediateMemory(
   imm: number,
   to = newVector(c),
 ): VReg {
-  c.load2(c.avx ? Amd64[`v${name}_rrmi`] : Amd64[`${name}_rmi`], to, x, imm);
+  c.load2(binaryImmediateMemoryRows[name][c.form], to, x, imm);
   return to;
 }
 
 export function unary(c: Lowering, name: UnaryName, x: VReg, to = newVector(c)): VReg {
-  c.row2(c.avx ? Amd64[`v${name}_rr`] : Amd64[`${name}_rr`], to, x);
+  c.row2(unaryRows[name][c.form], to, x);
   return to;
 }
 export function unaryMemory(c: Lowering, name: UnaryName, to = newVector(c)): VReg {
-  c.load1(c.avx ? Amd64[`v${name}_rm`] : Amd64[`${name}_rm`], to);
+  c.load1(unaryMemoryRows[name][c.form], to);
   return to;
 }
 export function unaryImmediate(
@@ -84,18 +107,18 @@ export function unaryImmediate(
   imm: number,
   to = newVector(c),
 ): VReg {
-  c.row2(c.avx ? Amd64[`v${name}_rri`] : Amd64[`${name}_rri`], to, x, imm);
+  c.row2(unaryImmediateRows[name][c.form], to, x, imm);
   return to;
 }
 
 /** Every lane of x shifted by a constant. */
 export function shift(c: Lowering, name: ShiftName, x: VReg, count: number, to = newVector(c)): VReg {
-  c.row2(c.avx ? Amd64[`v${name}_rri`] : Amd64[`${name}_ri`], to, x, count);
+  c.row2(shiftRows[name][c.form], to, x, count);
   return to;
 }
 /** Every lane of x shifted by the low 64 bits of a float register. */
 export function shiftBy(c: Lowering, name: ShiftName, x: VReg, count: VReg, to = newVector(c)): VReg {
-  c.row3(c.avx ? Amd64[`v${name}_rrx`] : Amd64[`${name}_rx`], to, x, count);
+  c.row3(shiftByRows[name][c.form], to, x, count);
   return to;
 }
 /** The whole vector shifted by bytes, to the left or right. */
@@ -173,10 +196,10 @@ export function splatWords(c: Lowering, v: number): Words {
   }
 }
 
-/** The same for an operand whose lower half is all that is read: the load of a half, zeros above. */
-export function takeHalf(c: Lowering, v: number): boolean {
-  if (c.op[v] !== Op.vscalar || c.type[c.a0[v]!] !== Type.f64 || !mayTakeIn(c, v)) return false;
-  return takeLoad(c, c.a0[v]!, 8);
+/** The same for an operand of which only an f32 or f64 is read: the load of one, zeros above. */
+export function takeScalar(c: Lowering, v: number, type: typeof Type.f32 | typeof Type.f64): boolean {
+  if (c.op[v] !== Op.vscalar || c.type[c.a0[v]!] !== type || !mayTakeIn(c, v)) return false;
+  return takeLoad(c, c.a0[v]!, type === Type.f32 ? 4 : 8);
 }
 
 // ---------------------------------------------------------------- whole rows
@@ -200,6 +223,6 @@ export function lowerBinary(
 
 /** v = op x, x from memory where that is possible; `half`: only its lower half is read. */
 export function lowerUnary(c: Lowering, name: UnaryName, x: number, half: boolean, to: VReg): VReg {
-  if (half ? takeHalf(c, x) : takeVector(c, x)) return unaryMemory(c, name, to);
+  if (half ? takeScalar(c, x, Type.f64) : takeVector(c, x)) return unaryMemory(c, name, to);
   return unary(c, name, c.reg(x), to);
 }
