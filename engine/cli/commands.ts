@@ -63,6 +63,10 @@ line, 134 on a trap.`,
         multiple: true,
         text: "Give a WASI program an environment variable; without VALUE, this process's own",
       },
+      timeout: {
+        value: "TIME",
+        text: "Stop the module after a time, such as 500ms or 2s; it also stops when it waits",
+      },
       "unknown-imports": {
         value: "HOW",
         choices: ["trap", "default"],

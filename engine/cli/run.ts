@@ -5,20 +5,26 @@
  * of the wrong form) is checked first, so a command that fails so has done nothing.
  */
 import {
+  type CallLimits,
   CompileError,
   createNamespace,
   type Instance,
+  InterruptError,
   LinkError,
   Memory,
   type NamespaceOptions,
+  promising,
   RuntimeError,
   trapOf,
   UnsupportedPlatformError,
+  type WasmFrame,
+  withLimits,
 } from "../index.js";
 import { formatFrame } from "../runtime/stack-trace.js";
 import { type Wasi, WasiError } from "../wasi/index.js";
 import { type Export, type FuncType, formatFuncType, type Import, type WasmModule } from "../wasm/index.js";
 import type { OptionValues } from "./commands.js";
+import { parseDuration } from "./duration.js";
 import { CliError, ExitCode, largestExitCode, UsageError } from "./errors.js";
 import { importType } from "./extern-types.js";
 import { decodeFile, fileError, readFile, readingModule } from "./load-module.js";
@@ -44,7 +50,10 @@ export async function run(file: string, args: readonly string[], options: Option
   const wasm = decodeFile(file, bytes);
   if (invoke === undefined && !usesWasi(wasm)) requireNoArguments(args);
   const wasi = usesWasi(wasm) ? wasiFor(file, wasiSettings(args, options)) : undefined;
-  const imports = provideImports(file, wasm, wasi?.imports ?? {}, options);
+  const limits = limitsOf(options);
+  // To be stopped at its deadline, a program has to be parked while it waits: a blocked thread can't be interrupted.
+  const provided = limits === undefined ? wasi?.imports : wasi?.asyncImports;
+  const imports = provideImports(file, wasm, provided ?? {}, options);
   const call = invoke === undefined ? startCall(file, wasm) : invokedCall(file, wasm, invoke, args);
   clock.lap("read");
   Error.stackTraceLimit = frameLimit;
@@ -52,10 +61,10 @@ export async function run(file: string, args: readonly string[], options: Option
     const { Module, Instance } = createNamespace(namespaceOptions(options));
     const module = readingModule(file, () => new Module(bytes));
     clock.lap("compile");
-    const instance = new Instance(module, imports);
+    const instance = withLimits(limits ?? {}, () => new Instance(module, imports));
     clock.lap("instantiate");
-    if (wasi !== undefined) prepareWasi(file, wasi, instance);
-    if (call !== undefined) printResults(call, callExport(instance.exports[call.name], call));
+    if (wasi !== undefined) await prepareWasi(file, wasi, instance, limits);
+    if (call !== undefined) printResults(call, await callExport(instance, call, limits));
     else if (wasm.start < 0) noteNothingRan(file, wasm);
     clock.lap("run");
     return ExitCode.done;
@@ -73,7 +82,15 @@ export async function run(file: string, args: readonly string[], options: Option
 function namespaceOptions(options: OptionValues): NamespaceOptions {
   // The command line's grammar has checked that these are among the choices.
   const { bounds, compile, effort } = options;
-  return { bounds, compile, effort } as NamespaceOptions;
+  return { bounds, compile, effort, interrupts: options["timeout"] !== undefined } as NamespaceOptions;
+}
+
+/** The deadline of all calls together. */
+function limitsOf(options: OptionValues): CallLimits | undefined {
+  const timeout = options["timeout"] as string | undefined;
+  return timeout === undefined
+    ? undefined
+    : { deadline: performance.now() + parseDuration(timeout, "timeout") };
 }
 
 function wasiSettings(args: readonly string[], options: OptionValues): WasiSettings {
@@ -121,11 +138,16 @@ function provideImports(
 }
 
 /** Makes a program's WASI ready, and a reactor itself. */
-function prepareWasi(file: string, wasi: Wasi, { exports }: Instance): void {
-  const { memory, _initialize: initialize } = exports;
+async function prepareWasi(
+  file: string,
+  wasi: Wasi,
+  instance: Instance,
+  limits: CallLimits | undefined,
+): Promise<void> {
+  const { memory, _initialize: initialize } = instance.exports;
   if (!(memory instanceof Memory)) throw fileError(file, "a WASI program must export its memory as memory");
   wasi.bind(memory);
-  if (typeof initialize === "function") initialize();
+  if (typeof initialize === "function") await callFunction(initialize, [], limits);
 }
 
 /** A program's own exit code, if that can be the process's. */
@@ -173,10 +195,22 @@ function invokedCall(file: string, wasm: WasmModule, name: string, args: readonl
   return { name, type, args: args.map((text, i) => parseArgument(text, type.params[i], i)) };
 }
 
-function callExport(target: unknown, { type, args }: Call): unknown[] {
-  const result = (target as (...args: readonly WasmValue[]) => unknown)(...args);
+async function callExport(
+  instance: Instance,
+  { name, type, args }: Call,
+  limits: CallLimits | undefined,
+): Promise<unknown[]> {
+  const result = await callFunction(instance.exports[name] as Callable, args, limits);
   if (type.results.length === 0) return [];
   return type.results.length === 1 ? [result] : (result as unknown[]);
+}
+
+type Callable = (...args: unknown[]) => unknown;
+
+/** Calls at once, or as a call that may be parked and is stopped at its deadline. */
+function callFunction(target: object, args: readonly unknown[], limits: CallLimits | undefined): unknown {
+  if (limits === undefined) return (target as Callable)(...args);
+  return withLimits(limits, () => promising(target as Callable)(...args));
 }
 
 function printResults({ type }: Call, results: readonly unknown[]): void {
@@ -192,14 +226,21 @@ function noteNothingRan(file: string, wasm: WasmModule): void {
   process.stderr.write(`note: ${printable(file)} has no start function and no export _start${hint}\n`);
 }
 
+function framesText(frames: readonly WasmFrame[]): string {
+  const lines = frames.slice(0, frameLimit).map((frame) => `\n${printable(formatFrame(frame))}`);
+  return lines.join("") + (frames.length >= frameLimit ? "\n    ..." : "");
+}
+
 /** Errors of a module's become messages; those of this program's stay what they are. */
 function asCliError(file: string, error: unknown): unknown {
   if (error instanceof WasiError) return fileError(file, error.message, error);
+  if (error instanceof InterruptError) {
+    const message = `${printable(file)}: stopped at its timeout${framesText(error.frames)}`;
+    return new CliError(message, ExitCode.trap, { cause: error });
+  }
   const trap = trapOf(error);
   if (trap !== undefined || error instanceof RuntimeError) {
-    const frames = (trap?.frames ?? []).map((frame) => `\n${printable(formatFrame(frame))}`);
-    const more = frames.length === frameLimit ? "\n    ..." : "";
-    const message = `${printable(file)}: wasm trap: ${(error as Error).message}${frames.join("")}${more}`;
+    const message = `${printable(file)}: wasm trap: ${(error as Error).message}${framesText(trap?.frames ?? [])}`;
     return new CliError(message, ExitCode.trap, { cause: error });
   }
   if (error instanceof CompileError || error instanceof LinkError || error instanceof RangeError) {

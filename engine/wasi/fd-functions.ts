@@ -213,7 +213,7 @@ function writeEntries({ directory }: DirectoryDescriptor, buffer: Uint8Array, pl
     words.setUint32(16, bytes.length, true);
     words.setUint8(20, type);
     record.set(bytes, direntSize);
-    const part = record.subarray(0, buffer.length - at);
+    const part = record.subarray(0, Math.max(buffer.length - at, 0));
     buffer.set(part, at);
     at += part.length;
   };

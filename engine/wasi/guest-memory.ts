@@ -51,7 +51,7 @@ export class GuestMemory {
     this.words = new DataView(buffer);
   }
 
-  /** Checks a range, and makes the views current. Guests' 32-bit integers come signed, so negative ones are large. */
+  /** Checks a range, and makes the views current: they are to be read after it. Guests' 32-bit integers come signed, so negative ones are large. */
   private check(at: number, length: number): number {
     // A grown memory has detached its old buffer, whose views have no bytes; a shared one keeps the old buffer.
     if (this.shared || this.bytes.length === 0) this.refresh();
@@ -66,35 +66,43 @@ export class GuestMemory {
   }
 
   u8(at: number): number {
-    return this.words.getUint8(this.check(at, 1));
+    const start = this.check(at, 1);
+    return this.words.getUint8(start);
   }
 
   u16(at: number): number {
-    return this.words.getUint16(this.check(at, 2), true);
+    const start = this.check(at, 2);
+    return this.words.getUint16(start, true);
   }
 
   u32(at: number): number {
-    return this.words.getUint32(this.check(at, 4), true);
+    const start = this.check(at, 4);
+    return this.words.getUint32(start, true);
   }
 
   u64(at: number): bigint {
-    return this.words.getBigUint64(this.check(at, 8), true);
+    const start = this.check(at, 8);
+    return this.words.getBigUint64(start, true);
   }
 
   setU8(at: number, value: number): void {
-    this.words.setUint8(this.check(at, 1), value);
+    const start = this.check(at, 1);
+    this.words.setUint8(start, value);
   }
 
   setU16(at: number, value: number): void {
-    this.words.setUint16(this.check(at, 2), value, true);
+    const start = this.check(at, 2);
+    this.words.setUint16(start, value, true);
   }
 
   setU32(at: number, value: number): void {
-    this.words.setUint32(this.check(at, 4), value, true);
+    const start = this.check(at, 4);
+    this.words.setUint32(start, value, true);
   }
 
   setU64(at: number, value: bigint): void {
-    this.words.setBigUint64(this.check(at, 8), value, true);
+    const start = this.check(at, 8);
+    this.words.setBigUint64(start, value, true);
   }
 
   /** A copy of UTF-8 text: EILSEQ if it isn't that. */

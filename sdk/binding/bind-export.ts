@@ -8,6 +8,7 @@ import type { FunctionSignature } from "../declare/signature.js";
 import { BackplaneError, MarshalError } from "../errors.js";
 import type { ExportedFunction, PluginInstance } from "../plugin/generation.js";
 import { type Crossings, crossingsOf } from "./crossing.js";
+import { withinAllocatorTime } from "./limits.js";
 import type { PluginMemory } from "./memory.js";
 
 /** Takes and gives what the signature says; a promise of it if the plugin's host functions may wait. */
@@ -80,7 +81,10 @@ function resultReader(memory: PluginMemory, { results }: Crossings, path: string
   const readAll = (raw: unknown): unknown =>
     results.map((result, i) => result.fromResult(memory, (raw as unknown[])[i], `${where} ${i + 1}`));
   const convert = results.length === 0 ? () => undefined : results.length === 1 ? read : readAll;
-  return (raw) => (raw instanceof Promise ? raw.then(convert) : convert(raw));
+  return (raw) => {
+    if (!(raw instanceof Promise)) return convert(raw);
+    return raw.then((value) => withinAllocatorTime(memory.plugin, () => convert(value)));
+  };
 }
 
 function shortCall({ call, memory, crossings, parameterPaths, finish, enter }: ExportTarget): BoundExport {

@@ -15,6 +15,7 @@ import type { FunctionSignature } from "../declare/signature.js";
 import { HostError, MarshalError, messageOf } from "../errors.js";
 import { type CallingPlugin, HostCallContext } from "./context.js";
 import { type Crossings, crossingsOf } from "./crossing.js";
+import { withinAllocatorTime } from "./limits.js";
 import type { PluginMemory } from "./memory.js";
 import { isThenable } from "./references.js";
 import { mismatch } from "./scalars.js";
@@ -251,9 +252,11 @@ function waitingImport(target: ImportTarget, memory: PluginMemory): ImportFuncti
     const promise = Promise.resolve(returned);
     const frame = currentFrame();
     const settled = (frame?.untilAborted(promise) ?? promise).then(
-      (value) => succeed(value, place),
+      (value) => withinAllocatorTime(memory.plugin, () => succeed(value, place)),
       (cause: unknown) => {
-        if (!frame?.aborted) return fail(target, memory, place, cause);
+        if (!frame?.aborted) {
+          return withinAllocatorTime(memory.plugin, () => fail(target, memory, place, cause));
+        }
         // The call is over: there is no guest to hand anything to.
         throw frame.isReason(cause) ? cause : thrown(target, memory, cause);
       },

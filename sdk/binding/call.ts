@@ -4,6 +4,7 @@
 import { MarshalError } from "../errors.js";
 import type { ExportedFunction, PluginInstance } from "../plugin/generation.js";
 import type { CallResult } from "../plugin/options.js";
+import { withinAllocatorTime } from "./limits.js";
 import type { PluginMemory } from "./memory.js";
 import { jsonText, parseJson } from "./references.js";
 import { describeValue } from "./scalars.js";
@@ -56,7 +57,10 @@ export class InputCall {
     const wanted = result ?? form;
     const raw = form === "core" ? this.callCore(input) : this.callWith(input, form);
     const demanded = result !== undefined;
-    if (raw instanceof Promise) return raw.then((value) => this.resultOf(value, wanted, demanded));
+    if (raw instanceof Promise) {
+      const { plugin } = this.memory;
+      return raw.then((value) => withinAllocatorTime(plugin, () => this.resultOf(value, wanted, demanded)));
+    }
     return this.resultOf(raw, wanted, demanded);
   }
 

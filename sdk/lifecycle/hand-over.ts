@@ -68,8 +68,10 @@ export async function transferState(
     }
     const from = old.pool.slots[0].instance();
     const to = next.pool.slots[0].instance();
-    const state = from.memory.take((await from.core(saveHook)?.()) as bigint);
-    await to.core(restoreHook)?.(...(state === null ? [0, 0] : to.memory.put(state)));
+    const packed = (await from.hook(saveHook)) as bigint;
+    const state = from.within(saveHook, () => from.memory.take(packed));
+    const range = state === null ? [0, 0] : to.within(restoreHook, () => to.memory.put(state));
+    await to.hook(restoreHook, ...range);
   } catch (cause) {
     const text = `${plugin}: state can't be handed over to generation ${next.number}: ${messageOf(cause)}`;
     throw new BackplaneError("STATE_TRANSFER", text, { cause });

@@ -5,13 +5,13 @@
  * Upon entry a slot is taken; it is released when the call ends, however it ends. Most calls end without waiting:
  * they cost no promise, no timer and no AbortController here. Only one that was parked is watched.
  */
-import { trapOf } from "../../engine/index.js";
+import { InterruptError, trapOf, withLimits } from "../../engine/index.js";
 import { CallFrame, currentFrame, runInFrame, runInParkableFrame } from "../call-frame.js";
 import type { Clock } from "../clock.js";
 import { BackplaneError } from "../errors.js";
 import { Circuit } from "../lifecycle/circuit.js";
 import type { Generation, InstanceSlot, PluginInstance } from "./generation.js";
-import type { CallOptions, PluginOptions } from "./options.js";
+import { type CallOptions, defaultTimeout, type PluginOptions } from "./options.js";
 
 /** What is done with an instance: gives the result, or a promise of it. */
 export type CallBody = (instance: PluginInstance) => unknown;
@@ -28,8 +28,8 @@ interface RunningCall {
   readonly frame: CallFrame;
   /** By the host's clock. */
   readonly begin: number;
-  /** Milliseconds, as the caller or the options said. */
-  readonly timeout: number | undefined;
+  /** Milliseconds, as the caller or the options said; perhaps infinite. */
+  readonly timeout: number;
   /** Undefined until there is one. */
   instance: PluginInstance | undefined;
   /** The guest's stack pointer before the call. */
@@ -62,9 +62,9 @@ export class CallRunner {
     this.circuit = new Circuit(options.circuit ?? {}, () => clock.now());
   }
 
-  /** Milliseconds that a call may take, or undefined. */
-  timeoutOf(generation: Generation, options: CallOptions): number | undefined {
-    return options.timeout ?? this.options.timeout ?? generation.granted.limits.timeout;
+  /** Milliseconds that a call may take; perhaps infinite. */
+  timeoutOf(generation: Generation, options: CallOptions): number {
+    return options.timeout ?? this.options.timeout ?? generation.granted.limits.timeout ?? defaultTimeout;
   }
 
   /**
@@ -81,7 +81,7 @@ export class CallRunner {
   ): unknown {
     const begin = this.clock.now();
     const timeout = this.timeoutOf(slot.generation, options);
-    const deadline = timeout === undefined ? Number.POSITIVE_INFINITY : (started ?? begin) + timeout;
+    const deadline = (started ?? begin) + timeout;
     const frame = new CallFrame(this.name, this.owner, exportName, currentFrame(), deadline, options.context);
     const call: RunningCall = { slot, frame, begin, timeout, instance: undefined, stackTop: 0 };
     let result: unknown;
@@ -90,17 +90,46 @@ export class CallRunner {
       const instance = slot.enter();
       call.instance = instance;
       call.stackTop = instance.stackTop();
-      const enter = slot.generation.waits ? runInParkableFrame : runInFrame;
-      result = enter(frame, body, instance);
+      result = this.enter(call, body, instance);
     } catch (error) {
       this.failed(call, error);
       this.left(call);
-      throw error;
+      throw this.toldAs(call, error);
     }
     if (result instanceof Promise) return this.finish(call, result, options.signal);
     this.succeeded();
     this.left(call);
     return result;
+  }
+
+  private enter(call: RunningCall, body: CallBody, instance: PluginInstance): unknown {
+    const { frame, begin, slot } = call;
+    const enter = slot.generation.waits ? runInParkableFrame : runInFrame;
+    if (frame.deadline === Number.POSITIVE_INFINITY && this.options.slice === undefined) {
+      return enter(frame, body, instance);
+    }
+    const { slice } = this.options;
+    const timeout = frame.deadline - begin;
+    if (timeout <= 0) throw timeoutError(this.where(call), call.timeout);
+    const limits = slice === undefined ? { timeout } : { timeout, slice, signal: frame.signal };
+    return withLimits(limits, () => enter(frame, body, instance));
+  }
+
+  private where({ frame }: RunningCall): string {
+    return `${this.name}.${frame.export}`;
+  }
+
+  /** An error as the caller is told it: an interruption by what caused it. */
+  private toldAs(call: RunningCall, error: unknown): unknown {
+    if (!isInterruption(error)) return error;
+    if (this.clock.now() >= call.frame.deadline) return timeoutError(this.where(call), call.timeout, error);
+    // A plugin's call that is called by another's ends with that.
+    if (error instanceof InterruptError && error.reason === "deadline") {
+      return new BackplaneError("TIMEOUT", `${this.where(call)}: its caller's time is over`, {
+        cause: error,
+      });
+    }
+    return error;
   }
 
   private async finish(
@@ -111,7 +140,7 @@ export class CallRunner {
     const { frame, timeout } = call;
     const { parked } = call.slot.generation;
     parked.add(frame);
-    const where = `${this.name}.${frame.export}`;
+    const where = this.where(call);
     const unwatch = watchCall(this.clock, signal, frame.deadline - this.clock.now(), {
       aborted: (cause) => frame.abort(abortedError(where, cause)),
       late: () => frame.abort(timeoutError(where, timeout)),
@@ -122,7 +151,10 @@ export class CallRunner {
       return value;
     } catch (error) {
       this.failed(call, error);
-      throw frame.outcome(error);
+      const told = this.toldAs(call, error);
+      // The engine may be the first to find that its time is over; what waits in its host functions is to know.
+      if (told !== error) frame.abort(told);
+      throw frame.outcome(told);
     } finally {
       unwatch();
       parked.delete(frame);
@@ -135,7 +167,7 @@ export class CallRunner {
     if (wait > 0) {
       throw new BackplaneError(
         "CIRCUIT_OPEN",
-        `${this.name}: it trapped repeatedly; calls are refused for ${Math.ceil(wait)} ms more`,
+        `${this.name}: it failed repeatedly; calls are refused for ${Math.ceil(wait)} ms more`,
       );
     }
   }
@@ -158,8 +190,15 @@ export class CallRunner {
       this.giveUp(slot, instance);
       this.traps++;
       this.observer.trapped(error, frame.export);
-      const backoff = this.circuit.trapped();
-      if (backoff > 0) this.observer.circuitOpened(backoff);
+      this.countTrap();
+      return;
+    }
+    if (
+      error instanceof InterruptError ||
+      (error instanceof Error && error.cause instanceof InterruptError)
+    ) {
+      if (this.options.afterError !== "keep" && !slot.generation.resets) this.giveUp(slot, instance);
+      this.countTrap();
       return;
     }
     if (instance === undefined) {
@@ -175,6 +214,11 @@ export class CallRunner {
     if (!keep) this.giveUp(slot, instance);
   }
 
+  private countTrap(): void {
+    const backoff = this.circuit.trapped();
+    if (backoff > 0) this.observer.circuitOpened(backoff);
+  }
+
   private giveUp(slot: InstanceSlot, instance: PluginInstance | undefined): void {
     if (slot.current !== instance || instance === undefined) return;
     slot.giveUp();
@@ -186,8 +230,20 @@ export function abortedError(where: string, cause: unknown): BackplaneError {
   return new BackplaneError("ABORTED", `${where}: the caller aborted it`, { cause });
 }
 
-export function timeoutError(where: string, timeout: number | undefined): BackplaneError {
-  return new BackplaneError("TIMEOUT", `${where}: not done after ${timeout} ms`);
+/** @param cause what the plugin was doing, if it was computing */
+export function timeoutError(where: string, timeout: number, cause?: unknown): BackplaneError {
+  const options = cause === undefined ? undefined : { cause };
+  return new BackplaneError("TIMEOUT", `${where}: not done after ${timeout} ms`, options);
+}
+
+/** Whether an error comes of an interruption, perhaps of a plugin that a host function called. */
+function isInterruption(error: unknown): boolean {
+  let at = error;
+  for (let depth = 0; at instanceof Error && depth < 20; depth++) {
+    if (at instanceof InterruptError) return true;
+    at = at.cause;
+  }
+  return false;
 }
 
 /** Tells when a signal is aborted or the time is over, unless what it returns was called before. */

@@ -17,6 +17,7 @@ import {
 } from "../../engine/index.js";
 import type { TypedCall } from "../binding/bind-export.js";
 import type { InputCall } from "../binding/call.js";
+import { withinTime } from "../binding/limits.js";
 import type { Linkage } from "../binding/link.js";
 import type { PluginMemory } from "../binding/memory.js";
 import type { CallFrame } from "../call-frame.js";
@@ -25,6 +26,7 @@ import { DependencyError } from "../errors.js";
 import type { Granted } from "../manifest/grant.js";
 import type { LinkGroup } from "./link-group.js";
 import { mayHaveStackPointer } from "./module-sections.js";
+import { defaultStartTimeout } from "./options.js";
 import { type Slot, SlotPool } from "./queue.js";
 import type { PluginCode } from "./source.js";
 
@@ -48,6 +50,7 @@ export class PluginInstance {
     readonly memory: PluginMemory,
     private readonly waits: boolean,
     private readonly resets = false,
+    private readonly startTimeout = defaultStartTimeout,
   ) {
     this.exports = instance.exports;
     if (resets) this.image = imageOf(instance);
@@ -94,9 +97,28 @@ export class PluginInstance {
     return call;
   }
 
-  /** Calls an exported hook without parameters, if there is one. */
-  async hook(name: string): Promise<void> {
-    await this.core(name)?.();
+  /**
+   * Calls an exported hook, if there is one; what it returns.
+   * Errors: what it throws; BackplaneError TIMEOUT if that takes longer than hooks may.
+   */
+  async hook(name: string, ...args: unknown[]): Promise<unknown> {
+    const call = this.core(name);
+    return call && (await this.within(name, () => call(...args)));
+  }
+
+  /** The engine's snapshot of it. Errors: SnapshotError. */
+  snapshot(): Uint8Array {
+    return Snapshot.of(this.instance).toBytes();
+  }
+
+  /** Puts it in the state of the engine's snapshot. Errors: SnapshotError. */
+  restore(state: Uint8Array): void {
+    Snapshot.fromBytes(state).restore(this.instance);
+  }
+
+  /** Runs a part of a hook. Errors: what it throws; BackplaneError TIMEOUT if that takes longer than hooks may. */
+  within<T>(hook: string, action: () => T): T {
+    return withinTime(this.startTimeout, `${this.memory.plugin}: ${hook}`, action);
   }
 
   memoryBytes(): number {
@@ -175,6 +197,8 @@ export interface GenerationOptions {
   readonly waits: boolean;
   /** Each call begins with the instance as after its start. */
   readonly resets: boolean;
+  /** Milliseconds. */
+  readonly startTimeout: number;
   readonly link: () => Linkage;
 }
 
@@ -219,6 +243,11 @@ export class Generation {
     return this.options.reentrant;
   }
 
+  /** Each call begins with the instance as after its start. */
+  get resets(): boolean {
+    return this.options.resets;
+  }
+
   get group(): LinkGroup | undefined {
     return this.linkGroup;
   }
@@ -239,12 +268,18 @@ export class Generation {
    * @param restored its own stack pointer was put back
    */
   sound(restored: boolean): boolean {
-    if (this.options.resets) return true;
+    if (this.resets) return true;
     if (this.linkGroup === undefined) return this.stackless || restored;
     return this.linked.every((member) => member.stackless);
   }
 
+  /** Errors: what linking and the start functions throw; BackplaneError TIMEOUT. */
   instantiate(): PluginInstance {
+    const { name, startTimeout } = this.options;
+    return withinTime(startTimeout, `${name}: its start`, () => this.makeInstance());
+  }
+
+  private makeInstance(): PluginInstance {
     const { imports: own, memory } = this.options.link();
     const imports: Record<string, object> = { ...own };
     for (const link of this.links) imports[link.name] = this.importsOf(link);
@@ -255,7 +290,7 @@ export class Generation {
     if (typeof initialize === "function") initialize();
     const start = instance.exports.backplane_start;
     if (typeof start === "function") start();
-    return new PluginInstance(instance, memory, this.waits, this.options.resets);
+    return new PluginInstance(instance, memory, this.waits, this.resets, this.options.startTimeout);
   }
 
   /** The other plugin's exports, which the engine links natively; or functions that look them up when called. */

@@ -14,6 +14,7 @@ import { type Granted, intersect, type PluginGrant } from "../manifest/grant.js"
 import type { PluginLimits, PluginManifest, PluginRequests } from "../manifest/manifest.js";
 import { Generation } from "./generation.js";
 import { limitMemory } from "./module-sections.js";
+import { defaultStartTimeout } from "./options.js";
 import type { Plugin } from "./plugin.js";
 import type { PluginCode } from "./source.js";
 
@@ -95,8 +96,9 @@ export async function draftPlugin(
       maxWaiting: plugin.options.maxWaiting ?? 1000,
       reentrant:
         plugin.options.reset !== "call" && (plugin.options.reentrant ?? code.manifest?.reentrant ?? false),
-      waits: importsSuspending(module, link().imports),
+      waits: plugin.options.slice !== undefined || importsSuspending(module, link().imports),
       resets: plugin.options.reset === "call",
+      startTimeout: plugin.options.startTimeout ?? defaultStartTimeout,
       link,
     });
     refuseHandOver(plugin, made);

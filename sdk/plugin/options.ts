@@ -17,16 +17,27 @@ export interface PluginOptions {
   readonly maxWaiting?: number;
   /** Calls to one instance may overlap while host functions wait. Default: the manifest's, or false. */
   readonly reentrant?: boolean;
-  /** Milliseconds for a call, waiting included, where the call names none. Default: no limit. */
+  /**
+   * Milliseconds for a call, waiting and computing included, where the call names none. Default: the grant's limit, or
+   * 30,000. Infinity: no limit.
+   */
   readonly timeout?: number;
+  /** Milliseconds for making an instance, start functions included, and for each of its hooks. Default: 5000. */
+  readonly startTimeout?: number;
+  /**
+   * Milliseconds that a call computes at a stretch; then timers and I/O have their turn before it goes on, and so it can
+   * be aborted too. For `call` and typed handles. Default: it computes until it is done.
+   */
+  readonly slice?: number;
   /**
    * "call": each call finds the instance as it was after its start. Excludes `reentrant`, a state hand-over, and
    * links with other plugins. Default: "keep".
    */
   readonly reset?: "keep" | "call";
   /**
-   * What becomes of an instance after a host function threw or a call was aborted in the middle of it. Default:
-   * kept where no stack pointer can be left wrong or an exported `__stack_pointer` was restored, else replaced.
+   * What becomes of an instance after a host function threw or a call was aborted while it waited. Default: kept where
+   * no stack pointer can be left wrong or an exported `__stack_pointer` was restored, else replaced. One whose
+   * computation was interrupted is replaced unless this says "keep".
    */
   readonly afterError?: "keep" | "replace";
   /** When it is loaded. Default: the manifest's, or "startup". */
@@ -48,13 +59,17 @@ export interface PluginOptions {
   readonly onDrainTimeout?: "abort" | "abandon";
 }
 
+export const defaultTimeout = 30_000;
+export const defaultStartTimeout = 5000;
+
 /** What the value that a call gives is made of; "core" is as WebAssembly gives it. */
 export type CallResult = "core" | "string" | "bytes" | "json";
 
 /** What goes with one call. */
 export interface CallOptions {
+  /** Stops it where it waits; where it computes only with the plugin's `slice`, as no signal comes meanwhile. */
   readonly signal?: AbortSignal;
-  /** Milliseconds, waiting included. A plugin that is computing can't be interrupted. */
+  /** Milliseconds, waiting and computing included; a loop without end is stopped as well. Infinity: no limit. */
   readonly timeout?: number;
   /** Handed to the host functions that the call reaches. */
   readonly context?: unknown;

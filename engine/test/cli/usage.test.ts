@@ -28,6 +28,7 @@ test.serial("help of a command names each of its options", async (t) => {
       "invoke NAME",
       "dir HOST\\[::GUEST\\[::ro\\]\\]",
       "env NAME\\[=VALUE\\]",
+      "timeout TIME",
       "unknown-imports HOW",
       "bounds HOW",
       "compile WHEN",

@@ -227,3 +227,35 @@ test.serial("imports that nothing provides: refused, trapping, or returning zero
   const memory = await folder.assemble("memory.wasm", `(module (import "other" "memory" (memory 1)))`);
   t.is((await runCli(["run", "--unknown-imports=default", memory])).code, 1);
 });
+
+test.serial("--timeout stops what runs and what waits, and nothing that is done before", async (t) => {
+  const spin = await folder.assemble("spin.wasm", '(module (func $spin (export "_start") (loop br 0)))');
+  const stopped = await runCli(["run", "--timeout", "200ms", spin]);
+  t.is(stopped.code, 134);
+  t.regex(stopped.stderr, /: stopped at its timeout\n {4}at spin \(/);
+  const starting = await folder.assemble(
+    "spin-start.wasm",
+    "(module (func $spin (loop br 0)) (start $spin))",
+  );
+  t.is((await runCli(["run", "--timeout=0.2", starting])).code, 134);
+  const sleeping = await runCli(["run", "--timeout", "200ms", filter, "sleep", "3600000"]);
+  t.is(sleeping.code, 134);
+  t.deepEqual(await runCli(["run", "--timeout", "1m", filter, "exit", "7"]), {
+    code: 7,
+    stdout: "",
+    stderr: "",
+  });
+  const input = Buffer.alloc(300_000, "in and out ");
+  const copied = await runCli(["run", "--timeout", "1m", filter, "copy"], { input });
+  t.true(copied.stdout === input.toString());
+  const reading = start("--timeout", "300ms", filter, "copy");
+  t.deepEqual(await once(reading, "exit"), [134, null], "while it waits for input");
+  reading.stdin!.end();
+  for (const text of ["", "0", "-1s", "1d", "soon"]) {
+    t.deepEqual(await runCli(["run", `--timeout=${text}`, filter]), {
+      code: 2,
+      stdout: "",
+      stderr: `error: --timeout takes a time such as 500ms, 2s or 1m, more than 0, not "${text}"\nFor more, try backplane help run\n`,
+    });
+  }
+});

@@ -1,4 +1,5 @@
 /** Limits of calls: deadlines, signals, slices; what runs in between; termination. */
+import { spawn } from "node:child_process";
 import { Worker } from "node:worker_threads";
 import test from "ava";
 import {
@@ -245,16 +246,37 @@ test("references survive sweeps while a sliced call is parked", async (t) => {
   t.true(swept > 0);
 });
 
+/** What a worker does that calls an export without end. */
+const endless = (name: string): string => `
+  import { WebAssembly } from ${JSON.stringify(new URL("../../index.js", import.meta.url).href)};
+  import { parentPort } from "node:worker_threads";
+  const module = new WebAssembly.Module(Buffer.from("${Buffer.from(assemble(text)).toString("base64")}", "base64"));
+  const { exports } = new WebAssembly.Instance(module, { env: { host: () => 0 } });
+  parentPort.postMessage("begins");
+  exports.${name}(60);`;
+
+const dataUrl = (code: string): string => `data:text/javascript,${encodeURIComponent(code)}`;
+
+test("process.exit ends a process whose workers never would", async (t) => {
+  const code = `
+    import { Worker } from "node:worker_threads";
+    for (let i = 0; i < 2; i++) {
+      const worker = new Worker(new URL(${JSON.stringify(dataUrl(endless("spin")))}));
+      await new Promise((resolve) => worker.once("message", resolve));
+    }
+    setTimeout(() => process.exit(3), 20);`;
+  const child = spawn(process.execPath, ["--input-type=module", "--eval", code], { stdio: "ignore" });
+  const kill = setTimeout(() => child.kill("SIGKILL"), 60_000);
+  const exit = await new Promise((resolve) =>
+    child.once("exit", (status, signal) => resolve(signal ?? status)),
+  );
+  clearTimeout(kill);
+  t.is(exit, 3);
+});
+
 test("a worker in an endless loop can be terminated, many in turn", async (t) => {
-  const code = (name: string): string => `
-    import { WebAssembly } from ${JSON.stringify(new URL("../../index.js", import.meta.url).href)};
-    import { parentPort } from "node:worker_threads";
-    const module = new WebAssembly.Module(Buffer.from("${Buffer.from(assemble(text)).toString("base64")}", "base64"));
-    const { exports } = new WebAssembly.Instance(module, { env: { host: () => 0 } });
-    parentPort.postMessage("begins");
-    exports.${name}(60);`;
   for (const name of ["spin", "fib", "hostLoop", "spin"]) {
-    const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(code(name))}`));
+    const worker = new Worker(new URL(dataUrl(endless(name))));
     await new Promise((resolve) => worker.once("message", resolve));
     await new Promise((resolve) => setTimeout(resolve, 20));
     t.is(await worker.terminate(), 1);

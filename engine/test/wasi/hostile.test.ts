@@ -323,8 +323,21 @@ test("a memory that grew, and one of no pages", async (t) => {
   const empty = await Guest.make({}, { memory: "0" });
   t.is(empty.call("random_get", 0, 1), "EFAULT");
   t.is(empty.call("random_get", 0, 0), "SUCCESS");
-  const guest = await Guest.make({}, { memory: "1 4" });
-  t.is(guest.call("random_get", 70_000, 1), "EFAULT");
-  guest.grow(1);
-  t.is(guest.call("random_get", 70_000, 1), "SUCCESS");
+  // Each kind of access is the first one after the memory has grown.
+  const firsts: [string, ...(number | bigint)[]][] = [
+    ["random_get", 70_000, 8],
+    ["clock_time_get", 0, 0n, 70_000],
+    ["args_sizes_get", 70_000, 70_004],
+    ["fd_fdstat_get", 1, 70_000],
+    ["fd_write", 1, 70_000, 2, 70_032],
+    ["path_create_directory", 3, 70_000, 1],
+    ["poll_oneoff", 70_000, 71_000, 1, 72_000],
+  ];
+  for (const [name, ...args] of firsts) {
+    const guest = await Guest.make({ preopens: memoryFolder() }, { memory: "1 4" });
+    t.is(guest.call(name, ...args), "EFAULT", name);
+    guest.grow(1);
+    guest.bytes[70_000] = 65;
+    t.is(guest.call(name, ...args), "SUCCESS", name);
+  }
 });

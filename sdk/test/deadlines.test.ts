@@ -1,0 +1,149 @@
+/** Calls that take too long: stopped in the tightest loop, at start, in a hook; others and later calls unaffected. */
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import test, { type ExecutionContext } from "ava";
+import { InterruptError } from "../../engine/index.js";
+import { assemble } from "../../engine/test/runtime/assemble.js";
+import { BackplaneError, defineHostModule, fn, PluginHost, type PluginHostOptions } from "../index.js";
+
+const quiet = { debug() {}, info() {}, warn() {}, error() {} };
+const late = { instanceOf: BackplaneError, code: "TIMEOUT" } as const;
+
+async function hostOf(t: ExecutionContext, options: PluginHostOptions): Promise<PluginHost> {
+  const host = await PluginHost.start({ logger: quiet, ...options });
+  t.teardown(() => host.close());
+  return host;
+}
+
+const spinning = `(module (memory (export "memory") 1) (global $n (mut i32) (i32.const 0))
+  (func $spin (export "spin") (loop $l (br $l)))
+  (func (export "count") (result i32) (global.set $n (i32.add (global.get $n) (i32.const 1))) (global.get $n))
+  (func (export "work") (param i32) (result i32) (local $x i32)
+    (loop $l (local.set $x (i32.add (local.get $x) (local.get 0)))
+      (br_if $l (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))) (local.get $x)))`;
+
+test("a loop without end is stopped at its timeout, and the error says where it was", async (t) => {
+  const host = await hostOf(t, { plugins: [{ name: "p", bytes: assemble(spinning) }] });
+  const plugin = host.plugin("p");
+  t.is(await plugin.call("count"), 1);
+  const error = await t.throwsAsync(plugin.call("spin", undefined, { timeout: 20 }), late);
+  t.is(error?.message, "p.spin: not done after 20 ms");
+  t.true(error?.cause instanceof InterruptError);
+  t.is((error?.cause as InterruptError | undefined)?.frames[0].functionName, "spin");
+  t.is(await plugin.call("count"), 1, "a new instance");
+  t.is(plugin.stats().replaced, 1);
+});
+
+test("afterError: keep goes on with the instance", async (t) => {
+  const bytes = assemble(spinning);
+  const host = await hostOf(t, {
+    plugins: [{ name: "p", bytes }],
+    options: { afterError: "keep", timeout: 20 },
+  });
+  const plugin = host.plugin("p");
+  t.is(await plugin.call("count"), 1);
+  const spin = plugin.exports.spin as () => void;
+  t.throws(() => spin(), late, "exports have the plugin's timeout");
+  t.is(await plugin.call("count"), 2);
+});
+
+test("loops open the circuit as traps do", async (t) => {
+  const host = await hostOf(t, {
+    plugins: [{ name: "p", bytes: assemble(spinning) }],
+    options: { timeout: 5, circuit: { traps: 3 } },
+  });
+  for (let i = 0; i < 3; i++) await t.throwsAsync(host.plugin("p").call("spin"), late);
+  await t.throwsAsync(host.plugin("p").call("count"), { code: "CIRCUIT_OPEN" });
+});
+
+test("a plugin that loops when it starts isn't loaded, others are", async (t) => {
+  const loops = `(module (func (export "backplane_start") (loop $l (br $l))))`;
+  const section = `(module (func $f (loop $l (br $l))) (start $f))`;
+  const host = await hostOf(t, {
+    plugins: [
+      { name: "hook", bytes: assemble(loops) },
+      { name: "section", bytes: assemble(section) },
+      { name: "p", bytes: assemble(spinning) },
+    ],
+    options: { startTimeout: 20 },
+  });
+  t.deepEqual(host.names, ["p"]);
+  for (const name of ["hook", "section"]) {
+    t.is((host.failures.get(name) as Error).message, `${name}: its start: not done after 20 ms`);
+  }
+  t.is(await host.plugin("p").call("count"), 1);
+});
+
+test("a plugin that loops in a hook during a reload leaves the old generation serving", async (t) => {
+  const hooked = (restore: string): Uint8Array =>
+    assemble(`(module (memory (export "memory") 1) (global $n (mut i32) (i32.const 0))
+      (func (export "backplane_alloc") (param i32) (result i32) (i32.const 64))
+      (func (export "backplane_free") (param i32 i32))
+      (func (export "backplane_save") (result i64) (i64.const 0x100000040))
+      (func (export "backplane_restore") (param i32 i32) ${restore})
+      (func (export "count") (result i32) (global.set $n (i32.add (global.get $n) (i32.const 1))) (global.get $n)))`);
+  const folder = await mkdtemp(join(tmpdir(), "backplane-"));
+  t.teardown(() => rm(folder, { recursive: true }));
+  const file = join(folder, "p.wasm");
+  await writeFile(file, hooked(""));
+  const host = await hostOf(t, { plugins: folder, options: { startTimeout: 20 } });
+  const plugin = host.plugin("p");
+  t.is(await plugin.call("count"), 1);
+  await writeFile(file, hooked("(loop $l (br $l))"));
+  const error = await t.throwsAsync(host.reload("p"), { instanceOf: BackplaneError, code: "STATE_TRANSFER" });
+  t.regex(error?.message ?? "", /p: backplane_restore: not done after 20 ms/);
+  t.is(await plugin.call("count"), 2, "the old generation, with its state");
+  await writeFile(file, hooked(""));
+  await host.reload("p");
+  t.is(await plugin.call("count"), 1);
+});
+
+test("with slices timers run beside a long call, and it can be aborted", async (t) => {
+  const host = await hostOf(t, {
+    plugins: [{ name: "p", bytes: assemble(spinning) }],
+    options: { slice: 5, drainTimeout: 20 },
+  });
+  const plugin = host.plugin("p");
+  const controller = new AbortController();
+  let ticks = 0;
+  const timer = setInterval(() => {
+    if (++ticks === 5) controller.abort(new Error("enough"));
+  }, 5);
+  const error = await t.throwsAsync(
+    plugin.call("spin", undefined, { signal: controller.signal, timeout: 60_000 }),
+    {
+      code: "ABORTED",
+    },
+  );
+  clearInterval(timer);
+  t.is((error?.cause as Error | undefined)?.message, "enough");
+  t.is(ticks, 5);
+  t.is(await plugin.call("work", 1000), 500500);
+  const ending = plugin.call("spin", undefined, { timeout: 60_000 });
+  await delay(20);
+  const closing = host.close();
+  await t.throwsAsync(ending, { code: "ABORTED" });
+  await closing;
+});
+
+test("a plugin that another one calls ends with its caller's time", async (t) => {
+  const inner = assemble(spinning);
+  const outer = assemble(`(module (import "app" "spin" (func $spin)) (func (export "run") (call $spin)))`);
+  let spin: (() => void) | undefined;
+  const app = defineHostModule("app", {
+    spin: [fn([]), () => spin?.()],
+  });
+  const host = await hostOf(t, {
+    modules: [app],
+    plugins: [
+      { name: "inner", bytes: inner },
+      { name: "outer", bytes: outer },
+    ],
+  });
+  spin = host.plugin("inner").exports.spin as () => void;
+  const error = await t.throwsAsync(host.plugin("outer").call("run", undefined, { timeout: 20 }), late);
+  t.is(error?.message, "outer.run: not done after 20 ms");
+  t.is(await host.plugin("inner").call("count"), 1);
+});
