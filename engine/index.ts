@@ -29,11 +29,13 @@ export {
 export { Global, Memory, Table } from "./js-api/objects.js";
 export { Snapshot } from "./js-api/snapshot.js";
 export { parkable, promising, Suspending } from "./js-api/suspending.js";
+export { threaded } from "./js-api/threaded.js";
 export type { Effort } from "./pipeline.js";
 export { UnsupportedPlatformError, type UnsupportedReason } from "./platform/errors.js";
 export type { EngineOptions } from "./runtime/engine.js";
 export {
   CompileError,
+  InstanceBusy,
   InterruptError,
   type InterruptReason,
   LinkError,

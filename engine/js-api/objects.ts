@@ -109,6 +109,7 @@ export class Memory {
     const what = "WebAssembly.Memory.grow()";
     const memory = receiver(memoryOf(this), what);
     const pages = enforceRange(delta, `${what}: Argument 0`);
+    memory.monitor.requireStopped();
     const limitPages = memory.maximum ?? largestPages;
     if (memory.pages + pages > limitPages) {
       throw new RangeError(
@@ -150,6 +151,7 @@ export class Table {
     const what = "WebAssembly.Table.grow()";
     const table = receiver(tableOf(this), what);
     const count = enforceRange(delta, `${what}: Argument 0`);
+    table.linkGroup.monitor.requireStopped();
     const word = init.length > 0 && init[0] !== undefined ? table.wordOf(init[0]) : defaultWord(table);
     const before = table.grow(count, word);
     if (before < 0) throw new RangeError(`${what}: failed to grow table by ${count}`);
@@ -160,7 +162,9 @@ export class Table {
   get(index: number): unknown {
     const what = "WebAssembly.Table.get()";
     const table = receiver(tableOf(this), what);
-    return table.get(indexInto(table, index, what));
+    const at = indexInto(table, index, what);
+    table.linkGroup.monitor.requireStopped();
+    return table.get(at);
   }
 
   /** Sets the element at `index`, to null (funcref) or undefined (externref) by default. */
@@ -168,6 +172,7 @@ export class Table {
     const what = "WebAssembly.Table.set()";
     const table = receiver(tableOf(this), what);
     const at = indexInto(table, index, what);
+    table.linkGroup.monitor.requireStopped();
     table.setWord(at, value.length > 0 ? table.wordOf(value[0]) : defaultWord(table));
   }
 }
@@ -215,12 +220,12 @@ export class Global {
 
   /** The value now. */
   valueOf(): unknown {
-    return receiver(globalOf(this), "WebAssembly.Global.valueOf()").value;
+    return readGlobal(receiver(globalOf(this), "WebAssembly.Global.valueOf()"));
   }
 
   /** The global's value. Setting it throws a TypeError for an immutable one. */
   get value(): unknown {
-    return receiver(globalOf(this), "get WebAssembly.Global.value").value;
+    return readGlobal(receiver(globalOf(this), "get WebAssembly.Global.value"));
   }
 
   /** Errors: TypeError if the global is immutable or the value can't be converted. */
@@ -231,10 +236,19 @@ export class Global {
     if (!global.type.mutable) {
       throw new TypeError("set WebAssembly.Global.value: Can't set the value of an immutable global.");
     }
+    global.linkGroup.monitor.requireStopped();
     global.value = value;
   }
 }
 asInterface(Global, "WebAssembly.Global", { constructor_: 1 });
+
+/** Numbers are read in one piece; references aren't, so they can't be while code runs on a thread. */
+function readGlobal(global: RuntimeGlobal): unknown {
+  const { type } = global.type;
+  const isReference = type === ValType.externref || type === ValType.funcref;
+  if (isReference) global.linkGroup.monitor.requireStopped();
+  return global.value;
+}
 
 function valueType(value: unknown, what: string): ValType {
   const name = String(value);

@@ -112,6 +112,35 @@ export interface ClockCode {
   readonly tick: number;
 }
 
+/** The code of threads that run Wasm off the JavaScript thread, and its tables; see isa/NAME/thread.ts. Offsets in bytes. */
+export interface ThreadCode {
+  routines(
+    table: bigint,
+    stopSignal: number,
+  ): { bytes: Uint8Array; thread: number; end: number; post: number; stop: number };
+  /** The handler of the signal that ends threads. It knows no table: one serves the process. */
+  handler(): { bytes: Uint8Array; entry: number };
+  /** Bytes right before the handler's entry, by which other copies of the engine know it. */
+  readonly signature: Uint8Array;
+  readonly table: {
+    readonly signalled: number;
+    readonly pipe: number;
+    readonly count: number;
+    readonly target: number;
+    readonly mailboxes: number;
+    readonly mostThreads: number;
+    readonly size: number;
+  };
+  readonly mailbox: {
+    readonly state: number;
+    readonly thread: number;
+    readonly context: number;
+    readonly end: number;
+    readonly size: number;
+  };
+  readonly state: { readonly ready: number; readonly back: number };
+}
+
 export interface Target {
   readonly name: "amd64" | "arm64";
   readonly registers: RegisterFile;
@@ -138,6 +167,7 @@ export interface Target {
   readonly stubFrames: StubFrames;
   readonly faults: FaultHandling;
   readonly clock: ClockCode;
+  readonly threads: ThreadCode;
   /** A routine `void f()` that fills `words` 32-bit words at an address with what `cpuFeatures` reads. */
   readonly featureProbe: {
     readonly words: number;

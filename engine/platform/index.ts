@@ -8,7 +8,7 @@ import type { Platform } from "./platform.js";
 
 export { UnsupportedPlatformError } from "./errors.js";
 export { type NativeMemory, nodeWebAssembly } from "./native-webassembly.js";
-export type { ExecutableMapping, Platform } from "./platform.js";
+export type { ExecutableMapping, Platform, ThreadSystem } from "./platform.js";
 
 /** Errors: UnsupportedPlatformError. */
 export function createPlatform(): Platform {

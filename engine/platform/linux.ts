@@ -8,7 +8,8 @@ import { readFileSync } from "node:fs";
 import { performance } from "node:perf_hooks"; // the global is an accessor, which takes a quarter of the time again
 import { UnsupportedPlatformError } from "./errors.js";
 import type { IKoffi } from "./koffi.js";
-import type { ExecutableMapping, HandledSignal, Platform } from "./platform.js";
+import { linuxThreads } from "./linux-threads.js";
+import type { ExecutableMapping, HandledSignal, Platform, ThreadSystem } from "./platform.js";
 
 const PROT_NONE = 0;
 const PROT_READ = 1;
@@ -83,6 +84,7 @@ export function linuxPlatform(koffi: IKoffi): Platform {
 
   const pageSize = Number(sysconf(30));
   const timeOffset = offsetOfNow();
+  let threads: ThreadSystem | undefined;
 
   function map(
     address: number,
@@ -180,7 +182,7 @@ export function linuxPlatform(koffi: IKoffi): Platform {
     symbol: (name) => Number(koffi.address(c.symbol(name))),
     threadNumber: () => Number(systemCall(SYS_gettid, 0, 0, 0)),
     hasThread: (number) => Number(systemCall(SYS_tgkill, process.pid, number, 0)) === 0,
-    startThread(address) {
+    startThread(address, argument = 0) {
       const pthread = {
         attrInit: c.func("int pthread_attr_init(void *)"),
         attrDetach: c.func("int pthread_attr_setdetachstate(void *, int)"),
@@ -192,7 +194,11 @@ export function linuxPlatform(koffi: IKoffi): Platform {
       pthread.attrDetach(attributes, PTHREAD_CREATE_DETACHED);
       // Refused where the thread-local storage of the process needs more; then it is the default.
       pthread.attrStack(attributes, 1 << 16);
-      return Number(pthread.create(new Uint8Array(8), attributes, address, 0)) === 0;
+      return Number(pthread.create(new Uint8Array(8), attributes, address, argument)) === 0;
+    },
+    get threads() {
+      threads ??= linuxThreads(koffi);
+      return threads;
     },
     now: () => performance.now() * 1e6 + timeOffset,
     addressMap() {

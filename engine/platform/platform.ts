@@ -15,6 +15,23 @@ export interface ExecutableMapping {
 /** What a memory fault raises; what the clock sends to threads (isa/NAME/clock.ts). */
 export type HandledSignal = "fault" | "interrupt";
 
+export interface ThreadSystem {
+  /** A pipe's two descriptors; neither blocks, neither is inherited. Errors: Error when the system refuses it. */
+  pipe(): { read: number; write: number };
+  /** Sends a thread of this process the signal at which Wasm code leaves. */
+  interrupt(thread: number): void;
+  /** Address of a signal's handler: 0 the default, 1 ignored. */
+  handlerOf(signal: number): number;
+  installHandler(signal: number, address: number): void;
+  /**
+   * Has a routine `void f(void *)` called when this JavaScript thread ends, however it ends, before anything that
+   * belongs to it is freed. Returns false where Node doesn't offer that.
+   */
+  atEnd(routine: number, argument: number): boolean;
+  /** When it returns every thread of the process has forgotten what it fetched of code before the call. */
+  synchronizeCode(): void;
+}
+
 export interface Platform {
   readonly name: string;
   readonly pageSize: number;
@@ -45,7 +62,9 @@ export interface Platform {
   /** Whether a thread of this process has a number. */
   hasThread(number: number): boolean;
   /** Starts a thread at an address that nobody joins, and that keeps nothing alive. Returns whether it could. */
-  startThread(address: number): boolean;
+  startThread(address: number, argument?: number): boolean;
+  /** What threads that run Wasm need beside it. */
+  readonly threads: ThreadSystem;
   /** Nanoseconds of the clock that native code reads, as a number (resolution below a microsecond). */
   now(): number;
   /** The address ranges of this process with their protection, ascending; null where unknown. */

@@ -33,6 +33,7 @@ export class Segment {
   add(bytes: Uint8Array): number {
     const at = this.used;
     this.arena.mapping.write(this.offset + at, bytes);
+    this.arena.synchronize();
     this.used = alignUp(at + bytes.length, codeAlignment);
     return this.address + at;
   }
@@ -68,6 +69,15 @@ export class CodeArena {
   private readonly freeSlots: { start: number; count: number }[] = [];
   private slotsUsed = 0;
   private permanent: Segment | undefined;
+  /**
+   * Called between writing code and publishing it. Other threads of the process that run this arena's code (threads.ts)
+   * have to fetch what was written and nothing from before. On x86-64 instruction fetch is coherent with stores through any
+   * mapping of the same page, and who sees the store that publishes code sees the code; but a processor may have fetched
+   * ahead at this address, where other code was before, and that is only undone by an instruction that serializes it
+   * (Intel SDM volume 3, 8.1.3, "Handling Self- and Cross-Modifying Code"). membarrier(2) has every thread of the process
+   * execute one, those that sleep before they go on.
+   */
+  synchronize: () => void = () => {};
 
   constructor(readonly platform: Platform) {
     this.mapping = mapLargest(platform);

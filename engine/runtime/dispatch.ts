@@ -50,7 +50,7 @@ function serve(engine: Engine, fiber: Fiber): Parked | undefined {
   const { words, contextLo, contextHi } = fiber;
   const { contextWord, enter, signatures } = engine;
   for (;;) {
-    // The clock struck while TypeScript or a host function ran.
+    // The clock struck while TypeScript or a host function ran, or Wasm code left because of it.
     if (words[interruptWord] !== 0) {
       const pause = interrupted(engine, fiber);
       if (pause !== undefined) return { host: undefined, promise: pause };
@@ -60,34 +60,41 @@ function serve(engine: Engine, fiber: Fiber): Parked | undefined {
     contextWord[0] = contextLo;
     contextWord[1] = contextHi;
     enter();
-    switch (words[statusWord]) {
-      case ExitStatus.done:
-        return undefined;
-      case ExitStatus.hostCall: {
-        const parked = callHost(engine, fiber, words[envIndexWord]);
-        if (parked !== undefined) return parked;
-        break;
-      }
-      case ExitStatus.builtin:
-        callBuiltin(engine, fiber, words[callIndexWord], words[envIndexWord]);
-        break;
-      case ExitStatus.compile: {
-        const instance = fiber.group!.environments[words[envIndexWord]] as Instance;
-        setWord64(words, Context.entryCode, instance.ensureCompiled(words[callIndexWord]));
-        break;
-      }
-      case ExitStatus.interrupt:
-      case ExitStatus.signal:
-        // Looked at above. The clock's two stores and ours may have mixed: then the word says nothing.
-        words[interruptWord] = -1;
-        break;
-      default:
-        throw trapError(engine, fiber);
-    }
+    const next = serveExit(engine, fiber);
+    if (next !== null) return next;
   }
 }
 
-function callHost(engine: Engine, fiber: Fiber, index: number): Parked | undefined {
+/**
+ * Serves what a fiber has left for. Returns null if it is to be entered again, undefined if its call has ended, or what
+ * parks it. Errors: as `run`.
+ */
+export function serveExit(engine: Engine, fiber: Fiber): Parked | undefined | null {
+  const { words } = fiber;
+  switch (words[statusWord]) {
+    case ExitStatus.done:
+      return undefined;
+    case ExitStatus.hostCall:
+      return callHost(engine, fiber, words[envIndexWord]);
+    case ExitStatus.builtin:
+      callBuiltin(engine, fiber, words[callIndexWord], words[envIndexWord]);
+      return null;
+    case ExitStatus.compile: {
+      const instance = fiber.group!.environments[words[envIndexWord]] as Instance;
+      setWord64(words, Context.entryCode, instance.ensureCompiled(words[callIndexWord]));
+      return null;
+    }
+    case ExitStatus.interrupt:
+    case ExitStatus.signal:
+      // Looked at before it is entered again. The clock's two stores and ours may have mixed: then the word says nothing.
+      words[interruptWord] = -1;
+      return null;
+    default:
+      throw trapError(engine, fiber);
+  }
+}
+
+function callHost(engine: Engine, fiber: Fiber, index: number): Parked | null {
   const host = fiber.group!.environments[index] as HostFunction;
   const result = host.invoke(fiber, fiber.group!);
   if (host.suspending && types.isPromise(result)) {
@@ -95,7 +102,7 @@ function callHost(engine: Engine, fiber: Fiber, index: number): Parked | undefin
     return { host, promise: result };
   }
   finishHostCall(engine, fiber, host, result);
-  return undefined;
+  return null;
 }
 
 /** Converts a host function's result; the fiber can be entered again then. */

@@ -20,6 +20,7 @@ import { FiberPool } from "./fiber.js";
 import { Context, FunctionRecord } from "./layout.js";
 import type { Scope } from "./limits.js";
 import { SignatureTable } from "./signatures.js";
+import { Threads } from "./threads.js";
 import { setWord64 } from "./words.js";
 
 /** How modules are compiled and run. */
@@ -64,6 +65,9 @@ export class Engine {
   scope: Scope | undefined = undefined;
   /** Undefined until something that can be interrupted is compiled or a limit is set. */
   clock: Clock | undefined = undefined;
+  /** Calls whose Wasm code runs on threads, from their beginning to their end. */
+  threadedCalls = 0;
+  private ownThreads: Threads | undefined = undefined;
   private readonly clockTable: number;
   private readonly nullFunction = new ArrayBuffer(FunctionRecord.size);
 
@@ -94,6 +98,12 @@ export class Engine {
   startClock(): Clock {
     this.clock ??= new Clock(this.target.clock, this.platform, this.arena, this.contexts, this.clockTable);
     return this.clock;
+  }
+
+  /** Where calls run off this thread. Made when first asked for. Errors: Error when threads can't be had. */
+  get threads(): Threads {
+    this.ownThreads ??= new Threads(this);
+    return this.ownThreads;
   }
 
   private contextTemplate(base: number): ArrayBuffer {

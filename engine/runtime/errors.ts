@@ -94,6 +94,18 @@ export class InterruptError extends Error {
   }
 }
 
+/**
+ * Something of an instance was used while a call of it (or of one that it is linked with) runs on a thread. Wait for the
+ * call to end, or make the other call asynchronously: then it waits by itself.
+ */
+export class InstanceBusy extends Error {
+  override readonly name = "InstanceBusy";
+
+  constructor(message = "the instance, or one it is linked with, is running a call on a thread") {
+    super(message);
+  }
+}
+
 /** What a RuntimeError (or RangeError) thrown by a trap knows beyond its message. */
 export interface Trap {
   readonly kind: keyof typeof TrapKind;

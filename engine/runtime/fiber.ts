@@ -54,6 +54,8 @@ export class Fiber {
   scope: Scope | undefined = undefined;
   /** When a promising call lets the event loop run, in the clock's nanoseconds. */
   sliceEnd = Number.POSITIVE_INFINITY;
+  /** Its Wasm code runs on a thread now (threads.ts). */
+  isOnThread = false;
   /** Parked where no stack map tells its references: handles can't be swept. */
   hasUnmapped = false;
 
@@ -83,6 +85,15 @@ export class Fiber {
     setWord64(this.words, Context.fuel, unlimitedFuel);
     this.lowerInterrupt();
     this.ensureSlots(slotCount);
+  }
+
+  /** Makes the fiber leave, as the clock does, wherever it runs. Half of it is an interrupt too. */
+  raiseInterrupt(): void {
+    const { words } = this;
+    for (const offset of [Context.stackLimit, Context.interrupt]) {
+      words[offset >> 2] = -1;
+      words[(offset >> 2) + 1] = -1;
+    }
   }
 
   /** Undoes what the clock did to make the fiber leave. */

@@ -153,8 +153,10 @@ export abstract class FunctionReference {
 
   private takeFiber(): Fiber {
     if (!this.prepared) this.prepareEntry();
-    this.ownGroup.root().sweepIfDue();
-    const { fibers, signatures } = this.engine;
+    const { fibers, signatures, threadedCalls } = this.engine;
+    const group = this.ownGroup.root();
+    if (threadedCalls !== 0) group.monitor.requireStopped();
+    group.sweepIfDue();
     return fibers.acquire(signatures.slotCount);
   }
 

@@ -12,6 +12,7 @@ import { FunctionRecord, Instance as Head, ImportSlot } from "./layout.js";
 import { LinkGroup } from "./link-group.js";
 import { Memory } from "./memory.js";
 import type { Module } from "./module.js";
+import { Monitor } from "./monitor.js";
 import { Table } from "./table.js";
 import { setWord64 } from "./words.js";
 
@@ -50,6 +51,12 @@ export class WasmFunction extends FunctionReference {
   }
 }
 
+/** Before anything is linked, so that a refusal leaves nothing half done. */
+function requireStopped({ functions, tables, memories, globals }: ResolvedImports): void {
+  for (const { linkGroup } of [...functions, ...tables, ...globals]) linkGroup.monitor.requireStopped();
+  for (const { monitor } of memories) monitor.requireStopped();
+}
+
 export class Instance {
   readonly ownGroup = new LinkGroup();
   readonly words: Int32Array;
@@ -65,11 +72,13 @@ export class Instance {
 
   /**
    * Allocates everything and links it; `initialize` copies the segments, then the caller runs the start function.
+   * Errors: InstanceBusy while code that what is imported belongs to runs on a thread; RangeError.
    */
   constructor(
     readonly module: Module,
     imports: ResolvedImports,
   ) {
+    requireStopped(imports);
     const { engine, layout, module: wasm } = module;
     this.words = new Int32Array(Math.ceil(layout.size / 16) * 4);
     this.address = engine.platform.addressOf(this.words.buffer);
@@ -254,6 +263,7 @@ export class Instance {
 
   private linkMemory(): void {
     if (this.memory === undefined) return;
+    Monitor.unite(this.linkGroup.monitor, this.memory.monitor);
     setWord64(this.words, Head.memoryRecord, this.memory.recordAddress);
     setWord64(this.words, Head.memoryBase, this.memory.base);
   }
@@ -273,7 +283,7 @@ export class Instance {
         const global = imported[i];
         if (type.type === ValType.funcref || type.type === ValType.externref) {
           LinkGroup.join(this.ownGroup, global.linkGroup);
-        }
+        } else if (type.mutable) Monitor.unite(this.linkGroup.monitor, global.linkGroup.monitor);
         setWord64(this.words, offset, global.cellAddress);
         globals.push(global);
         return;

@@ -13,9 +13,10 @@ import { performance } from "node:perf_hooks";
 import { setImmediate as macrotask } from "node:timers/promises";
 import type { Clock } from "./clock.js";
 import type { Engine } from "./engine.js";
-import { InterruptError, type InterruptReason } from "./errors.js";
+import { InstanceBusy, InterruptError, type InterruptReason } from "./errors.js";
 import type { Fiber } from "./fiber.js";
 import { Context } from "./layout.js";
+import { Monitor } from "./monitor.js";
 import { framesOf, interruptError, lacksStackMap } from "./stack-trace.js";
 import { setWord64, word64 } from "./words.js";
 
@@ -27,6 +28,8 @@ export class Fuel {
   private amount: number;
   /** The fiber that has the budget in its context while it runs. */
   private holder: Fiber | undefined = undefined;
+  /** @internal Held by the call on a thread that draws on it. */
+  readonly monitor = new Monitor();
 
   /** @param amount Wasm instructions: a whole number from 0 to 2^53 - 1. Errors: RangeError. */
   constructor(amount: number) {
@@ -44,6 +47,7 @@ export class Fuel {
   /** @internal Moves the budget into a fiber's context; returns who had it. */
   enter(fiber: Fiber): Fiber | undefined {
     const outer = this.holder;
+    if (outer?.isOnThread) throw new InstanceBusy("a call on a thread is drawing on this fuel");
     this.amount = this.left;
     this.holder = fiber;
     writeFuel(fiber, this.amount);
@@ -131,13 +135,18 @@ function milliseconds(value: number, name: string): number {
 /** Runs an action in a scope of its own; see `withLimits` in js-api/limits.ts. */
 export function runInScope<T>(engine: Engine, limits: CallLimits, action: () => T): T {
   const clock = engine.startClock();
+  const scope = new Scope(engine.scope, limits, clock.now());
+  throwIfAborted(scope);
+  return withScope(engine, scope, action);
+}
+
+/** Runs an action in a scope. */
+export function withScope<T>(engine: Engine, scope: Scope, action: () => T): T {
+  const clock = engine.startClock();
   const outer = engine.scope;
   const outerDeadline = clock.deadline;
-  const now = clock.now();
-  const scope = new Scope(outer, limits, now);
-  throwIfAborted(scope);
   engine.scope = scope;
-  if (scope.deadline < outerDeadline) clock.setDeadline(scope.deadline, now);
+  if (scope.deadline < outerDeadline) clock.setDeadline(scope.deadline, clock.now());
   try {
     return action();
   } finally {
@@ -204,28 +213,56 @@ export function interrupted(engine: Engine, fiber: Fiber): Promise<void> | undef
 /** What a parked call waits for, but no longer than its scope allows. Errors: the promise's, InterruptError. */
 export async function waitWithin(
   engine: Engine,
-  fiber: Fiber,
+  fiber: Fiber | undefined,
   scope: Scope,
   promise: Promise<unknown>,
 ): Promise<unknown> {
-  const signals = signalsOf(scope);
-  if (scope.deadline === Number.POSITIVE_INFINITY && signals.length === 0) return promise;
+  if (scope.deadline === Number.POSITIVE_INFINITY && signalsOf(scope).length === 0) return promise;
   let cancel = (): void => {};
   const limit = new Promise<never>((_, reject) => {
-    const aborted = (event: Event): void =>
-      reject(stopped(engine, fiber, "aborted", (event.target as AbortSignal).reason));
-    for (const signal of signals) signal.addEventListener("abort", aborted, { once: true });
-    const stopTimer = atTime(engine, scope.deadline, () => reject(stopped(engine, fiber, "deadline")));
-    cancel = () => {
-      stopTimer();
-      for (const signal of signals) signal.removeEventListener("abort", aborted);
-    };
+    cancel = whenOver(engine, scope, (reason, cause) => reject(stopped(engine, fiber, reason, cause)));
   });
   try {
     // Awaited in a function of its own, since the promise's `then` may be anybody's.
     return await Promise.race([settled(promise), limit]);
   } finally {
     cancel();
+  }
+}
+
+/** Calls back when a scope's deadline passes or its signal is aborted; returns what prevents it. */
+export function whenOver(
+  engine: Engine,
+  scope: Scope,
+  callback: (reason: InterruptReason, cause: unknown) => void,
+): () => void {
+  const signals = signalsOf(scope);
+  const aborted = (event: Event): void => callback("aborted", (event.target as AbortSignal).reason);
+  for (const signal of signals) signal.addEventListener("abort", aborted, { once: true });
+  const stopTimer = atTime(engine, scope.deadline, () => callback("deadline", undefined));
+  return () => {
+    stopTimer();
+    for (const signal of signals) signal.removeEventListener("abort", aborted);
+  };
+}
+
+/** Waits for its turn with a monitor, no longer than a scope allows. Errors: InterruptError. */
+export async function enterWithin(
+  engine: Engine,
+  fiber: Fiber | undefined,
+  scope: Scope | undefined,
+  monitor: Monitor,
+): Promise<void> {
+  let take = (): void => {};
+  const turn = new Promise<void>((resolve) => {
+    take = resolve;
+  });
+  if (monitor.enter(take)) return;
+  try {
+    await (scope === undefined ? turn : waitWithin(engine, fiber, scope, turn));
+  } catch (error) {
+    if (!monitor.withdraw(take)) monitor.leave();
+    throw error;
   }
 }
 
@@ -257,6 +294,13 @@ function atTime(engine: Engine, deadline: number, callback: () => void): () => v
   return () => clearTimeout(timer);
 }
 
-function stopped(engine: Engine, fiber: Fiber, reason: InterruptReason, cause?: unknown): InterruptError {
+/** The error for a fiber that is stopped for good; undefined: its call hasn't begun. */
+export function stopped(
+  engine: Engine,
+  fiber: Fiber | undefined,
+  reason: InterruptReason,
+  cause?: unknown,
+): InterruptError {
+  if (fiber === undefined) return new InterruptError(reason, [], cause);
   return interruptError(fiber, reason, framesOf(engine, fiber), cause);
 }

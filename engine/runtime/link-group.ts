@@ -14,6 +14,7 @@ import type { FunctionReference } from "./function.js";
 import type { Global } from "./global.js";
 import type { HostFunction } from "./host-function.js";
 import type { Instance } from "./instance.js";
+import { Monitor } from "./monitor.js";
 import { markStack } from "./stack-trace.js";
 import type { Table } from "./table.js";
 
@@ -49,6 +50,8 @@ export class LinkGroup {
   globals = new Set<Global>();
   /** Fibers that run or are suspended in this group's code. */
   fibers: Fiber[] = [];
+  /** Held by the call whose Wasm code runs on a thread. */
+  readonly monitor = new Monitor();
   private functions = new Map<number, FunctionReference>();
 
   private chunks = new Map<number, Chunk>();
@@ -71,11 +74,12 @@ export class LinkGroup {
     return g;
   }
 
-  /** Makes one group of two; returns it. */
+  /** Makes one group of two; returns it. Errors: InstanceBusy while code of either runs on a thread. */
   static join(one: LinkGroup, other: LinkGroup): LinkGroup {
     let a = one.root();
     let b = other.root();
     if (a === b) return a;
+    Monitor.unite(a.monitor, b.monitor);
     if (b.environments.length > a.environments.length) [a, b] = [b, a];
     for (const environment of b.environments) a.addEnvironment(environment);
     for (const instance of b.instances) a.instances.push(instance);

@@ -8,6 +8,7 @@
 import { type NativeMemory, nodeWebAssembly } from "../platform/index.js";
 import type { Engine } from "./engine.js";
 import { MemoryRecord } from "./layout.js";
+import { Monitor } from "./monitor.js";
 import { setWord64 } from "./words.js";
 
 export const pageSize = 65536;
@@ -16,6 +17,8 @@ export const largestPages = 65536;
 export class Memory {
   private readonly record = new Int32Array(MemoryRecord.size >> 2);
   readonly recordAddress: number;
+  /** Of all instances that have the memory. */
+  readonly monitor = new Monitor();
   base = 0;
   private bytes: Uint8Array | undefined;
 

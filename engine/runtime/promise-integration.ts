@@ -7,14 +7,20 @@
 import { finishHostCall, type Parked, run } from "./dispatch.js";
 import type { Fiber } from "./fiber.js";
 import { type FunctionReference, leaveFiber } from "./function.js";
-import { waitWithin } from "./limits.js";
+import { enterWithin, type Scope, waitWithin, withScope } from "./limits.js";
 import { readResults } from "./values.js";
 
 /**
  * Calls a function on a fiber that its suspending imports may park. Gives what the call returns, or a promise of it
- * if it was parked. What is thrown before that is thrown, after it rejects the promise.
+ * if it was parked, or had to wait for a call on a thread. What is thrown before that is thrown, after it rejects the
+ * promise.
  */
 export function callParkable(reference: FunctionReference, args: ArrayLike<unknown>): unknown {
+  if (mustWait(reference)) return callInTurn(reference, args);
+  return begin(reference, args);
+}
+
+function begin(reference: FunctionReference, args: ArrayLike<unknown>): unknown {
   const { engine } = reference;
   const fiber = reference.enterFiber(args);
   fiber.promising = true;
@@ -36,6 +42,36 @@ export async function callPromising(
   return callParkable(reference, args);
 }
 
+/** Whether a call on a thread is in the way (monitor.ts). */
+function mustWait({ engine, linkGroup }: FunctionReference): boolean {
+  return engine.threadedCalls !== 0 && linkGroup.monitor.mustWait;
+}
+
+async function callInTurn(reference: FunctionReference, args: ArrayLike<unknown>): Promise<unknown> {
+  const { scope } = reference.engine;
+  const start = (): unknown => begin(reference, args);
+  // Wrapped, since the promise that a call may give is awaited after its turn.
+  const { result } = await inTurn(reference, undefined, scope, () => ({
+    result: scope === undefined ? start() : withScope(reference.engine, scope, start),
+  }));
+  return result;
+}
+
+/** Runs an action that enters Wasm code when it is its turn. */
+async function inTurn<T>(
+  { engine, linkGroup: { monitor } }: FunctionReference,
+  fiber: Fiber | undefined,
+  scope: Scope | undefined,
+  action: () => T,
+): Promise<T> {
+  await enterWithin(engine, fiber, scope, monitor);
+  try {
+    return monitor.serve(action);
+  } finally {
+    monitor.leave();
+  }
+}
+
 async function finishParked(reference: FunctionReference, fiber: Fiber, first: Parked): Promise<unknown> {
   const { engine } = reference;
   let parked: Parked | undefined = first;
@@ -45,9 +81,12 @@ async function finishParked(reference: FunctionReference, fiber: Fiber, first: P
       const { scope } = fiber;
       // Awaiting, and not the promise's own `then`, which may be anybody's: a fiber must go on exactly once.
       const value = await (scope === undefined ? promise : waitWithin(engine, fiber, scope, promise));
-      if (host !== undefined) finishHostCall(engine, fiber, host, value);
-      fiber.hasUnmapped = false;
-      parked = run(engine, fiber);
+      const goOn = (): Parked | undefined => {
+        if (host !== undefined) finishHostCall(engine, fiber, host, value);
+        fiber.hasUnmapped = false;
+        return run(engine, fiber);
+      };
+      parked = mustWait(reference) ? await inTurn(reference, fiber, scope, goOn) : goOn();
     } while (parked !== undefined);
     return readResults(fiber, fiber.group!, reference.type.results);
   } finally {

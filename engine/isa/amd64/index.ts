@@ -16,6 +16,7 @@ import {
 import { lower } from "./lower/lower.js";
 import { printListing, printMachineCode, printVCode } from "./print.js";
 import { registerFile } from "./registers.js";
+import { Mailbox, MailboxState, stopHandler, stopSignature, ThreadTable, threadRoutines } from "./thread.js";
 import {
   compileSaved,
   entryAdapter,
@@ -72,6 +73,14 @@ export const amd64: Target = {
     range: FaultRange,
   },
   clock: { routines: clockRoutines, table: ClockTable, entry: ClockEntry, tick },
+  threads: {
+    routines: threadRoutines,
+    handler: stopHandler,
+    signature: stopSignature,
+    table: ThreadTable,
+    mailbox: Mailbox,
+    state: MailboxState,
+  },
   featureProbe: { words: cpuidWords, code: cpuidRoutine, read: cpuFeatures },
   slotCount,
 };

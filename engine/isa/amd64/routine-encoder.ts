@@ -1,5 +1,5 @@
 /**
- * Encodes the engine's own small routines: the fault handler's and the clock's. Enters: calls in the order of the
+ * Encodes the engine's own small routines: the fault handler's, the clock's, the threads'. Enters: calls in the order of the
  * instructions, branches by the names of places. Leaves: bytes, after `resolve` has filled in the branches.
  */
 import { EngineBug } from "../../ssa/engine-bug.js";
@@ -35,6 +35,11 @@ export class RoutineEncoder extends Encoder {
       this.byte(0x0f);
       this.byte(0x80 | condition);
     }
+    this.branches.push({ at: this.size, to, far: true });
+    this.word32(0);
+  }
+  call(to: string): void {
+    this.byte(0xe8);
     this.branches.push({ at: this.size, to, far: true });
     this.word32(0);
   }
