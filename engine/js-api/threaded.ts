@@ -5,7 +5,7 @@ import { callThreaded } from "../runtime/threaded-call.js";
 /**
  * Makes of an exported function one that runs its Wasm code on another thread and returns a promise. Host functions are
  * called on this thread, one at a time, and may wait as in `promising`. No Worker is started: as many threads as there are
- * processors serve all such calls, and take turns if there are more (of modules compiled with `interrupts`).
+ * processors serve all such calls, which take turns if they are more.
  *
  * While the call's Wasm code runs, other asynchronous calls of the instance (and of those it is linked with) wait for the
  * call to end; a synchronous one, growing its memory, using its tables or setting its globals throws InstanceBusy. The
