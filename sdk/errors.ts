@@ -27,6 +27,7 @@ export type BackplaneErrorCode =
   | "CIRCUIT_OPEN"
   | "CLOSED"
   | "STATE_TRANSFER"
+  | "SNAPSHOT"
   | "DRAIN_TIMEOUT"
   | "OPTIONS";
 

@@ -10,6 +10,7 @@ import { HostContainer, type HostModuleSource, type PluginContainer, type TokenR
 import { BackplaneError, DependencyError, messageOf } from "./errors.js";
 import { HostEvents, type PluginEvent, type PluginHostEventName, type PluginHostEvents } from "./events.js";
 import { reloadLinked } from "./lifecycle/reload.js";
+import { decodeSnapshot } from "./lifecycle/snapshot.js";
 import { PluginWatcher, type WatchOptions } from "./lifecycle/watch.js";
 import { defaultLogger, type Logger } from "./logger.js";
 import type { PluginLimits } from "./manifest/manifest.js";
@@ -159,6 +160,18 @@ export class PluginHost extends HostEvents {
     const plugin = this.known.get(name) ?? this.plugin(name);
     await plugin.reload();
     if (this.failures.delete(name)) await this.retryDependents(name);
+  }
+
+  /**
+   * Brings a plugin's state back, from what its `snapshot()` gave, perhaps in another process: a new instance is made
+   * (its start functions run), put in that state, and serves from then on. A plugin that waits for its first call is
+   * loaded.
+   * Errors: BackplaneError SNAPSHOT for bytes that are damaged, of another module, or a state that can't be put back;
+   * PLUGIN_NOT_FOUND. The old instance goes on serving then.
+   */
+  async restore(bytes: Uint8Array): Promise<void> {
+    const snapshot = decodeSnapshot(bytes);
+    await this.find(snapshot.name).restore(snapshot);
   }
 
   /** Figures of every plugin, by name. */

@@ -25,6 +25,8 @@ const UTIME_OMIT = (1n << 30n) - 2n;
 const fileMode = 0o666;
 const folderMode = 0o777;
 const pollRecordSize = 8;
+/** The number of the system call. */
+const getdents64 = process.arch === "arm64" ? 61 : 217;
 
 type Call = (...args: (number | string | bigint | Uint8Array | null)[]) => number | bigint;
 
@@ -74,7 +76,8 @@ export function linuxFileCalls(koffi: IKoffi): FileCalls {
   const ftruncate = call("int ftruncate(int, int64_t)");
   const fsync = call("int fsync(int)");
   const fdatasync = call("int fdatasync(int)");
-  const getdents = call("int64_t getdents64(int, void *, size_t)");
+  // By number: the C library has a name for it only since glibc 2.30.
+  const syscall = call("long syscall(long, int, void *, size_t)");
   const statx = call("int statx(int, const char *, int, unsigned int, void *)");
   const readlinkat = call("int64_t readlinkat(int, const char *, void *, size_t)");
   const utimensat = call("int utimensat(int, const char *, const void *, int)");
@@ -110,7 +113,7 @@ export function linuxFileCalls(koffi: IKoffi): FileCalls {
     sync: (descriptor, dataOnly) => (dataOnly ? fdatasync : fsync)(descriptor),
     entries(descriptor, place, target) {
       const moved = lseek(descriptor, place, 0);
-      return moved < 0 ? moved : getdents(descriptor, target, target.length);
+      return moved < 0 ? moved : syscall(getdents64, descriptor, target, target.length);
     },
     status: (descriptor, name, target) =>
       statx(

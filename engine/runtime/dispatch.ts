@@ -37,6 +37,8 @@ export function run(engine: Engine, fiber: Fiber): Parked | undefined {
   try {
     const { scope } = fiber;
     if (scope === undefined) return serve(engine, fiber);
+    // Nearly always the scope is set already, with its deadline, and has nothing to keep account of.
+    if (scope === engine.scope && scope.fuel === undefined && !fiber.promising) return serve(engine, fiber);
     return runLimited(engine, clock, fiber, scope, serve);
   } finally {
     clock.leave(outer);

@@ -9,6 +9,7 @@
  * table (clock.ts), and the clock looks at it when it next wakes. When the clock makes a fiber leave, `interrupted`
  * decides what becomes of it.
  */
+import { performance } from "node:perf_hooks";
 import { setImmediate as macrotask } from "node:timers/promises";
 import type { Clock } from "./clock.js";
 import type { Engine } from "./engine.js";
@@ -133,19 +134,23 @@ function milliseconds(value: number, name: string): number {
 
 /** Runs an action in a scope of its own; see `withLimits` in js-api/limits.ts. */
 export function runInScope<T>(engine: Engine, limits: CallLimits, action: () => T): T {
-  const clock = engine.startClock();
-  const scope = new Scope(engine.scope, limits, clock.now());
+  const now = engine.startClock().now();
+  const scope = new Scope(engine.scope, limits, now);
   throwIfAborted(scope);
-  return withScope(engine, scope, action);
+  return withScope(engine, scope, action, now);
 }
 
-/** Runs an action in a scope. */
-export function withScope<T>(engine: Engine, scope: Scope, action: () => T): T {
+/**
+ * Runs an action in a scope.
+ *
+ * @param now the time, if it has just been read
+ */
+export function withScope<T>(engine: Engine, scope: Scope, action: () => T, now?: number): T {
   const clock = engine.startClock();
   const outer = engine.scope;
   const outerDeadline = clock.deadline;
   engine.scope = scope;
-  if (scope.deadline < outerDeadline) clock.setDeadline(scope.deadline, clock.now());
+  if (scope.deadline < outerDeadline) clock.setDeadline(scope.deadline, now ?? clock.now());
   try {
     return action();
   } finally {

@@ -18,6 +18,8 @@ const nodeCost = 256;
 const nameCost = 256;
 const defaultLimit = 64 * 1024 * 1024;
 const maxName = 255;
+/** As many entries of a folder as are given at once. */
+const maxEntries = 256;
 const device = 1n;
 
 /** What all nodes of one file system share. */
@@ -375,6 +377,7 @@ class MemoryDirectory extends Handle<DirectoryNode> implements Directory {
     for (const [name, entry] of this.node.names) {
       const { type, inode } = entry.node;
       if (entry.place > place) entries.push({ name, type, inode, next: entry.place });
+      if (entries.length === maxEntries) break;
     }
     return entries;
   }

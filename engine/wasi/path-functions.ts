@@ -16,7 +16,6 @@ import { newTimes } from "./times.js";
 import { PathWalk } from "./walk-path.js";
 
 const writingRights = Right.fdWrite | Right.fdAllocate | Right.fdFilestatSetSize;
-const followFlags = followLinks;
 
 /** Walks a path, does something with where it ends, and closes the walk. */
 function at<Result>(folder: DirectoryDescriptor, path: string, action: (walk: PathWalk) => Result): Result {
@@ -61,7 +60,7 @@ export function pathFunctions(context: Context): Operations {
     ...openFunction(context, folder),
     path_filestat_get(fd: number, flags: number, path: number, length: number, result: number) {
       const status = at(folder(fd, Right.pathFilestatGet), memory.path(path, length), (walk) =>
-        statusAt(walk, (flags & followFlags) !== 0),
+        statusAt(walk, (flags & followLinks) !== 0),
       );
       writeStatus(context, result, status);
     },
@@ -76,7 +75,7 @@ export function pathFunctions(context: Context): Operations {
     ) {
       const times = newTimes(clocks, accessed, modified, which);
       at(writableFolder(fd, Right.pathFilestatSetTimes), memory.path(path, length), (walk) => {
-        statusAt(walk, (flags & followFlags) !== 0);
+        statusAt(walk, (flags & followLinks) !== 0);
         if (walk.name === ".") walk.directory.setTimes(...times);
         else walk.directory.setTimesOf(walk.name, ...times);
       });
@@ -140,7 +139,7 @@ export function pathFunctions(context: Context): Operations {
       const source = writableFolder(fd, Right.pathLinkSource);
       const target = writableFolder(toFd, Right.pathLinkTarget);
       at(source, from, (walk) => {
-        if ((flags & followFlags) !== 0) statusAt(walk, true);
+        if ((flags & followLinks) !== 0) statusAt(walk, true);
         requireDirectory(walk);
         if (walk.name === ".") fail("EPERM");
         at(target, to, (toWalk) => {
@@ -239,7 +238,7 @@ function readOpening(
   const granted = requested & parent.inheriting;
   const write = (granted & writingRights) !== 0;
   return {
-    follow: (lookup & followFlags) !== 0,
+    follow: (lookup & followLinks) !== 0,
     request: {
       read: !write || (granted & (Right.fdRead | Right.fdReaddir)) !== 0,
       write: write || (how & OpenFlag.truncate) !== 0,

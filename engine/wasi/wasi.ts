@@ -62,7 +62,7 @@ export interface WasiInstance {
 }
 
 /** Import objects: WASI functions by name, by module. */
-export type WasiImports = Readonly<Record<WasiModule, Readonly<Record<string, WasiFunction | Suspending>>>>;
+export type WasiImports = Readonly<Record<WasiModule, WasiFunctions>>;
 export type WasiModule = "wasi_snapshot_preview1" | "wasi_unstable";
 
 const defaultMaxDescriptors = 1024;
@@ -261,31 +261,43 @@ function asFileSystem(preopen: Preopen): { fs: FileSystem; write: boolean } {
   return { fs: "fs" in preopen ? preopen.fs : new HostFileSystem(preopen.path), write };
 }
 
-function functionsOf(
-  world: World,
-  snapshot: Snapshot,
-  mode: WaitMode,
-): Record<string, WasiFunction | Suspending> {
+type WasiFunctions = Readonly<Record<string, WasiFunction | Suspending>>;
+
+function functionsOf(world: World, snapshot: Snapshot, mode: WaitMode): WasiFunctions {
   const context = { ...world, snapshot, mode };
-  const operations: Operations = {
-    ...argumentsFunctions(context),
-    ...systemFunctions(context),
-    ...fdFunctions(context),
-    ...pathFunctions(context),
-    ...pollFunction(context),
-    ...socketFunctions(context),
+  const functions: Record<string, WasiFunction | Suspending> = {};
+  const addAll = (operations: Operations): void => {
+    for (const name of Object.keys(operations)) {
+      const run = asWasiFunction(operations[name]!);
+      functions[name] = mode === "park" && waitingFunctions.has(name) ? new Suspending(run) : run;
+    }
   };
-  return Object.fromEntries(
-    Object.entries(operations).map(([name, operation]) => {
-      const run = asWasiFunction(operation);
-      return [name, mode === "park" && waitingFunctions.has(name) ? new Suspending(run) : run];
-    }),
-  );
+  addAll(argumentsFunctions(context));
+  addAll(systemFunctions(context));
+  addAll(fdFunctions(context));
+  addAll(pathFunctions(context));
+  addAll(pollFunction(context));
+  addAll(socketFunctions(context));
+  return functions;
 }
 
+/** Each module's functions are made when they are first asked for: hardly a guest uses both. */
 function importObject(world: World, mode: WaitMode): WasiImports {
+  const made = new Map<Snapshot, WasiFunctions>();
+  const functions = (snapshot: Snapshot): WasiFunctions => {
+    let found = made.get(snapshot);
+    if (found === undefined) {
+      found = functionsOf(world, snapshot, mode);
+      made.set(snapshot, found);
+    }
+    return found;
+  };
   return {
-    wasi_snapshot_preview1: functionsOf(world, preview1, mode),
-    wasi_unstable: functionsOf(world, unstable, mode),
+    get wasi_snapshot_preview1() {
+      return functions(preview1);
+    },
+    get wasi_unstable() {
+      return functions(unstable);
+    },
   };
 }

@@ -151,7 +151,10 @@ export class CallRunner {
       return value;
     } catch (error) {
       this.failed(call, error);
-      throw frame.aborted ? frame.outcome(error) : this.toldAs(call, error);
+      const told = this.toldAs(call, error);
+      // The engine may be the first to find that its time is over; what waits in its host functions is to know.
+      if (told !== error) frame.abort(told);
+      throw frame.outcome(told);
     } finally {
       unwatch();
       parked.delete(frame);
@@ -164,7 +167,7 @@ export class CallRunner {
     if (wait > 0) {
       throw new BackplaneError(
         "CIRCUIT_OPEN",
-        `${this.name}: it trapped or ran out of time repeatedly; calls are refused for ${Math.ceil(wait)} ms more`,
+        `${this.name}: it failed repeatedly; calls are refused for ${Math.ceil(wait)} ms more`,
       );
     }
   }

@@ -106,6 +106,16 @@ export class PluginInstance {
     return call && (await this.within(name, () => call(...args)));
   }
 
+  /** The engine's snapshot of it. Errors: SnapshotError. */
+  snapshot(): Uint8Array {
+    return Snapshot.of(this.instance).toBytes();
+  }
+
+  /** Puts it in the state of the engine's snapshot. Errors: SnapshotError. */
+  restore(state: Uint8Array): void {
+    Snapshot.fromBytes(state).restore(this.instance);
+  }
+
   /** Runs a part of a hook. Errors: what it throws; BackplaneError TIMEOUT if that takes longer than hooks may. */
   within<T>(hook: string, action: () => T): T {
     return withinTime(this.startTimeout, `${this.memory.plugin}: ${hook}`, action);

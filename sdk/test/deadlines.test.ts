@@ -131,17 +131,18 @@ test("with slices timers run beside a long call, and it can be aborted", async (
 test("a plugin that another one calls ends with its caller's time", async (t) => {
   const inner = assemble(spinning);
   const outer = assemble(`(module (import "app" "spin" (func $spin)) (func (export "run") (call $spin)))`);
-  let host: PluginHost | undefined;
+  let spin: (() => void) | undefined;
   const app = defineHostModule("app", {
-    spin: [fn([]), () => (host?.plugin("inner").exports.spin as () => void)()],
+    spin: [fn([]), () => spin?.()],
   });
-  host = await hostOf(t, {
+  const host = await hostOf(t, {
     modules: [app],
     plugins: [
       { name: "inner", bytes: inner },
       { name: "outer", bytes: outer },
     ],
   });
+  spin = host.plugin("inner").exports.spin as () => void;
   const error = await t.throwsAsync(host.plugin("outer").call("run", undefined, { timeout: 20 }), late);
   t.is(error?.message, "outer.run: not done after 20 ms");
   t.is(await host.plugin("inner").call("count"), 1);

@@ -106,9 +106,6 @@ const binary = {
   minpd: "66.0F 5D",
   maxps: "NP.0F 5F",
   maxpd: "66.0F 5F",
-  andnpd: "66.0F 55",
-  orpd: "66.0F 56",
-  xorpd: "66.0F 57",
 } as const;
 export type BinaryName = keyof typeof binary;
 export const binaryNames = Object.keys(binary) as readonly BinaryName[];
@@ -117,7 +114,6 @@ export const binaryNames = Object.keys(binary) as readonly BinaryName[];
 const binaryImmediate = {
   palignr: "66.0F3A 0F",
   pblendw: "66.0F3A 0E",
-  blendps: "66.0F3A 0C",
   blendpd: "66.0F3A 0D",
   shufps: "NP.0F C6",
   /** imm2 = 0 eq, 1 lt, 2 le, 3 unordered, 4 ne, 5 not lt, 6 not le, 7 ordered; VEX also 13 ge, 14 gt. */
@@ -202,7 +198,6 @@ type ExtractName = keyof typeof extracts;
 const broadcasts = {
   vpbroadcastb: ["66.0F38 78", 8],
   vpbroadcastw: ["66.0F38 79", 16],
-  vpbroadcastd: ["66.0F38 58", 32],
 } as const;
 type BroadcastName = keyof typeof broadcasts;
 

@@ -14,7 +14,6 @@ import {
   constantVector,
   inRegisters,
   newVector,
-  ones,
   splatWords,
   takeVector,
   unaryImmediate,
@@ -252,7 +251,17 @@ export const isVectorTest = (op: Op): boolean => op === Op.vanytrue || op === Op
 /** Sets the flags; `c.condition` then says the test's result. */
 export function emitVectorTest(c: Lowering, v: number): void {
   const x = c.a0[v]!;
-  if (c.op[v] === Op.vanytrue) {
+  const isAny = c.op[v] === Op.vanytrue;
+  if (isMask(c, x, isAny ? 8 : laneBits[c.hi[v]!]!, 3)) {
+    // Each byte's highest bit: shorter and sooner there than ptest's flags.
+    const bits = c.newInt();
+    c.row2(i.pmovmskb_rr, bits, c.reg(x));
+    if (isAny) c.row2(i.test32_rr, bits, bits);
+    else c.row1(i.cmp32_ri, bits, 0xffff);
+    c.condition = isAny ? Condition.ne : Condition.e;
+    return;
+  }
+  if (isAny) {
     c.condition = Condition.ne;
     // ptest is itself an "and".
     if (c.op[x] === Op.vand && mayTakeIn(c, x)) testBits(c, c.a0[x]!, c.a1[x]!);
@@ -260,14 +269,11 @@ export function emitVectorTest(c: Lowering, v: number): void {
     return;
   }
   const lanes = c.reg(x);
-  if (isMask(c, x, laneBits[c.hi[v]!]!, 3)) {
-    c.condition = Condition.b;
-    c.row2(i.ptest_rr, lanes, ones(c));
-    return;
-  }
   const names = ["pcmpeqb", "pcmpeqw", "pcmpeqd", "pcmpeqq"] as const;
   const zero = binary(c, names[c.hi[v] as 0]!, lanes, zeros(c));
-  c.row2(i.ptest_rr, zero, zero);
+  const bits = c.newInt();
+  c.row2(i.pmovmskb_rr, bits, zero);
+  c.row2(i.test32_rr, bits, bits);
   c.condition = Condition.e;
 }
 
