@@ -7,7 +7,7 @@
  *
  * @module
  */
-export { withLimits } from "./js-api/limits.js";
+export { sharedDeadline, withLimits } from "./js-api/limits.js";
 export {
   type ExportType,
   type FunctionType,
@@ -47,7 +47,7 @@ export {
   type WasmErrorConstructor,
   type WasmFrame,
 } from "./runtime/errors.js";
-export { type CallLimits, Fuel } from "./runtime/limits.js";
+export { type CallLimits, Fuel, type SharedDeadline } from "./runtime/limits.js";
 export { SnapshotError } from "./runtime/snapshot.js";
 export * from "./wasi/index.js";
 export { type ErrorFamily, type FormatErrorCode, WasmFormatError } from "./wasm/index.js";

@@ -1,6 +1,6 @@
 /** Limits of calls through the namespace's exported functions. */
 import { threadEngine } from "../runtime/engine.js";
-import { type CallLimits, runInScope } from "../runtime/limits.js";
+import { type CallLimits, runInScope, SharedDeadline } from "../runtime/limits.js";
 
 /**
  * Runs an action whose calls of exported functions have limits: those that begin while it runs, `promising` ones until
@@ -21,4 +21,20 @@ import { type CallLimits, runInScope } from "../runtime/limits.js";
  */
 export function withLimits<T>(limits: CallLimits, action: () => T): T {
   return runInScope(threadEngine(), limits, action);
+}
+
+/**
+ * For limits that seldom matter, such as a default of half a minute: actions that begin at about the same time share one
+ * deadline, which then costs some nanoseconds an action. It isn't exact: make one that is late enough, and use it while it
+ * isn't too late.
+ *
+ * @param deadline on the scale of `performance.now()`, at least some seconds away
+ * @example
+ * const soon = sharedDeadline(performance.now() + 31_000);
+ * soon.run(() => instance.exports.sum(1e9));
+ *
+ * Errors: RangeError for a deadline that is no number from 0 on. Its `run`: as `withLimits`.
+ */
+export function sharedDeadline(deadline: number): SharedDeadline {
+  return new SharedDeadline(threadEngine(), deadline);
 }

@@ -159,6 +159,27 @@ export function withScope<T>(engine: Engine, scope: Scope, action: () => T, now?
   }
 }
 
+/** Runs an action until a deadline that many actions share: nothing is read or made for each of them. */
+export class SharedDeadline {
+  private readonly scope: Scope;
+
+  /** @param deadline on the scale of `performance.now()`. Errors: RangeError. */
+  constructor(
+    private readonly engine: Engine,
+    readonly deadline: number,
+  ) {
+    this.scope = new Scope(undefined, { deadline }, engine.startClock().now());
+  }
+
+  run<T>(action: () => T): T {
+    const { engine, scope } = this;
+    // Within other limits the narrower of the two hold.
+    if (engine.scope !== undefined) return runInScope(engine, { deadline: this.deadline }, action);
+    // So far away that the clock, which looks every few milliseconds, needn't be woken for it.
+    return withScope(engine, scope, action, 0);
+  }
+}
+
 /** Before a call begins: there are no frames to show. */
 function throwIfAborted(scope: Scope): void {
   const signal = scope.aborted;

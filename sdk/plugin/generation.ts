@@ -89,12 +89,24 @@ export class PluginInstance {
     const exported = this.exports[name];
     if (typeof exported !== "function") return undefined;
     const target = this.waits ? parkable(exported) : (exported as ExportedFunction);
-    call = (...args) => {
+    call = exported.length <= 3 ? this.shortCall(target) : this.anyCall(target);
+    this.raw.set(name, call);
+    return call;
+  }
+
+  /** Without a list of arguments, which most calls don't need. */
+  private shortCall(target: ExportedFunction): ExportedFunction {
+    return (a, b, c) => {
+      this.entered = true;
+      return target(a, b, c);
+    };
+  }
+
+  private anyCall(target: ExportedFunction): ExportedFunction {
+    return (...args) => {
       this.entered = true;
       return target(...args);
     };
-    this.raw.set(name, call);
-    return call;
   }
 
   /**
