@@ -22,10 +22,12 @@
  *
  * Source of the host's convention: System V ABI, AMD64 supplement, 3.2 (callee-saved rbx, rbp, r12 to r15).
  */
+
+import { isFloatPlace, isStackPlace, type Place, stackOffset } from "../../machine/abi.js";
 import type { FixedStubs, Signature } from "../../machine/target.js";
 import { builtins, Context, ExitStatus } from "../../runtime/layout.js";
 import { Type } from "../../ssa/ops.js";
-import { isFloatPlace, isStackPlace, type Place, signatureLayout, stackOffset } from "./abi.js";
+import { signatureLayout } from "./abi.js";
 import { Encoder, inMemory } from "./encode.js";
 import { putWord32 } from "./encode-layout.js";
 import { Amd64 } from "./instructions.js";

@@ -2,7 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import test from "ava";
-import { signatureLayout, stackOffset } from "../../isa/amd64/abi.js";
+import { signatureLayout } from "../../isa/amd64/abi.js";
 import { cpuFeatures, cpuidRoutine, cpuidWords } from "../../isa/amd64/cpu-features.js";
 import { Encoder, inMemory } from "../../isa/amd64/encode.js";
 import { Amd64 } from "../../isa/amd64/instructions.js";
@@ -17,6 +17,7 @@ import {
   slotCount,
   slotThunk,
 } from "../../isa/amd64/trampoline.js";
+import { stackOffset } from "../../machine/abi.js";
 import type { Signature } from "../../machine/target.js";
 import { builtinNumber, builtins, Context, ExitStatus } from "../../runtime/layout.js";
 import { Type } from "../../ssa/ops.js";

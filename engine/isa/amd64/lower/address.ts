@@ -6,8 +6,16 @@
  * an i32 that was computed modulo 2^32, so a shift or sum in it may only move into the addressing mode when it
  * can't overflow: `upperBound` finds that for what compilers write to index tables.
  */
+import {
+  bytesRead,
+  isDisplacement,
+  mayMoveDown,
+  mayTakeIn,
+  shiftCount,
+  upperBound,
+} from "../../../machine/lower/matching.js";
 import type { VReg } from "../../../machine/vcode.js";
-import { AliasClass, Op, Type } from "../../../ssa/ops.js";
+import { Op, Type } from "../../../ssa/ops.js";
 import { AddressBase, Amd64 } from "../instructions.js";
 import type { Lowering } from "./lowering.js";
 
@@ -66,53 +74,6 @@ function scaledIndex(c: Lowering, v: number): void {
   c.index = c.reg(v);
 }
 
-/** Whether `v` is computed in this block for one user only, so that taking it in saves its instruction. */
-export function mayTakeIn(c: Lowering, v: number): boolean {
-  return c.uses[v] === 1 && c.blockOf[v] === c.block && c.vregOf[v] === -1;
-}
-
-/** The constant shift count of a shift, or -1. */
-export function shiftCount(c: Lowering, v: number): number {
-  const count = c.a1[v]!;
-  return c.isConstant(count) ? c.lo[count]! & (c.type[v] === Type.i32 ? 31 : 63) : -1;
-}
-
-/** An upper bound of an i32 value taken as unsigned; looks at most `depth` rows deep. */
-export function upperBound(c: Lowering, v: number, depth: number): number {
-  v = c.resolve(v);
-  const any = 2 ** 32 - 1;
-  if (c.type[v] !== Type.i32) return any;
-  if (c.isConstant(v)) return c.lo[v]! >>> 0;
-  const op = c.op[v]!;
-  if (op === Op.load8u) return 255;
-  if (op === Op.load16u) return 65535;
-  if (op >= Op.eqz && op <= Op.uge) return 1;
-  if (op >= Op.feq && op <= Op.fge) return 1;
-  if (depth === 0) return any;
-  switch (op) {
-    case Op.and:
-      return Math.min(upperBound(c, c.a0[v]!, depth - 1), upperBound(c, c.a1[v]!, depth - 1));
-    case Op.add:
-      return Math.min(any, wrapped(upperBound(c, c.a0[v]!, depth - 1) + upperBound(c, c.a1[v]!, depth - 1)));
-    case Op.shl: {
-      const count = shiftCount(c, v);
-      return count < 0 ? any : wrapped(upperBound(c, c.a0[v]!, depth - 1) * 2 ** count);
-    }
-    case Op.ushr: {
-      const count = shiftCount(c, v);
-      return count < 0 ? any : Math.floor(upperBound(c, c.a0[v]!, depth - 1) / 2 ** count);
-    }
-    case Op.urem: {
-      const divisor = c.a1[v]!;
-      return c.isConstant(divisor) && c.lo[divisor] !== 0 ? (c.lo[divisor]! >>> 0) - 1 : any;
-    }
-    default:
-      return any;
-  }
-}
-
-const wrapped = (bound: number): number => (bound < 2 ** 32 ? bound : 2 ** 32 - 1);
-
 // ---------------------------------------------------------------- the engine's records
 
 /** The address pointer + displacement; `pointer` may be an address computation, which is taken in. */
@@ -143,8 +104,6 @@ export function recordAddress(c: Lowering, pointer: number, displacement: number
   c.base = c.reg(pointer);
 }
 
-export const isDisplacement = (n: number): boolean => n === (n | 0);
-
 // ---------------------------------------------------------------- loads as operands
 
 /**
@@ -152,26 +111,13 @@ export const isDisplacement = (n: number): boolean => n === (n | 0);
  * bytes (of a 64-bit record field, a part may be read). On success the address is set and `v` must be consumed.
  */
 export function takeLoad(c: Lowering, v: number, bytes: 4 | 8 | 16): boolean {
-  if (c.shared !== 0 || !mayTakeIn(c, v)) return false;
+  if (c.emittedAgain !== 0 || !mayTakeIn(c, v)) return false;
   // At most one conversion in between, so that long chains of them aren't walked again and again.
   if ((c.op[v] === Op.wrap && bytes === 4) || c.op[v] === Op.bitcast) {
     v = c.a0[v]!;
     if (!mayTakeIn(c, v)) return false;
   }
   return takeAccess(c, v, bytes);
-}
-
-/** Bytes that a load or peek reads, if what it yields is what it reads; else 0. */
-function bytesRead(c: Lowering, v: number): number {
-  switch (c.op[v]) {
-    case Op.load:
-    case Op.peek:
-      return c.type[v] === Type.i32 || c.type[v] === Type.f32 ? 4 : c.type[v] === Type.v128 ? 16 : 8;
-    case Op.peek32:
-      return 4;
-    default:
-      return 0;
-  }
 }
 
 function takeAccess(c: Lowering, v: number, bytes: number): boolean {
@@ -195,19 +141,9 @@ export function takeAddress(c: Lowering, v: number): void {
  * Takes in a load of part of a value (`load8u`...), op as given, for comparisons and extensions; see `takeLoad`.
  */
 export function takePartialLoad(c: Lowering, v: number, op: Op): boolean {
-  if (c.op[v] !== op || c.shared !== 0 || !mayTakeIn(c, v) || !mayMoveDown(c, v)) return false;
+  if (c.op[v] !== op || c.emittedAgain !== 0 || !mayTakeIn(c, v) || !mayMoveDown(c, v)) return false;
   takeAddress(c, v);
   return true;
-}
-
-/** Whether what `v` (load or peek of this block) reads is the same at the row being lowered. */
-export function mayMoveDown(c: Lowering, v: number): boolean {
-  if (c.op[v] === Op.peek || c.op[v] === Op.peek32) {
-    if (c.hi[v] === AliasClass.invariant) return true;
-    if (c.hi[v] === AliasClass.volatile) return false;
-    if (c.hi[v] === AliasClass.record) return c.calls[v] === c.rootCalls;
-  }
-  return c.barriers[v] === c.rootBarriers;
 }
 
 /** Float constant or load `v` as memory operand. */

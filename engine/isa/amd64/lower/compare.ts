@@ -6,9 +6,11 @@
  * conditions that are false for NaN only when the greater side comes first, so `a < b` compares b with a;
  * equality needs the parity flag as well and so is a pair of conditions.
  */
+import { isPostponable, mayTakeIn, singleBit } from "../../../machine/lower/matching.js";
+import { InstructionFlag } from "../../../machine/vcode.js";
 import { Op, Type } from "../../../ssa/ops.js";
 import { Amd64, Condition, conditionPair } from "../instructions.js";
-import { mayTakeIn, takeFloatOperand, takeLoad, takePartialLoad } from "./address.js";
+import { takeFloatOperand, takeLoad, takePartialLoad } from "./address.js";
 import { binaryRows, lowerWithFlags } from "./integer.js";
 import type { Lowering } from "./lowering.js";
 import { emitVectorTest, isVectorTest } from "./vector-lanes.js";
@@ -82,14 +84,14 @@ export function emitCondition(c: Lowering, v: number): void {
     inverted = !inverted;
     v = c.a0[v]!;
   }
-  c.shared += shared;
+  c.emittedAgain += shared;
   if (isComparison(c.op[v]!) && isFusible(c, v)) {
     const again = c.uses[v] !== 1 ? 1 : 0;
-    c.shared += again;
+    c.emittedAgain += again;
     emitComparison(c, v);
-    c.shared -= again;
+    c.emittedAgain -= again;
   } else compareWithZero(c, v, cc.ne);
-  c.shared -= shared;
+  c.emittedAgain -= shared;
   if (inverted) invert(c);
 }
 
@@ -175,7 +177,7 @@ function compareWithZero(c: Lowering, v: number, condition: number): void {
     testBits(c, v, is64);
     return;
   }
-  if (c.shared === 0 && resultFlags(c, v, condition)) return;
+  if (c.emittedAgain === 0 && resultFlags(c, v, condition)) return;
   if (!is64 && comparePart(c, v, 0, condition)) return;
   if (takeLoad(c, v, is64 ? 8 : 4)) {
     c.memory0(is64 ? Amd64.cmp64_mi : Amd64.cmp32_mi, 0);
@@ -265,16 +267,7 @@ function testShiftedBit(c: Lowering, v: number): boolean {
   return true;
 }
 
-function singleBit(lo: number, hi: number): number {
-  const word = lo !== 0 ? lo : hi;
-  if ((lo !== 0 && hi !== 0) || (word & (word - 1)) !== 0) return -1;
-  return 31 - Math.clz32(word) + (lo !== 0 ? 0 : 32);
-}
-
 // ---------------------------------------------------------------- flags of results
-
-/** How many rows before the reader an arithmetic row may stand for its flags to be used. */
-const flagReach = 6;
 
 /**
  * If `v` is a sum, difference or bitwise operation that may be computed right here, its own flags serve. Its row
@@ -300,17 +293,6 @@ function resultFlags(c: Lowering, v: number, condition: number): boolean {
   c.condition = usable;
   lowerWithFlags(c, v);
   return true;
-}
-
-/** Whether row `v` stands shortly before the row being lowered, with no user in between. */
-function isPostponable(c: Lowering, v: number): boolean {
-  const { previous } = c.func;
-  let row = previous[c.row]!;
-  for (let n = 0; n < flagReach && row !== -1; n++, row = previous[row]!) {
-    if (row === v) return true;
-    if (c.isUsedBy(v, row)) return false;
-  }
-  return false;
 }
 
 // ---------------------------------------------------------------- floats
@@ -356,6 +338,18 @@ export function lowerComparison(c: Lowering, v: number): void {
   } else emitComparison(c, v);
   if (!c.conditionIsPair) c.row1(Amd64.setcc, to, c.condition);
   else c.row2(Amd64.setccp, to, c.newInt(), c.condition);
+}
+
+/** The terminator that goes to the first successor if i32 value `v` isn't zero. */
+export function lowerBranch(c: Lowering, v: number): void {
+  emitCondition(c, v);
+  c.emit(c.conditionIsPair ? Amd64.jccp : Amd64.jcc, 0, 0, c.condition, InstructionFlag.terminator);
+}
+
+export function lowerBranchIfZero(c: Lowering, v: number): void {
+  const x = c.reg32(v);
+  c.row2(Amd64.test32_rr, x, x);
+  c.emit(Amd64.jcc, 0, 0, Condition.e, InstructionFlag.terminator);
 }
 
 export function lowerTrapIf(c: Lowering, v: number): void {

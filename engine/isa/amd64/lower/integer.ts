@@ -2,11 +2,13 @@
  * Integer arithmetic but division and shifts. Two-operand instructions overwrite their left operand: the one that
  * isn't wanted any more goes there; sums of several parts and sums whose operands live on become `lea`.
  */
+import { noRegister } from "../../../machine/lower/lowering-state.js";
+import { isAllOnes, isDisplacement, mayTakeIn, shiftCount } from "../../../machine/lower/matching.js";
 import type { VReg } from "../../../machine/vcode.js";
-import { Op, Type } from "../../../ssa/ops.js";
+import { Op } from "../../../ssa/ops.js";
 import { AddressBase, Amd64, Condition, operandWords } from "../instructions.js";
-import { isDisplacement, mayTakeIn, shiftCount, takeLoad } from "./address.js";
-import { type Lowering, noRegister } from "./lowering.js";
+import { takeLoad } from "./address.js";
+import type { Lowering } from "./lowering.js";
 
 /** Rows of a two-operand instruction by width. */
 export interface BinaryRows {
@@ -314,10 +316,6 @@ function andNot(c: Lowering, v: number, x: number, y: number, is64: boolean): bo
   const left = c.operand(inverted, is64);
   c.row3(is64 ? Amd64.andn64_rrr : Amd64.andn32_rrr, c.defined(v), left, c.operand(y, is64));
   return true;
-}
-
-function isAllOnes(c: Lowering, v: number): boolean {
-  return c.isConstant(v) && c.lo[v] === -1 && (c.type[v] === Type.i32 || c.hi[v] === -1);
 }
 
 export function lowerOr(c: Lowering, v: number): void {

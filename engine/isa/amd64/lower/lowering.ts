@@ -1,71 +1,18 @@
 /**
- * The state of one function's lowering, and what all families of ops share: virtual registers of values,
- * constants, emission, the address of a memory operand.
- *
- * Lowering matches trees from the bottom up (Aho, Ganapathi and Tjiang: "Code generation using tree matching and
- * dynamic programming", 1989, by greedy choice): blocks are taken after all blocks they dominate, rows from last
- * to first. A row whose value nobody has asked for, and that has no effect, is not emitted: its users have taken
- * it into an addressing mode, a memory operand, a compare-and-branch. What one row emits is a *root*: a run of
- * instructions in execution order. The roots are gathered backward and copied out in order at the end.
- *
- * What must hold: operands of a row are asked for by `reg`, `reg32` and the matchers before or while the row's
- * instructions are emitted; nothing that changes the flags stands between a comparison and its reader.
+ * The state of one function's lowering to amd64 (see machine/lower/lowering-state.ts for the method): which optional
+ * instructions there are, constants, the address of a memory operand.
  */
+import { LoweringState, noRegister } from "../../../machine/lower/lowering-state.js";
 import type { LowerOptions } from "../../../machine/target.js";
 import { InstructionFlag, RegisterClass, use, type VReg } from "../../../machine/vcode.js";
-import { countUses } from "../../../ssa/analysis/use-counts.js";
-import { EngineBug } from "../../../ssa/engine-bug.js";
 import type { SsaFunction } from "../../../ssa/function.js";
-import { Op, opArity, opIsList, Type } from "../../../ssa/ops.js";
-import { classOf } from "../abi.js";
+import { Op, Type } from "../../../ssa/ops.js";
 import { AddressBase, Amd64, address, mayFault, operandWords } from "../instructions.js";
 import { Amd64VCode } from "../virtual-code.js";
-import { IntList } from "./int-list.js";
 
-export const noRegister = -1 as VReg;
 const addressUse = use();
-/** A constant that was last wanted more than this many roots further down gets a register of its own again. */
-const constantReach = 40;
-/** How many conversions in a row are seen through: more than compilers write, few enough to stay linear. */
-const chainReach = 8;
 
-/**
- * The growing columns of `Lowering`, kept from one function to the next: most functions are small, and making
- * these lists anew would cost as much as lowering such a function.
- */
-class Lists {
-  readonly all: IntList[] = [];
-  readonly opcode = this.add();
-  readonly flags = this.add();
-  readonly imm0 = this.add();
-  readonly imm1 = this.add();
-  readonly imm2 = this.add();
-  readonly source = this.add();
-  readonly operandStart = this.add();
-  readonly operandVReg = this.add();
-  readonly operandWord = this.add();
-  readonly rootStart = this.add();
-  readonly rootConstant = this.add();
-  readonly constantNext = this.add();
-  readonly constantInstruction = this.add();
-  readonly constantVReg = this.add();
-  readonly constantValue = this.add();
-
-  private add(): IntList {
-    const list = new IntList();
-    this.all.push(list);
-    return list;
-  }
-
-  /** Empties all lists; what a huge function made them is given back. */
-  clear(): void {
-    for (let k = 0; k < this.all.length; k++) this.all[k]!.clear();
-  }
-}
-const lists = new Lists();
-
-export class Lowering {
-  readonly code = new Amd64VCode();
+export class Lowering extends LoweringState<Amd64VCode> {
   readonly avx: boolean;
   readonly avx2: boolean;
   /** Of an instruction in two forms: 0 the SSE one, 1 the VEX one. */
@@ -74,67 +21,6 @@ export class Lowering {
   readonly bmi2: boolean;
   readonly lzcnt: boolean;
   readonly popcnt: boolean;
-
-  // -- the function's columns
-  readonly op: Uint16Array;
-  readonly type: Uint8Array;
-  readonly a0: Int32Array;
-  readonly a1: Int32Array;
-  readonly a2: Int32Array;
-  readonly lo: Int32Array;
-  readonly hi: Int32Array;
-  readonly blockOf: Int32Array;
-  readonly uses: Int32Array;
-  /** Value -> the parameter of a loop that it is the next value of, or 0. */
-  readonly nextOf: Int32Array;
-
-  // -- per value
-  readonly vregOf: Int32Array;
-  /** 1: another row has emitted it. */
-  readonly folded: Uint8Array;
-  /** Rows before it in its block that loads may not pass; and that peeks of runtime records may not pass. */
-  readonly barriers: Int32Array;
-  readonly calls: Int32Array;
-  private readonly constantEpoch: Int32Array;
-  private readonly constantRoot: Int32Array;
-
-  // -- instructions, root by root, in the order of emission
-  readonly opcode = lists.opcode;
-  readonly flags = lists.flags;
-  readonly imm0 = lists.imm0;
-  readonly imm1 = lists.imm1;
-  readonly imm2 = lists.imm2;
-  readonly source = lists.source;
-  readonly operandStart = lists.operandStart;
-  readonly operandVReg = lists.operandVReg;
-  readonly operandWord = lists.operandWord;
-  /** First instruction of each root. */
-  readonly rootStart = lists.rootStart;
-  /** Root -> the first constant to be defined before it, -1 none; next in the chain by constant. */
-  readonly rootConstant = lists.rootConstant;
-  readonly constantNext = lists.constantNext;
-  readonly constantInstruction = lists.constantInstruction;
-  readonly constantVReg = lists.constantVReg;
-  readonly constantValue = lists.constantValue;
-
-  /** Number of each slot of the function in the frame. */
-  slots: Int32Array = new Int32Array(0);
-
-  /** Constants in no block, for what lowering needs itself: vectors of zeros and of ones. */
-  readonly zeroVector: number;
-  readonly onesVector: number;
-
-  // -- the row being lowered
-  row = 0;
-  /** Block (of SSA) of the root. */
-  block = 0;
-  rootBarriers = 0;
-  rootCalls = 0;
-  rowSource = -1;
-  /** Not zero: what is matched now may be emitted once more elsewhere, so no load may be taken in. */
-  shared = 0;
-  private epoch = 0;
-  private readonly blockConstants: number[] = [];
 
   // -- the address of the next memory operand, see `linearAddress` and `recordAddress`
   base: VReg = noRegister;
@@ -149,13 +35,8 @@ export class Lowering {
   condition = 0;
   conditionIsPair = false;
 
-  constructor(
-    readonly func: SsaFunction,
-    readonly options: LowerOptions,
-    /** Block -> its innermost loop. */
-    private readonly loopOf: Int32Array,
-  ) {
-    lists.clear();
+  constructor(func: SsaFunction, options: LowerOptions, loopOf: Int32Array) {
+    super(func, options, loopOf, new Amd64VCode(), operandWords);
     const { features } = options;
     this.avx = features.has("avx");
     this.form = this.avx ? 1 : 0;
@@ -164,167 +45,6 @@ export class Lowering {
     this.bmi2 = features.has("bmi2");
     this.lzcnt = features.has("lzcnt") || features.has("abm");
     this.popcnt = features.has("popcnt");
-    this.zeroVector = func.newRow(Op.const, Type.v128, 0, 0, 0, 0, 0, -1);
-    this.onesVector = func.newRow(Op.const, Type.v128, 0, 0, 0, 1, 0, -1);
-    this.op = func.op;
-    this.type = func.type;
-    this.a0 = func.a0;
-    this.a1 = func.a1;
-    this.a2 = func.a2;
-    this.lo = func.lo;
-    this.hi = func.hi;
-    this.blockOf = func.blockOf;
-    this.uses = countUses(func);
-    const rows = func.rowCount;
-    this.nextOf = new Int32Array(rows);
-    this.vregOf = new Int32Array(rows).fill(-1);
-    this.folded = new Uint8Array(rows);
-    this.barriers = new Int32Array(rows);
-    this.calls = new Int32Array(rows);
-    this.constantEpoch = new Int32Array(rows).fill(-1);
-    this.constantRoot = new Int32Array(rows);
-  }
-
-  bug(detail: string): never {
-    throw new EngineBug("lower", this.func.index, this.func.name, detail);
-  }
-
-  // ---------------------------------------------------------------- roots
-
-  /** Begins the instructions of row `v`. */
-  startRoot(v: number): void {
-    this.row = v;
-    this.rootStart.push(this.opcode.count);
-    this.rootConstant.push(-1);
-    this.rootBarriers = this.barriers[v]!;
-    this.rootCalls = this.calls[v]!;
-    this.rowSource = this.func.source[v]!;
-  }
-
-  /** Whether `row` has `v` among its operands. */
-  isUsedBy(v: number, row: number): boolean {
-    const arity = opArity[this.op[row]!]!;
-    if (arity > 0 && this.a0[row] === v) return true;
-    if (opIsList[this.op[row]!] === 1) {
-      const { pool } = this.func;
-      const end = this.a1[row]! + this.a2[row]!;
-      for (let k = this.a1[row]!; k < end; k++) if (pool[k] === v) return true;
-      return false;
-    }
-    return (arity > 1 && this.a1[row] === v) || (arity > 2 && this.a2[row] === v);
-  }
-
-  /** Begins a root that stems from no row. */
-  startFreeRoot(): void {
-    this.rootStart.push(this.opcode.count);
-    this.rootConstant.push(-1);
-    this.rowSource = -1;
-  }
-
-  /** Constants asked for from here on (earlier in the code) get new registers. */
-  separateConstants(): void {
-    this.epoch++;
-  }
-
-  /**
-   * Defines the constants of the block, now that their first users are known, and chains them to those. Their
-   * instructions are in a root of their own that belongs to no block.
-   */
-  finishConstants(): void {
-    const entries = this.blockConstants;
-    if (entries.length > 0) this.startFreeRoot();
-    for (let i = 0; i < entries.length; i++) {
-      const entry = entries[i]!;
-      const root = this.constantNext.get(entry);
-      this.constantNext.set(entry, this.rootConstant.get(root));
-      this.rootConstant.set(root, entry);
-      this.constantInstruction.set(entry, this.opcode.count);
-      this.emitConstant(this.constantVReg.get(entry) as VReg, this.constantValue.get(entry));
-    }
-    entries.length = 0;
-    this.epoch++;
-  }
-
-  // ---------------------------------------------------------------- values
-
-  /** Past conversions that change no bit of the register: zero extension, address or reference to integer. */
-  resolve(v: number): number {
-    for (let n = 0; n < chainReach; n++) {
-      const op = this.op[v]!;
-      if (op === Op.zext) v = this.a0[v]!;
-      else if (op === Op.bitcast && this.isPlainCopy(v)) v = this.a0[v]!;
-      else return v;
-    }
-    return v;
-  }
-
-  /** A bitcast between integer registers that neither makes nor hides a traced reference. */
-  private isPlainCopy(v: number): boolean {
-    const to = this.type[v]!;
-    const from = this.type[this.a0[v]!]!;
-    if (to === from) return true;
-    return (
-      (to === Type.i64 || to === Type.ptr) && (from === Type.i64 || from === Type.ptr || from === Type.ref)
-    );
-  }
-
-  /** The register that holds value `v`, which becomes needed by this. */
-  reg(v: number): VReg {
-    v = this.resolve(v);
-    if (this.op[v] === Op.const) return this.constant(v);
-    const known = this.vregOf[v]!;
-    if (known !== -1) return known as VReg;
-    return (this.vregOf[v] = this.newOf(this.type[v]! as Type)) as VReg;
-  }
-
-  /** A register whose low 32 bits are those of value `v`; the others may be anything. */
-  reg32(v: number): VReg {
-    return this.reg(this.low32(v));
-  }
-
-  /** A value with the same low 32 bits. */
-  low32(v: number): number {
-    v = this.resolve(v);
-    for (let n = 0; n < chainReach && this.op[v] === Op.wrap; n++) v = this.resolve(this.a0[v]!);
-    return v;
-  }
-
-  /** `reg32` or `reg` by width. */
-  operand(v: number, is64: boolean): VReg {
-    return is64 ? this.reg(v) : this.reg32(v);
-  }
-
-  /** The register that the row of `v` defines. */
-  defined(v: number): VReg {
-    const known = this.vregOf[v]!;
-    if (known !== -1) return known as VReg;
-    return (this.vregOf[v] = this.newOf(this.type[v]! as Type)) as VReg;
-  }
-
-  newOf(type: Type): VReg {
-    return this.code.newVReg(classOf(type), type === Type.ref);
-  }
-  newInt(): VReg {
-    return this.code.newVReg(RegisterClass.int);
-  }
-  newFloat(): VReg {
-    return this.code.newVReg(RegisterClass.float);
-  }
-
-  /** Whether the register of `v` is wanted after this row too, so that overwriting it would need a copy. */
-  livesOn(v: number): boolean {
-    v = this.resolve(v);
-    if (this.op[v] === Op.const) return false;
-    return this.vregOf[v] !== -1 || this.loopOf[this.blockOf[v]!] !== this.loopOf[this.block];
-  }
-
-  is64(v: number): boolean {
-    const type = this.type[v]!;
-    return type !== Type.i32 && type !== Type.f32;
-  }
-
-  isConstant(v: number): boolean {
-    return this.op[v] === Op.const;
   }
 
   /** Whether constant `v` can be an immediate: 32 bits, sign-extended for 64-bit instructions. */
@@ -333,53 +53,10 @@ export class Lowering {
     return this.type[v] === Type.i32 || this.hi[v] === this.lo[v]! >> 31;
   }
 
-  isZero(v: number): boolean {
-    return this.op[v] === Op.const && this.lo[v] === 0 && (this.type[v] === Type.i32 || this.hi[v] === 0);
-  }
-
   // ---------------------------------------------------------------- constants
 
-  private constant(v: number): VReg {
-    const root = this.rootStart.count - 1;
-    if (this.constantEpoch[v] === this.epoch) {
-      const entry = this.constantRoot[v]!;
-      if (root - this.constantNext.get(entry) <= constantReach) {
-        this.constantNext.set(entry, root);
-        return this.constantVReg.get(entry) as VReg;
-      }
-    }
-    const register = this.newOf(this.type[v]! as Type);
-    this.code.vregRematerializable[register] = 1;
-    const entry = this.constantNext.count;
-    // Until `finishConstants` the link holds the earliest root that wants the constant.
-    this.constantNext.push(root);
-    this.constantInstruction.push(-1);
-    this.constantVReg.push(register);
-    this.constantValue.push(v);
-    this.blockConstants.push(entry);
-    this.constantEpoch[v] = this.epoch;
-    this.constantRoot[v] = entry;
-    return register;
-  }
-
-  /** Constant `v` in a register of its own, defined here. */
-  ownConstant(v: number): VReg {
-    const register = this.newOf(this.type[v]! as Type);
-    this.code.vregRematerializable[register] = 1;
-    this.emitConstant(register, v);
-    return register;
-  }
-
-  /** A 64-bit integer in a register of its own, defined here. Keeps the flags. */
-  ownInteger(lo: number, hi = 0): VReg {
-    const register = this.newInt();
-    this.code.vregRematerializable[register] = 1;
-    this.emitInteger(register, lo, hi);
-    return register;
-  }
-
   /** Defines `register` as constant `v`. */
-  emitConstant(register: VReg, v: number): void {
+  override emitConstant(register: VReg, v: number): void {
     const lo = this.lo[v]!;
     const hi = this.hi[v]!;
     switch (this.type[v]) {
@@ -411,7 +88,7 @@ export class Lowering {
     }
   }
 
-  private emitInteger(register: VReg, lo: number, hi: number): void {
+  override emitInteger(register: VReg, lo: number, hi: number): void {
     if (hi === 0) this.row1(Amd64.mov32_ri, register, lo);
     else if (hi === lo >> 31) this.row1(Amd64.mov64_ri, register, lo);
     else {
@@ -448,43 +125,8 @@ export class Lowering {
 
   // ---------------------------------------------------------------- emission
 
-  emit(opcode: number, imm0 = 0, imm1 = 0, imm2 = 0, flags = 0): void {
-    this.opcode.push(opcode);
-    this.flags.push(flags);
-    this.imm0.push(imm0);
-    this.imm1.push(imm1);
-    this.imm2.push(imm2);
-    this.source.push(this.rowSource);
-    this.operandStart.push(this.operandVReg.count);
-  }
-
-  /** Adds an operand to the last instruction. */
-  arg(v: VReg, word: number): void {
-    this.operandVReg.push(v);
-    this.operandWord.push(word);
-  }
-
-  /** Instructions with one to three register operands, in the order of their row. */
-  row1(opcode: number, x: VReg, imm2 = 0): void {
-    this.emit(opcode, 0, 0, imm2);
-    this.arg(x, operandWords[opcode]![0]!);
-  }
-  row2(opcode: number, x: VReg, y: VReg, imm2 = 0): void {
-    const words = operandWords[opcode]!;
-    this.emit(opcode, 0, 0, imm2);
-    this.arg(x, words[0]!);
-    this.arg(y, words[1]!);
-  }
-  row3(opcode: number, x: VReg, y: VReg, z: VReg, imm2 = 0): void {
-    const words = operandWords[opcode]!;
-    this.emit(opcode, 0, 0, imm2);
-    this.arg(x, words[0]!);
-    this.arg(y, words[1]!);
-    this.arg(z, words[2]!);
-  }
-
   /** A copy that allocation may remove. */
-  move(to: VReg, from: VReg): void {
+  override move(to: VReg, from: VReg): void {
     const isInt = this.code.vregClass[to] === RegisterClass.int;
     const opcode = isInt ? Amd64.mov64_rr : Amd64.movaps_rr;
     this.emit(opcode, 0, 0, 0, InstructionFlag.move);
@@ -508,12 +150,6 @@ export class Lowering {
     this.arg(x, words[0]!);
     this.arg(y, words[1]!);
     this.addressArgs();
-  }
-
-  /** The operands of the last instruction, in the order of its row. */
-  rowArgs(opcode: number, ...operands: VReg[]): void {
-    const words = operandWords[opcode]!;
-    for (let k = 0; k < operands.length; k++) this.arg(operands[k]!, words[k]!);
   }
 
   /** An instruction with three register operands and the memory operand at the address found last. */

@@ -2,9 +2,10 @@
  * Loads and stores: of linear memory, of the engine's records, of frame slots. A store of `op(load, x)` to where
  * the load came from is one instruction on memory.
  */
+import { lowBits, mayMoveDown, mayTakeIn, storedBytes } from "../../../machine/lower/matching.js";
 import { Op, TrapKind, Type } from "../../../ssa/ops.js";
 import { AddressBase, Amd64, Condition, operandWords } from "../instructions.js";
-import { linearAddress, mayMoveDown, mayTakeIn, recordAddress, takeAddress, takeLoad } from "./address.js";
+import { linearAddress, recordAddress, takeAddress, takeLoad } from "./address.js";
 import { binaryRows } from "./integer.js";
 import type { Lowering } from "./lowering.js";
 import { storeLane } from "./vector-lanes.js";
@@ -73,20 +74,6 @@ export function lowerPeek(c: Lowering, v: number): void {
 
 // ---------------------------------------------------------------- stores
 
-/** Bytes that a store or poke writes of a value of type `type`. */
-function storedBytes(op: Op, type: Type): number {
-  switch (op) {
-    case Op.store8:
-      return 1;
-    case Op.store16:
-      return 2;
-    case Op.store32:
-      return 4;
-    default:
-      return type === Type.i32 || type === Type.f32 ? 4 : type === Type.v128 ? 16 : 8;
-  }
-}
-
 export function lowerStore(c: Lowering, v: number): void {
   const value = c.a2[v]!;
   const bytes = storedBytes(c.op[v]!, c.type[value]! as Type);
@@ -130,26 +117,6 @@ function storeConstant(c: Lowering, value: number, bytes: number): boolean {
   else c.memory0(i.mov8_mi, (lo << 24) >> 24);
   return true;
 }
-
-/** A value with the same low bytes: past extensions and masks that change only the rest. */
-function lowBits(c: Lowering, v: number, bytes: number): number {
-  const bits = bytes * 8;
-  for (;;) {
-    v = c.low32(v);
-    if (!mayTakeIn(c, v)) return v;
-    const op = c.op[v]!;
-    const passes =
-      (op === Op.sext8 && bits <= 8) ||
-      (op === Op.sext16 && bits <= 16) ||
-      (op === Op.sext && bits <= 32) ||
-      (op === Op.sext32 && bits <= 32) ||
-      (op === Op.and && c.isConstant(c.a1[v]!) && keepsLow(c.lo[c.a1[v]!]!, bits));
-    if (!passes) return v;
-    v = c.a0[v]!;
-  }
-}
-
-const keepsLow = (mask: number, bits: number): boolean => ~mask << (32 - bits) === 0;
 
 /** store(address, op(load(address), x)) as `op [m], x`. */
 function updateMemory(c: Lowering, v: number, value: number, bytes: number): boolean {
@@ -203,20 +170,6 @@ export function lowerCheck(c: Lowering, v: number): void {
   if (takeLoad(c, length, 8)) c.load1(i.cmp64_rm, end);
   else c.row2(i.cmp64_rr, end, c.reg(length));
   c.emit(i.trapif, TrapKind.memoryOutOfBounds, 0, Condition.a);
-}
-
-/** Frame slots are 8 bytes; vectors take two, the first of even number. */
-export function assignSlots(c: Lowering): Int32Array {
-  const types = c.func.slotTypes;
-  const slots = new Int32Array(types.length);
-  let next = 0;
-  for (let k = 0; k < types.length; k++) {
-    if (types[k] === Type.v128) next = (next + 1) & -2;
-    slots[k] = next;
-    next += types[k] === Type.v128 ? 2 : 1;
-  }
-  c.code.reservedSlots = next;
-  return slots;
 }
 
 function slotAddress(c: Lowering, v: number): void {

@@ -1,11 +1,7 @@
 /**
- * Division by constants without a division: see division.ts.
- *
- * Unsigned, width N: q = floor(m * x / 2^(N+s)) for m = ceil(2^(N+s) / d) with the smallest s such that the error
- * m * d - 2^(N+s) is at most 2^s; m may need N+1 bits. 32-bit operands have 64-bit registers at hand, so their
- * products are whole; a 33-bit m is replaced by the upper half of a 64-bit product, m = floor(2^64 / d) + 1.
- * Signed: m from the same bound for the magnitude, plus one when the dividend is negative.
+ * Division by constants without a division: see division.ts. The factors are explained in machine/lower/reciprocal.ts.
  */
+import { divisorOf, isPowerOf2, log2, reciprocal } from "../../../machine/lower/reciprocal.js";
 import type { VReg } from "../../../machine/vcode.js";
 import { Op } from "../../../ssa/ops.js";
 import { Amd64, operandWords } from "../instructions.js";
@@ -19,20 +15,10 @@ const i = Amd64;
  */
 export function divideByConstant(c: Lowering, v: number, is64: boolean): boolean {
   const op = c.op[v]!;
-  const divisor = c.a1[v]!;
-  const lo = c.lo[divisor]!;
-  const hi = is64 ? c.hi[divisor]! : lo >> 31;
-  if (op === Op.udiv || op === Op.urem) {
-    const d = is64 ? (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0) : BigInt(lo >>> 0);
-    return unsigned(c, v, is64, d);
-  }
-  const d = (BigInt(hi) << 32n) | BigInt(lo >>> 0);
-  return signed(c, v, is64, d);
+  const isUnsigned = op === Op.udiv || op === Op.urem;
+  const d = divisorOf(c, v, !isUnsigned);
+  return isUnsigned ? unsigned(c, v, is64, d) : signed(c, v, is64, d);
 }
-
-/** BigInt is used for divisors only: 128-bit quotients are needed once per division by a constant. */
-const log2 = (d: bigint): number => d.toString(2).length - 1;
-const isPowerOf2 = (d: bigint): boolean => (d & (d - 1n)) === 0n;
 
 /** What the steps below emit, by width. */
 function rowsOf(is64: boolean) {
@@ -111,14 +97,6 @@ function unsignedPowerOf2(c: Lowering, v: number, is64: boolean, x: VReg, n: num
   if (n === 0) c.row1(i.mov32_ri, to, 0);
   else if (n <= 32) c.row2(i.and32_ri, to, x, n === 32 ? -1 : 2 ** n - 1);
   else c.row3(i.and64_rr, to, x, integer(c, (1n << BigInt(n)) - 1n));
-}
-
-/** The smallest s, and m, of the bound above. */
-function reciprocal(d: bigint, bits: bigint): { m: bigint; s: number } {
-  for (let s = 0n; ; s++) {
-    const m = ((1n << (bits + s)) + d - 1n) / d;
-    if (m * d - (1n << (bits + s)) <= 1n << s) return { m, s: Number(s) };
-  }
 }
 
 /** x has its upper half zero. */

@@ -1,7 +1,8 @@
 /** Shifts and rotations. With BMI2 a variable count may be in any register and the flags stay; else it is in cl. */
+import { countOf, mayTakeIn, shiftCount } from "../../../machine/lower/matching.js";
 import { Op } from "../../../ssa/ops.js";
 import { Amd64 } from "../instructions.js";
-import { mayTakeIn, shiftCount, takeLoad } from "./address.js";
+import { takeLoad } from "./address.js";
 import type { Lowering } from "./lowering.js";
 
 interface ShiftRows {
@@ -24,17 +25,6 @@ function shiftRows(op: Op, is64: boolean): ShiftRows {
   if (op === Op.shl) return is64 ? shl64 : shl32;
   if (op === Op.ushr) return is64 ? shr64 : shr32;
   return is64 ? sar64 : sar32;
-}
-
-/** The count without what only affects bits that the processor ignores: masks, extensions. */
-function countOf(c: Lowering, v: number, is64: boolean): number {
-  const mask = is64 ? 63 : 31;
-  for (;;) {
-    v = c.low32(v);
-    if (c.op[v] !== Op.and || !mayTakeIn(c, v) || !c.isConstant(c.a1[v]!)) return v;
-    if ((c.lo[c.a1[v]!]! & mask) !== mask) return v;
-    v = c.a0[v]!;
-  }
 }
 
 export function lowerShift(c: Lowering, v: number): void {

@@ -2,11 +2,11 @@
  * Vector ops between lanes of different widths or kinds: narrowing, widening, pairwise sums, products in twice the
  * width, conversions between integers and floats.
  */
+import { mayTakeIn } from "../../../machine/lower/matching.js";
 import type { VReg } from "../../../machine/vcode.js";
 import { Op, Type } from "../../../ssa/ops.js";
 import { Shape } from "../../../ssa/shapes.js";
 import type { BinaryName, UnaryName } from "../vector-instructions.js";
-import { mayTakeIn } from "./address.js";
 import type { Lowering } from "./lowering.js";
 import {
   binary,

@@ -5,6 +5,7 @@
  * Functions that emit take operands in registers and give the register of the result, a new one unless named. A
  * 16-byte memory operand that may lie anywhere needs a VEX form; constants of the pool are aligned.
  */
+import { mayTakeIn } from "../../../machine/lower/matching.js";
 import { Constraint, operandConstraint, use, type VReg } from "../../../machine/vcode.js";
 import { Op, Type } from "../../../ssa/ops.js";
 import { laneBits } from "../../../ssa/shapes.js";
@@ -21,7 +22,7 @@ import {
   unaryImmediateNames,
   unaryNames,
 } from "../vector-instructions.js";
-import { mayTakeIn, takeLoad } from "./address.js";
+import { takeLoad } from "./address.js";
 import { prefersRight } from "./integer.js";
 import type { Lowering } from "./lowering.js";
 

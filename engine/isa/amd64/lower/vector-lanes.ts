@@ -2,11 +2,12 @@
  * Between single values and the lanes of vectors, and tests of whole vectors. What a load brings goes straight into
  * lanes, and what a store takes comes straight out of one.
  */
+import { mayTakeIn } from "../../../machine/lower/matching.js";
 import type { VReg } from "../../../machine/vcode.js";
 import { Op, Type } from "../../../ssa/ops.js";
 import { laneBits, Shape } from "../../../ssa/shapes.js";
 import { Amd64, Condition } from "../instructions.js";
-import { mayTakeIn, takeLoad, takePartialLoad } from "./address.js";
+import { takeLoad, takePartialLoad } from "./address.js";
 import type { Lowering } from "./lowering.js";
 import { isMask } from "./vector.js";
 import {
@@ -278,7 +279,7 @@ export function emitVectorTest(c: Lowering, v: number): void {
 }
 
 function testBits(c: Lowering, x: number, y: number): void {
-  if (x !== y && c.shared === 0 && takeVector(c, y)) c.load1(i.ptest_rm, c.reg(x));
+  if (x !== y && c.emittedAgain === 0 && takeVector(c, y)) c.load1(i.ptest_rm, c.reg(x));
   else {
     const left = c.reg(x);
     c.row2(i.ptest_rr, left, c.reg(y));

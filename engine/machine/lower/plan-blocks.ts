@@ -6,11 +6,11 @@
  * with several successors to one with several predecessors), as register allocation needs a place for moves
  * there. Edges of one terminator with the same target and the same arguments count as one.
  */
-import { reversePostorder } from "../../../ssa/analysis/block-order.js";
-import { findLoops, type LoopNest } from "../../../ssa/analysis/loops.js";
-import { findPredecessors } from "../../../ssa/analysis/predecessors.js";
-import type { Block, SsaFunction } from "../../../ssa/function.js";
-import { Op } from "../../../ssa/ops.js";
+import { reversePostorder } from "../../ssa/analysis/block-order.js";
+import { findLoops, type LoopNest } from "../../ssa/analysis/loops.js";
+import { findPredecessors } from "../../ssa/analysis/predecessors.js";
+import type { Block, SsaFunction } from "../../ssa/function.js";
+import { Op } from "../../ssa/ops.js";
 
 export interface BlockPlan {
   /** Blocks of the virtual code in emission order: an SSA block, or -1 - edge for the block on an edge. */
