@@ -38,6 +38,9 @@ const SYS_tgkill = 234;
 const PTHREAD_CREATE_DETACHED = 1;
 const MAP_FAILED = 2 ** 64 - 1;
 
+/** What a process may have where the system doesn't say: Linux's default. */
+const defaultMappings = 65_530;
+
 /** glibc's and musl's struct sigaction on 64-bit Linux: handler, 128 bytes of mask, flags, restorer. */
 const sigactionSize = 152;
 const sigactionFlags = 136;
@@ -201,6 +204,13 @@ export function linuxPlatform(koffi: IKoffi): Platform {
       return threads;
     },
     now: () => performance.now() * 1e6 + timeOffset,
+    mostMappings() {
+      try {
+        return Number(readFileSync("/proc/sys/vm/max_map_count", "latin1")) || defaultMappings;
+      } catch {
+        return defaultMappings;
+      }
+    },
     addressMap() {
       let text: string;
       try {

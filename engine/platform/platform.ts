@@ -67,6 +67,8 @@ export interface Platform {
   readonly threads: ThreadSystem;
   /** Nanoseconds of the clock that native code reads, as a number (resolution below a microsecond). */
   now(): number;
+  /** How many address ranges the system allows this process. */
+  mostMappings(): number;
   /** The address ranges of this process with their protection, ascending; null where unknown. */
   addressMap(): { start: number; end: number; protection: string }[] | null;
   /** Installs a handler; returns the address of the one it replaced (see isa/NAME/fault-handler.ts). */

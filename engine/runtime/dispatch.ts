@@ -10,7 +10,7 @@ import type { Fiber } from "./fiber.js";
 import type { HostFunction } from "./host-function.js";
 import type { Instance } from "./instance.js";
 import { builtinNumber, Context, ExitStatus } from "./layout.js";
-import { interrupted, runLimited } from "./limits.js";
+import { interrupted, requireParkingSpace, runLimited } from "./limits.js";
 import { routineTrap, trapError } from "./stack-trace.js";
 import { writeResults, writeSlot } from "./values.js";
 import { setWord64 } from "./words.js";
@@ -99,6 +99,7 @@ function callHost(engine: Engine, fiber: Fiber, index: number): Parked | null {
   const result = host.invoke(fiber, fiber.group!);
   if (host.suspending && types.isPromise(result)) {
     host.requireParkable(fiber);
+    requireParkingSpace(engine, fiber.scope);
     return { host, promise: result };
   }
   finishHostCall(engine, fiber, host, result);

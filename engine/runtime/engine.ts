@@ -67,6 +67,9 @@ export class Engine {
   clock: Clock | undefined = undefined;
   /** Calls whose Wasm code runs on threads, from their beginning to their end. */
   threadedCalls = 0;
+  /** Calls that wait for promises of host functions, each on a stack of its own. */
+  parkedCalls = 0;
+  private parkable: number | undefined = undefined;
   private ownThreads: Threads | undefined = undefined;
   private readonly clockTable: number;
   private readonly nullFunction = new ArrayBuffer(FunctionRecord.size);
@@ -98,6 +101,15 @@ export class Engine {
   startClock(): Clock {
     this.clock ??= new Clock(this.target.clock, this.platform, this.arena, this.contexts, this.clockTable);
     return this.clock;
+  }
+
+  /**
+   * How many calls may wait at a time: a stack is two mappings, of which a process has only so many, and the memory of
+   * V8 and the C library needs some as well.
+   */
+  get mostParkedCalls(): number {
+    this.parkable ??= Math.floor(this.platform.mostMappings() * 0.375);
+    return this.parkable;
   }
 
   /** Where calls run off this thread. Made when first asked for. Errors: Error when threads can't be had. */

@@ -6,6 +6,10 @@
  * the engine in the process share them (they recognise the handler by a signature before its entry). The
  * range of a worker that ended by itself is another's when the table is full; one that is terminated leaves its
  * entry behind, with the code it describes still mapped.
+ *
+ * The interrupt signal is kept: Node puts a handler of its own in place of ours when the application listens to that
+ * signal, and none at all when it stops listening. Both are seen on the main thread, which then puts ours back, in front of
+ * whatever is there.
  */
 import { isMainThread } from "node:worker_threads";
 import type { FaultHandling, Target } from "../machine/target.js";
@@ -34,6 +38,7 @@ export function installFaultHandling(
 ): FaultHandlingResult {
   const { faults, clock } = target;
   const table = existingTable(faults, platform) ?? installHandler(faults, platform, clock.table.size);
+  keepInterruptSignal(faults, platform, table);
   return {
     installed: addRange(faults, platform, table, arena, exits),
     clockTable: table + faults.table.clock,
@@ -72,6 +77,27 @@ function installHandler(faults: FaultHandling, platform: Platform, clockSize: nu
 
 /** Keeps what must never be unmapped. */
 const permanent: unknown[] = [];
+
+function keepInterruptSignal(faults: FaultHandling, platform: Platform, table: number): void {
+  const { entry, interrupt } = faults.handler(BigInt(table));
+  const ours = platform.currentHandler("fault").address - entry + interrupt;
+  const previous = new BigUint64Array(platform.view(table + faults.table.previousInterrupt, 8));
+  const keep = (): void => {
+    const { address } = platform.currentHandler("interrupt");
+    if (address === ours) return;
+    // In one store: threads may be in the handler.
+    Atomics.store(previous, 0, BigInt(address));
+    platform.installHandler("interrupt", ours);
+  };
+  keep();
+  if (!isMainThread) return;
+  // Node's own listeners of these events come first, and have changed the handler by then.
+  const changed = (event: string | symbol): void => {
+    if (event === "SIGURG") keep();
+  };
+  process.on("newListener", changed);
+  process.on("removeListener", changed);
+}
 
 function addRange(
   faults: FaultHandling,

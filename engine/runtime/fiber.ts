@@ -178,7 +178,12 @@ export class FiberPool {
     const { engine, stackSize } = this;
     const { platform } = engine;
     const base = platform.allocate(stackSize);
-    platform.protect(base, guardSize);
+    try {
+      platform.protect(base, guardSize);
+    } catch (cause) {
+      platform.free(base, stackSize);
+      throw new RangeError("the system refused another call's stack", { cause });
+    }
     const context = engine.contexts.allocate();
     const fiber = new Fiber(engine, this.template, context, base, stackSize, slotCount);
     lostStacks.register(fiber, () => this.free(base, context), fiber);

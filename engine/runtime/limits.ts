@@ -87,6 +87,11 @@ export interface CallLimits {
   readonly slice?: number;
   /** In place of an outer scope's. */
   readonly fuel?: Fuel;
+  /**
+   * How many calls of this thread may wait for promises once one of these does; more get a RangeError where they would
+   * wait. Never more than the system has room for stacks.
+   */
+  readonly parkedCalls?: number;
 }
 
 /** Limits as they are looked at: with those of the scopes around. */
@@ -97,6 +102,7 @@ export class Scope {
   readonly slice: number;
   readonly fuel: Fuel | undefined;
   readonly signal: AbortSignal | undefined;
+  readonly parkedCalls: number;
 
   constructor(
     readonly outer: Scope | undefined,
@@ -116,6 +122,10 @@ export class Scope {
         : milliseconds(limits.slice, "slice");
     this.fuel = limits.fuel ?? outer?.fuel;
     this.signal = limits.signal;
+    this.parkedCalls = Math.min(
+      outer?.parkedCalls ?? Number.POSITIVE_INFINITY,
+      limits.parkedCalls === undefined ? Number.POSITIVE_INFINITY : callCount(limits.parkedCalls),
+    );
   }
 
   /** The first signal that was aborted, this scope's or an outer one's. */
@@ -130,6 +140,11 @@ export class Scope {
 function milliseconds(value: number, name: string): number {
   if (typeof value === "number" && value >= 0) return value * 1e6;
   throw new RangeError(`${name}: expected a number of milliseconds from 0 on, got ${String(value)}`);
+}
+
+function callCount(value: number): number {
+  if (typeof value === "number" && value >= 0) return value;
+  throw new RangeError(`parkedCalls: expected a number of calls from 0 on, got ${String(value)}`);
 }
 
 /** Runs an action in a scope of its own; see `withLimits` in js-api/limits.ts. */
@@ -235,7 +250,14 @@ export function interrupted(engine: Engine, fiber: Fiber): Promise<void> | undef
   return macrotask();
 }
 
-/** What a parked call waits for, but no longer than its scope allows. Errors: the promise's, InterruptError. */
+/** Errors: RangeError if no more calls may wait for promises. */
+export function requireParkingSpace(engine: Engine, scope: Scope | undefined): void {
+  const most = Math.min(engine.mostParkedCalls, scope?.parkedCalls ?? Number.POSITIVE_INFINITY);
+  if (engine.parkedCalls < most) return;
+  throw new RangeError(`parkedCalls: ${engine.parkedCalls} calls wait for promises, and ${most} may`);
+}
+
+/** What a call waits for, but no longer than its scope allows. Errors: the promise's, InterruptError. */
 export async function waitWithin(
   engine: Engine,
   fiber: Fiber | undefined,

@@ -80,7 +80,13 @@ async function finishParked(reference: FunctionReference, fiber: Fiber, first: P
       const { host, promise } = parked;
       const { scope } = fiber;
       // Awaiting, and not the promise's own `then`, which may be anybody's: a fiber must go on exactly once.
-      const value = await (scope === undefined ? promise : waitWithin(engine, fiber, scope, promise));
+      let value: unknown;
+      engine.parkedCalls++;
+      try {
+        value = await (scope === undefined ? promise : waitWithin(engine, fiber, scope, promise));
+      } finally {
+        engine.parkedCalls--;
+      }
       const goOn = (): Parked | undefined => {
         if (host !== undefined) finishHostCall(engine, fiber, host, value);
         fiber.hasUnmapped = false;

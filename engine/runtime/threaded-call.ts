@@ -71,15 +71,25 @@ class ThreadedCall {
   }
 
   private async runToEnd(fiber: Fiber): Promise<void> {
-    const { engine, scope } = this;
+    const { engine } = this;
     for (;;) {
       const parked = await this.runToPark(fiber);
       if (parked === undefined) return;
       this.release();
       const { host, promise } = parked;
-      const value = await (scope === undefined ? promise : waitWithin(engine, fiber, scope, promise));
+      const value = await this.whileParked(fiber, promise);
       await this.hold(fiber);
       if (host !== undefined) this.serve(() => finishHostCall(engine, fiber, host, value));
+    }
+  }
+
+  private async whileParked(fiber: Fiber, promise: Promise<unknown>): Promise<unknown> {
+    const { engine, scope } = this;
+    engine.parkedCalls++;
+    try {
+      return await (scope === undefined ? promise : waitWithin(engine, fiber, scope, promise));
+    } finally {
+      engine.parkedCalls--;
     }
   }
 

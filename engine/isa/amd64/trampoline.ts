@@ -52,6 +52,12 @@ import {
   scratchFloat,
 } from "./registers.js";
 
+/** Conditions, as opcodes number them. */
+const below = 2;
+const aboveOrEqual = 3;
+const equal = 4;
+const above = 7;
+
 const hostSaved = [rbx, rbp, r12, r13, r14, r15];
 
 /** Integer registers that may hold something when a function without code is called, in the order of saving. */
@@ -129,6 +135,25 @@ class StubEncoder extends Encoder {
   returnUnpredicted(): void {
     this.pop(rbp);
     this.indirectRegister(4, rbp);
+  }
+
+  /** A branch (null: always) over less than 128 bytes. What it returns is called where it leads to. */
+  branch(condition: number | null): () => void {
+    this.raw(condition === null ? 0xeb : 0x70 | condition, 0);
+    const end = this.size;
+    return () => {
+      this.bytes[end - 1] = this.size - end;
+    };
+  }
+  /** The same over any distance. */
+  farBranch(condition: number): () => void {
+    this.raw(0x0f, 0x80 | condition, 0, 0, 0, 0);
+    const end = this.size;
+    return () => putWord32(this.bytes, end - 4, this.size - end);
+  }
+  jumpBack(target: number): void {
+    this.raw(0xe9, 0, 0, 0, 0);
+    putWord32(this.bytes, this.size - 4, target - this.size);
   }
 
   finished(): Uint8Array {
@@ -287,23 +312,88 @@ function builtinStub(e: StubEncoder, number: number): void {
   exitForCall(e, { params, results }, ExitStatus.builtin);
 }
 
+/** Bytes that a native routine moves at a stretch: a fraction of a millisecond, also where each page is touched first. */
+const piece = 1 << 20;
+
 /**
- * A C function of three integers on the fiber's stack. rsp is 8 below a multiple of 16 here, and the C convention
- * wants it aligned at a call. r15 is kept by callees. Its frames are small: the limit's reserve holds them.
+ * memmove or memset of the C library, on the fiber's stack. rsp is 8 below a multiple of 16 here, and the C convention
+ * wants it aligned at a call. It keeps rbx, rbp and r12 to r15. Its frames are small: the limit's reserve holds them.
+ *
+ * The interrupt signal is without effect in there. So the interrupt word is looked at afterwards, and what is long is
+ * done piece by piece.
  */
 function nativeBuiltin(e: StubEncoder, pointer: number): void {
+  e.emit(Amd64.cmp64_ri, 0, rcx, piece);
+  const long = e.branch(above);
   e.emit(Amd64.mov64_rr, rdi, rax);
   e.emit(Amd64.mov64_rr, rsi, rdx);
   e.emit(Amd64.mov64_rr, rdx, rcx);
+  callNative(e, pointer);
+  const interrupted = e.branch(below);
+  e.return();
+  interrupted();
+  e.jumpThrough(contextRegister, Context.interruptStub);
+  long();
+  inPieces(e, pointer);
+}
+
+/** Calls it, then compares as an interrupt check does: `below` if there is an interrupt. */
+function callNative(e: StubEncoder, pointer: number): void {
   e.emit(Amd64.sub64_ri, 0, rsp, 8);
   e.callThrough(contextRegister, pointer);
   e.emit(Amd64.add64_ri, 0, rsp, 8);
-  // The interrupt signal is without effect in the C library: looked for afterwards, with the caller's site.
   e.load(Amd64.cmp64_rm, rsp, contextRegister, Context.interrupt);
-  e.byte(0x72); // jb, over the return
-  e.byte(1);
+}
+
+/**
+ * rbx = destination, r12 = source or byte, r13 = bytes left. Where a copy's destination begins within its source, which
+ * rbp then says, the last piece comes first: so none overwrites what a later one reads. Between two pieces the fiber can
+ * leave as by the interrupt stub, whose frame this is, with the caller's site above it.
+ */
+function inPieces(e: StubEncoder, pointer: number): void {
+  const copies = pointer === Context.memmove;
+  e.emit(Amd64.mov64_rr, rbx, rax);
+  e.emit(Amd64.mov64_rr, r12, rdx);
+  e.emit(Amd64.mov64_rr, r13, rcx);
+  if (copies) {
+    e.emit(Amd64.sub64_rr, rax, rdx);
+    e.emit(Amd64.xor32_rr, rbp, rbp);
+    e.emit(Amd64.cmp64_rr, rax, rcx);
+    e.raw(0x40, 0x0f, 0x92, 0xc5); // setb bpl
+  }
+  const loop = e.size;
+  e.moveImmediate32(rdx, piece);
+  e.emit(Amd64.cmp64_rr, r13, rdx);
+  const whole = e.branch(aboveOrEqual);
+  e.emit(Amd64.mov64_rr, rdx, r13);
+  whole();
+  e.emit(Amd64.sub64_rr, r13, rdx);
+  e.emit(Amd64.mov64_rr, rdi, rbx);
+  e.emit(Amd64.mov64_rr, rsi, r12);
+  if (copies) nextOfCopy(e);
+  else e.emit(Amd64.add64_rr, rbx, rdx);
+  callNative(e, pointer);
+  const undisturbed = e.farBranch(aboveOrEqual);
+  leaveKeepingAll(e, ExitStatus.interrupt);
+  undisturbed();
+  e.emit(Amd64.test64_rr, r13, r13);
+  const done = e.branch(equal);
+  e.jumpBack(loop);
+  done();
   e.return();
-  e.jumpThrough(contextRegister, Context.interruptStub);
+}
+
+/** Backwards the piece lies behind what is left then, and the beginnings stay. */
+function nextOfCopy(e: StubEncoder): void {
+  e.emit(Amd64.test32_rr, rbp, rbp);
+  const forwards = e.branch(equal);
+  e.emit(Amd64.add64_rr, rdi, r13);
+  e.emit(Amd64.add64_rr, rsi, r13);
+  const go = e.branch(null);
+  forwards();
+  e.emit(Amd64.add64_rr, rbx, rdx);
+  e.emit(Amd64.add64_rr, r12, rdx);
+  go();
 }
 
 function enterRoutine(e: StubEncoder, contextWord: bigint): void {
@@ -337,11 +427,9 @@ function trapRoutine(e: StubEncoder): void {
  */
 function limitRoutine(e: StubEncoder, bound: number): void {
   e.load(Amd64.cmp64_rm, bound, contextRegister, Context.stackFloor);
-  e.byte(0x73); // jae, over the jump to the trap
-  const distance = e.size;
-  e.byte(0);
+  const interrupted = e.branch(aboveOrEqual);
   e.jumpThrough(contextRegister, Context.trapStub);
-  e.bytes[distance] = e.size - (distance + 1);
+  interrupted();
   e.jumpThrough(contextRegister, Context.interruptStub);
 }
 

@@ -98,6 +98,61 @@ test("an interrupt loses no register and no flag, wherever it strikes", async (t
   }
 });
 
+test("filling and copying a large memory is stopped inside", (t) => {
+  const module = new WebAssembly.Module(
+    assemble(`(module (memory (export "memory") 16384)
+      (func (export "fill") (memory.fill (i32.const 0) (i32.const 7) (i32.const 0x40000000)))
+      (func (export "copy") (param i32 i32 i32) (memory.copy (local.get 0) (local.get 1) (local.get 2))))`),
+  );
+  const { exports } = new WebAssembly.Instance(module);
+  const { fill, copy, memory } = exports as Record<string, Exported>;
+  const bytes = new Uint8Array((memory as unknown as { buffer: ArrayBuffer }).buffer);
+  const stopped = (action: () => unknown): void => {
+    t.throws(() => withLimits({ timeout: 1 }, action), { instanceOf: InterruptError });
+  };
+  stopped(() => fill!());
+  t.is(bytes.at(-1), 0);
+  stopped(() => copy!(0x20000000, 0, 0x20000000));
+  t.is(bytes.at(-1), 0);
+  bytes[0] = 1;
+  stopped(() => copy!(1, 0, 0x3fffffff));
+  t.not(bytes[1], 1, "the ranges overlap: the beginning comes last");
+});
+
+test("copies of many pieces move every byte, overlapping or not, also where they are interrupted", async (t) => {
+  const module = new WebAssembly.Module(
+    assemble(`(module (memory (export "memory") 160)
+      (func (export "fill") (param i32 i32 i32) (memory.fill (local.get 0) (local.get 1) (local.get 2)))
+      (func (export "copy") (param i32 i32 i32) (memory.copy (local.get 0) (local.get 1) (local.get 2))))`),
+  );
+  const exports = new WebAssembly.Instance(module).exports as Record<string, Exported>;
+  const bytes = new Uint8Array((exports.memory as unknown as { buffer: ArrayBuffer }).buffer);
+  const expected = new Uint8Array(bytes.length);
+  for (let i = 0; i < expected.length; i++) expected[i] = (i * 2654435761) >>> 24;
+  bytes.set(expected);
+  const piece = 1 << 20;
+  const moves = [
+    [0, 5, 3 * piece + 1],
+    [5, 0, 3 * piece + 1],
+    [piece, 0, 4 * piece],
+    [0, piece, 4 * piece],
+    [7, 6 * piece, 2 * piece],
+    [4 * piece - 1, 3 * piece, 5 * piece + 3],
+    [9, 9, 2 * piece],
+    [0, 1, piece],
+    [1, 0, piece],
+    [100, 50, 0],
+  ];
+  for (const [to, from, count] of moves) {
+    expected.copyWithin(to!, from!, from! + count!);
+    await withLimits({ slice: 0.1 }, () => promising(exports.copy!)(to, from, count));
+    t.deepEqual(Buffer.compare(bytes, expected), 0, `${to} ${from} ${count}`);
+  }
+  expected.fill(3, 17, 17 + 3 * piece + 2);
+  await withLimits({ slice: 0.1 }, () => promising(exports.fill!)(17, 0x203, 3 * piece + 2));
+  t.is(Buffer.compare(bytes, expected), 0);
+});
+
 test("an overflow of the stack stays one while calls are interrupted", (t) => {
   const exports = instance();
   for (let round = 0; round < 20; round++) {
@@ -272,6 +327,38 @@ test("process.exit ends a process whose workers never would", async (t) => {
   );
   clearTimeout(kill);
   t.is(exit, 3);
+});
+
+test("an application that listens to the interrupt's signal, or stops listening, leaves interrupts as they are", async (t) => {
+  const code = `
+    import { setImmediate as later } from "node:timers/promises";
+    import { WebAssembly, withLimits } from ${JSON.stringify(new URL("../../index.js", import.meta.url).href)};
+    const module = new WebAssembly.Module(Buffer.from("${Buffer.from(assemble(text)).toString("base64")}", "base64"));
+    const { exports } = new WebAssembly.Instance(module, { env: { host: () => 0 } });
+    const stops = () => { try { withLimits({ timeout: 3 }, () => exports.spin()); } catch (error) { return error.reason; } };
+    const seen = [stops()];
+    let heard = 0;
+    const listener = () => heard++;
+    process.on("SIGURG", listener);
+    seen.push(stops());
+    process.kill(process.pid, "SIGURG");
+    for (let i = 0; i < 1000 && heard === 0; i++) await later();
+    seen.push(heard > 0 ? "heard" : "not heard");
+    process.off("SIGURG", listener);
+    seen.push(stops());
+    process.once("SIGURG", () => seen.push("heard"));
+    process.kill(process.pid, "SIGURG");
+    for (let i = 0; i < 1000 && seen.length < 5; i++) await later();
+    seen.push(stops());
+    console.log(seen.join(" "));`;
+  const child = spawn(process.execPath, ["--input-type=module", "--eval", code]);
+  const kill = setTimeout(() => child.kill("SIGKILL"), 60_000);
+  let output = "";
+  child.stdout.on("data", (data) => (output += data));
+  child.stderr.on("data", (data) => (output += data));
+  await new Promise((resolve) => child.once("close", resolve));
+  clearTimeout(kill);
+  t.is(output.trim(), "deadline deadline heard deadline heard deadline");
 });
 
 test("a worker in an endless loop can be terminated, many in turn", async (t) => {

@@ -1,7 +1,8 @@
 /** Suspending imports and promising exports: parked calls, their order, and what can't be parked. */
 import { setTimeout as delay } from "node:timers/promises";
 import test from "ava";
-import { SuspendError, WebAssembly } from "../../index.js";
+import { SuspendError, threaded, WebAssembly, withLimits } from "../../index.js";
+import { threadEngine } from "../../runtime/engine.js";
 import { assemble } from "./assemble.js";
 
 const { Instance, Module, Suspending, promising } = WebAssembly;
@@ -61,6 +62,42 @@ test("many calls are parked at once and resumed in any order", async (t) => {
     results,
     Array.from({ length: 200 }, (_, i) => i + 1 + (i + 2) + i),
   );
+});
+
+test.serial("parked calls are bounded where asked for, and by what the system has room for", async (t) => {
+  const release: (() => void)[] = [];
+  const exports = instance(() => new Promise((resolve) => release.push(() => resolve(1))));
+  const run = promising(exports.run);
+  const limited = (): Promise<unknown> => withLimits({ parkedCalls: 2 }, () => run(1, 0));
+  const calls = [limited(), run(1, 0)];
+  const refused = {
+    instanceOf: RangeError,
+    message: "parkedCalls: 2 calls wait for promises, and 2 may",
+  };
+  await t.throwsAsync(limited(), refused);
+  await t.throwsAsync(
+    withLimits({ parkedCalls: 1000 }, () =>
+      withLimits({ parkedCalls: 2 }, () => threaded(exports.run)(1, 0)),
+    ),
+    refused,
+  );
+  const third = run(1, 0);
+  for (let step = release.pop(); step !== undefined; step = release.pop()) {
+    step();
+    await delay(0);
+  }
+  t.deepEqual(await Promise.all([...calls, third]), [4, 4, 4]);
+  const again = limited();
+  for (let step = release.pop(); step !== undefined; step = release.pop()) {
+    step();
+    await delay(0);
+  }
+  t.is(await again, 4, "as before");
+  for (const parkedCalls of [-1, Number.NaN, "5"]) {
+    t.throws(() => withLimits({ parkedCalls: parkedCalls as never }, () => 0), { instanceOf: RangeError });
+  }
+  const { mostParkedCalls } = threadEngine();
+  t.true(mostParkedCalls > 1000 && mostParkedCalls < Number.POSITIVE_INFINITY);
 });
 
 test("a value that is no promise doesn't park", (t) => {
