@@ -4,11 +4,11 @@
  * the same bytes and tables.
  */
 
-/** What a relocation's 4 bytes (little endian, at `offset`) become. */
+/** What the instructions at `offset` are made to mean, see Target.linkCall and Target.linkSignature. */
 export const RelocationKind = {
-  /** call slot of function `symbol` (8 bytes holding its code address): slot - (offset + 4). Used as [rip + disp32]. */
+  /** A call of function `symbol` through its call slot (8 bytes holding its code address). */
   callSlot: 0,
-  /** canonical signature number of the module's type `symbol`. */
+  /** The canonical signature number of the module's type `symbol`. */
   signature: 1,
 } as const;
 export type RelocationKind = (typeof RelocationKind)[keyof typeof RelocationKind];
@@ -18,8 +18,10 @@ export interface MachineCode {
   readonly bytes: Uint8Array;
   /** Bytes of `bytes` that are instructions; the rest is read-only data. */
   readonly codeSize: number;
-  /** Bytes between rsp in the body and the return address. Constant from the end of the prologue to the epilogue. */
+  /** By how many bytes the stack pointer is lower in the body than at the function's entry. */
   readonly frameSize: number;
+  /** Where the return address lies in the body, from the stack pointer; -1: in the link register, as at the entry. */
+  readonly returnOffset: number;
   /** Where the prologue has made the frame. */
   readonly bodyOffset: number;
 
@@ -41,7 +43,7 @@ export interface MachineCode {
   /** Index of the site's stack map, -1 none: into mapStart. */
   readonly siteMap: Int32Array;
 
-  /** Map m: mapWord[mapStart[m] .. mapStart[m+1]]; a word is a byte offset from rsp, or -1 - register. */
+  /** Map m: mapWord[mapStart[m] .. mapStart[m+1]]; a word is a byte offset from the stack pointer, or -1 - register. */
   readonly mapStart: Int32Array;
   readonly mapWord: Int32Array;
 }

@@ -53,8 +53,15 @@ export interface StubFrames {
   readonly compileSaved: number;
   readonly interruptSaved: number;
   readonly signalSaved: number;
-  /** Whether the instruction at an address of a function returns: its frame is gone by then. */
-  isReturn(firstByte: number): boolean;
+  /** Bytes of stack that the return address takes above those. */
+  readonly savedReturnSize: number;
+  /** Bytes that calling a function pushes: 8 where a call pushes its return address, 0 with a link register. */
+  readonly callPushes: number;
+  /** Most bytes of the out-of-line call of the limit's stub, before its site; and of what stands after it. */
+  readonly limitCallSize: number;
+  readonly limitJumpSize: number;
+  /** Whether the instruction with these first 4 bytes returns: the function's frame is gone by then. */
+  isReturn(bytes: Uint8Array): boolean;
   /** Where a register lies from wasmSp after ExitStatus.interrupt. */
   interruptSlot(register: number): number;
 }
@@ -160,10 +167,17 @@ export interface Target {
   /** What a function's call slot leads to at first: exits with ExitStatus.compile for function `index`. */
   lazyStub(index: number): Uint8Array;
   /**
-   * Jump through a call slot: the code address that function references and other instances hold for a function
-   * that has no code yet. `displacement` is from the end of these bytes to the slot.
+   * Jump through the call slot at address `slot`: the code address that function references and other instances hold
+   * for a function that has no code yet. `address` is where these bytes will lie.
    */
-  slotThunk(displacement: number): Uint8Array;
+  slotThunk(address: number, slot: number): Uint8Array;
+  /**
+   * Completes the call at `offset` of a function's code that will lie at `address`, so that it leads through the call
+   * slot whose address is `slot`, and whose thunk lies at `thunk`.
+   */
+  linkCall(bytes: Uint8Array, offset: number, address: number, slot: number, thunk: number): void;
+  /** Puts a signature's canonical number into the instructions at `offset`. */
+  linkSignature(bytes: Uint8Array, offset: number, signature: number): void;
   readonly stubFrames: StubFrames;
   readonly faults: FaultHandling;
   readonly clock: ClockCode;

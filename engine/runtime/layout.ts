@@ -80,7 +80,7 @@ export const Context = {
   stackFloor: 160, // what stackLimit is but for the clock
   memmove: 168, // C library
   memset: 176,
-  scratch: 184, // 8 bytes for stubs
+  link: 184, // on arm64: the link register at the exit, where frameless functions keep their return address
   builtins: 192, // address of each builtin's stub, 8 bytes each
   size: 192 + 8 * builtins.length,
 } as const;

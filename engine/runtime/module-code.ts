@@ -35,7 +35,7 @@ export class ModuleCode {
 
   constructor(
     private readonly arena: CodeArena,
-    target: Target,
+    private readonly target: Target,
     readonly importedCount: number,
     readonly definedCount: number,
     private readonly signatureNumbers: ArrayLike<number>,
@@ -45,7 +45,7 @@ export class ModuleCode {
     this.firstSlot = arena.allocateSlots(definedCount);
     this.functions = new Array<undefined>(definedCount).fill(undefined);
     try {
-      if (definedCount > 0) this.thunks = this.writeThunks(target);
+      if (definedCount > 0) this.thunks = this.writeThunks();
     } catch (error) {
       arena.releaseSlots(this.firstSlot, definedCount);
       throw error;
@@ -55,7 +55,11 @@ export class ModuleCode {
   /** Where references to a function point: its code, or the thunk that goes through its call slot. */
   entryAddress(index: number): number {
     const compiled = this.functions[index - this.importedCount];
-    return compiled?.address ?? this.thunks!.address + (index - this.importedCount) * thunkStride;
+    return compiled?.address ?? this.thunkAddress(index - this.importedCount);
+  }
+
+  private thunkAddress(defined: number): number {
+    return this.thunks!.address + defined * thunkStride;
   }
 
   isCompiled(index: number): boolean {
@@ -92,18 +96,23 @@ export class ModuleCode {
   }
 
   private relocated(code: MachineCode, address: number): Uint8Array {
-    const bytes = code.bytes;
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const { target } = this;
+    const { bytes } = code;
     for (let i = 0; i < code.relocationOffset.length; i++) {
       const offset = code.relocationOffset[i]!;
       const symbol = code.relocationSymbol[i]!;
-      const value =
-        code.relocationKind[i] === RelocationKind.callSlot
-          ? this.arena.slotAddress(this.firstSlot + symbol - this.importedCount) - (address + offset + 4)
-          : this.signatureNumbers[symbol]!;
-      view.setInt32(offset, value, true);
+      if (code.relocationKind[i] === RelocationKind.signature) {
+        target.linkSignature(bytes, offset, this.signatureNumbers[symbol]!);
+        continue;
+      }
+      const defined = symbol - this.importedCount;
+      target.linkCall(bytes, offset, address, this.slotAddress(defined), this.thunkAddress(defined));
     }
     return bytes;
+  }
+
+  private slotAddress(defined: number): number {
+    return this.arena.slotAddress(this.firstSlot + defined);
   }
 
   private segmentFor(size: number): Segment {
@@ -116,15 +125,16 @@ export class ModuleCode {
   }
 
   /** For each function: at its stride a jump through the call slot, then the lazy stub that the slot holds at first. */
-  private writeThunks(target: Target): Segment {
-    const thunkSize = target.slotThunk(0).length;
-    const stubOffset = alignUp(thunkSize, 8);
+  private writeThunks(): Segment {
+    const { target } = this;
     const segment = this.arena.allocateSegment(this.definedCount * thunkStride + codeAlignment);
     const bytes = new Uint8Array(this.definedCount * thunkStride);
     for (let i = 0; i < this.definedCount; i++) {
       const at = i * thunkStride;
       const address = segment.address + at;
-      bytes.set(target.slotThunk(this.arena.slotAddress(this.firstSlot + i) - (address + thunkSize)), at);
+      const thunk = target.slotThunk(address, this.slotAddress(i));
+      bytes.set(thunk, at);
+      const stubOffset = alignUp(thunk.length, 8);
       const stub = target.lazyStub(this.importedCount + i);
       if (stubOffset + stub.length > thunkStride) throw new RangeError("lazy stub too long for its thunk");
       bytes.set(stub, at + stubOffset);

@@ -49,13 +49,10 @@ function lastSite(offsets: Int32Array, offset: number): number {
   return low - 1;
 }
 
-/** Most bytes of the call of the limit's stub, and of the jump back after it. */
-const limitCallSize = 7;
-const limitJumpSize = 5;
-
 /** Whether an offset is in a function's prologue, or in the part of it that stands out of line. */
-function isBeforeFrame({ code }: FunctionCode, offset: number): boolean {
+function isBeforeFrame(engine: Engine, { code }: FunctionCode, offset: number): boolean {
   if (offset < code.bodyOffset) return true;
+  const { limitCallSize, limitJumpSize } = engine.target.stubFrames;
   const site = code.siteSource.indexOf(prologueSource);
   if (site < 0) return false;
   const from = offset - code.siteOffset[site]!;
@@ -64,36 +61,50 @@ function isBeforeFrame({ code }: FunctionCode, offset: number): boolean {
 
 /** Whether a function is about to return, its frame given up. */
 function isReturn(engine: Engine, pc: number): boolean {
-  return engine.target.stubFrames.isReturn(new Uint8Array(engine.platform.view(pc, 1))[0]!);
+  return engine.target.stubFrames.isReturn(new Uint8Array(engine.platform.view(pc, 4)));
 }
 
-/** Where a fiber stopped: the address within the innermost function, and rsp in its body. */
+/** Where a fiber stopped: the address within the innermost function, and the stack pointer there. */
 function start(engine: Engine, fiber: Fiber): { pc: number; sp: number } | undefined {
   const sp = word64(fiber.words, Context.wasmSp);
+  const { stubFrames } = engine.target;
   switch (fiber.words[Context.status >> 2]) {
     case ExitStatus.trap:
       return { pc: word64(fiber.words, Context.trapPc), sp };
     case ExitStatus.interrupt:
-      return returnTo(fiber, sp + engine.target.stubFrames.interruptSaved);
+      return returnTo(fiber, sp + stubFrames.interruptSaved, stubFrames.savedReturnSize);
     case ExitStatus.signal:
-      return returnTo(fiber, sp + engine.target.stubFrames.signalSaved);
+      return returnTo(fiber, sp + stubFrames.signalSaved, stubFrames.savedReturnSize);
     case ExitStatus.compile:
-      return returnTo(fiber, sp + engine.target.stubFrames.compileSaved);
+      return returnTo(fiber, sp + stubFrames.compileSaved, stubFrames.savedReturnSize);
     case ExitStatus.hostCall:
     case ExitStatus.builtin:
-      return returnTo(fiber, sp);
+      return returnTo(fiber, sp, stubFrames.savedReturnSize);
     default:
       return undefined;
   }
 }
 
-function returnTo(fiber: Fiber, at: number): { pc: number; sp: number } | undefined {
+function returnTo(fiber: Fiber, at: number, size: number): { pc: number; sp: number } | undefined {
   const pc = fiber.stackWord(at);
-  return pc === undefined ? undefined : { pc, sp: at + 8 };
+  return pc === undefined ? undefined : { pc, sp: at + size };
+}
+
+/** The return address of a function whose stack pointer is `sp`. Without a frame it may still be in the link register. */
+function returnAddress(
+  engine: Engine,
+  fiber: Fiber,
+  { code }: FunctionCode,
+  frameless: boolean,
+  sp: number,
+): number | undefined {
+  const hasLink = engine.target.stubFrames.callPushes === 0;
+  if (hasLink && (frameless || code.returnOffset < 0)) return word64(fiber.words, Context.link);
+  return fiber.stackWord(frameless ? sp : sp + code.returnOffset);
 }
 
 /**
- * Calls `visit` for each frame, innermost first, with the number of the site it stopped at and rsp in its body,
+ * Calls `visit` for each frame, innermost first, with the number of the site it stopped at and the stack pointer in its body,
  * until it returns false. A fiber that a signal stopped has the nearest site before; if that happened within the two
  * instructions that copy a word through the stack, its callers aren't found.
  */
@@ -116,13 +127,12 @@ function walk(
     const site = (anywhere ? lastSite : findSite)(code.code.siteOffset, pc - code.address);
     if (!visit(code, site, sp)) return;
     const frameless = anywhere
-      ? isBeforeFrame(code, pc - code.address) || isReturn(engine, pc)
+      ? isBeforeFrame(engine, code, pc - code.address) || isReturn(engine, pc)
       : site >= 0 && code.code.siteSource[site] === prologueSource;
-    const returnAt = frameless ? sp : sp + code.code.frameSize;
-    const next = fiber.stackWord(returnAt);
+    const next = returnAddress(engine, fiber, code, frameless, sp);
     if (next === undefined) return;
     pc = next;
-    sp = returnAt + 8;
+    sp += (frameless ? 0 : code.code.frameSize) + engine.target.stubFrames.callPushes;
   }
 }
 
@@ -130,13 +140,13 @@ function walk(
 export function markStack(fiber: Fiber, group: LinkGroup): void {
   const { stubFrames } = fiber.engine.target;
   walk(fiber.engine, fiber, ({ code }, site, sp) => {
+    const registersBelow = sp - stubFrames.savedReturnSize - stubFrames.interruptSaved;
     const map = site < 0 ? -1 : code.siteMap[site]!;
     if (map < 0) return true;
     for (let i = code.mapStart[map]!; i < code.mapStart[map + 1]!; i++) {
       const word = code.mapWord[i]!;
       // Only an interrupt check has references in registers; its stub put them below the frame.
-      const at =
-        word >= 0 ? sp + word : sp - 8 - stubFrames.interruptSaved + stubFrames.interruptSlot(-1 - word);
+      const at = word >= 0 ? sp + word : registersBelow + stubFrames.interruptSlot(-1 - word);
       group.mark(fiber.stackWord(at)!);
     }
     return true;

@@ -153,6 +153,7 @@ export class TableEncoder extends LabelledEncoder {
       bytes,
       codeSize,
       frameSize: this.frame.size,
+      returnOffset: this.frame.size,
       bodyOffset: this.finalOffset(this.bodyRaw, this.bodyItems),
       relocationOffset: final(this.relocationRaw, this.relocationItems),
       relocationKind: Uint8Array.from(this.relocationKind),

@@ -288,12 +288,22 @@ export function lazyStub(index: number): Uint8Array {
 }
 
 /** jmp [rip + displacement]; the displacement counts from the end of these bytes to the slot. */
-export function slotThunk(displacement: number): Uint8Array {
+export function slotThunk(address: number, slot: number): Uint8Array {
   const e = new StubEncoder();
   e.setRipRelative();
   e.indirect(4);
-  putWord32(e.bytes, e.ripPosition, displacement);
+  putWord32(e.bytes, e.ripPosition, slot - (address + e.size));
   return e.finished();
+}
+
+/** call [rip + displacement]: the relocation is at the displacement, which counts from its end. */
+export function linkCall(bytes: Uint8Array, offset: number, address: number, slot: number): void {
+  putWord32(bytes, offset, slot - (address + offset + 4));
+}
+
+/** A 32-bit immediate. */
+export function linkSignature(bytes: Uint8Array, offset: number, signature: number): void {
+  putWord32(bytes, offset, signature);
 }
 
 // ---------------------------------------------------------------- fixed stubs

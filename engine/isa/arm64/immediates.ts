@@ -22,7 +22,11 @@ function outOfRange(what: string, value: number): never {
 }
 
 /** An unsigned number of `bits` bits at `shift`. */
-function unsigned(bits: number, shift: number, samples: readonly number[] = [0, 1, 2 ** bits - 1]): ImmediateKind {
+function unsigned(
+  bits: number,
+  shift: number,
+  samples: readonly number[] = [0, 1, 2 ** bits - 1],
+): ImmediateKind {
   return {
     encode: (lo) => (lo >>> 0 < 2 ** bits ? lo << shift : outOfRange("immediate", lo)),
     text: (lo) => `#${lo}`,
@@ -219,7 +223,8 @@ function insertField(is64: boolean): ImmediateKind {
 /** movz, movn, movk: imm2 = 16 bits | number of the halfword << 16. */
 function halfword(most: number): ImmediateKind {
   return {
-    encode: (lo) => (lo >>> 16 > most ? outOfRange("halfword", lo) : ((lo >>> 16) << 21) | ((lo & 0xffff) << 5)),
+    encode: (lo) =>
+      lo >>> 16 > most ? outOfRange("halfword", lo) : ((lo >>> 16) << 21) | ((lo & 0xffff) << 5),
     text: (lo) => `#${lo & 0xffff}, lsl #${16 * (lo >>> 16)}`,
     samples: Array.from({ length: most + 1 }, (_, n) => [0x1234 | (n << 16), 0] as const),
   };
@@ -308,7 +313,11 @@ function twoLanes(size: number): ImmediateKind {
       return (((2 * to + 1) << size) << 16) | ((from << size) << 11);
     },
     text: (lo) => String(lo),
-    samples: [[0, 0], [1 | (most << 8), 0], [most | (1 << 8), 0]],
+    samples: [
+      [0, 0],
+      [1 | (most << 8), 0],
+      [most | (1 << 8), 0],
+    ],
   };
 }
 

@@ -167,10 +167,16 @@ function logical<N extends string, W extends Width>(name: N, op: number, width: 
   const base = `${name}${width}`;
   return {
     ...logicalRegister(name, op, width, flags),
-    [`${base}_ri`]: row(`${base}_ri`, `${name} ${r}d, ${r}n, #i`, sizeBit(width) | op | 0x12000000, forms.unary, {
-      immediate: immediates[`logical${width}`],
-      flags,
-    }),
+    [`${base}_ri`]: row(
+      `${base}_ri`,
+      `${name} ${r}d, ${r}n, #i`,
+      sizeBit(width) | op | 0x12000000,
+      forms.unary,
+      {
+        immediate: immediates[`logical${width}`],
+        flags,
+      },
+    ),
   } as Rows<`${N}${W}_${"rr" | "rs" | "ri"}`>;
 }
 
@@ -224,18 +230,18 @@ function fromZero<N extends string, W extends Width>(name: N, word: number, widt
 function binary<N extends string, W extends Width>(name: N, word: number, width: W) {
   const r = letter(width);
   const base = `${name}${width}_rr`;
-  return { [base]: row(base, `${name} ${r}d, ${r}n, ${r}m`, sizeBit(width) | word, forms.binary) } as Rows<
-    `${N}${W}_rr`
-  >;
+  return {
+    [base]: row(base, `${name} ${r}d, ${r}n, ${r}m`, sizeBit(width) | word, forms.binary),
+  } as Rows<`${N}${W}_rr`>;
 }
 
 /** d = op n. */
 function unary<N extends string, W extends Width>(name: N, word: number, width: W, mnemonic: string = name) {
   const r = letter(width);
   const base = `${name}${width}_r`;
-  return { [base]: row(base, `${mnemonic} ${r}d, ${r}n`, sizeBit(width) | word, forms.unary) } as Rows<
-    `${N}${W}_r`
-  >;
+  return {
+    [base]: row(base, `${mnemonic} ${r}d, ${r}n`, sizeBit(width) | word, forms.unary),
+  } as Rows<`${N}${W}_r`>;
 }
 
 /** madd, msub: def; use n; use m; use a: a plus or minus n * m. */
@@ -307,7 +313,13 @@ const onCondition: Extra = { immediate: immediates.condition, flags: readsFlags 
 function select<W extends Width>(width: W) {
   const r = letter(width);
   const add = (name: string, word: number): number =>
-    row(`${name}${width}`, `${name} ${r}d, ${r}n, ${r}m, #i`, sizeBit(width) | word, forms.binary, onCondition);
+    row(
+      `${name}${width}`,
+      `${name} ${r}d, ${r}n, ${r}m, #i`,
+      sizeBit(width) | word,
+      forms.binary,
+      onCondition,
+    );
   const set = (name: string, word: number): number =>
     row(`${name}${width}`, `${name} ${r}d, #i`, sizeBit(width) | word, forms.def, {
       immediate: immediates.oppositeCondition,
@@ -353,9 +365,15 @@ function conditionalCompares<N extends string, W extends Width>(name: N, word: n
 function moveWide<W extends Width>(width: W) {
   const r = letter(width);
   const add = (name: string, word: number): number =>
-    row(`${name}${width}`, `${name} ${r}d, #i`, sizeBit(width) | word, name === "movk" ? forms.tied : forms.def, {
-      immediate: immediates[`halfword${width}`],
-    });
+    row(
+      `${name}${width}`,
+      `${name} ${r}d, #i`,
+      sizeBit(width) | word,
+      name === "movk" ? forms.tied : forms.def,
+      {
+        immediate: immediates[`halfword${width}`],
+      },
+    );
   return {
     [`movz${width}`]: add("movz", 0x52800000),
     [`movn${width}`]: add("movn", 0x12800000),
@@ -370,7 +388,13 @@ function store<N extends string>(name: N, mnemonic: string, register: string, wo
   return { [name]: row(name, `${mnemonic} ${register}d, [m]`, word, forms.store, { access }) } as Rows<N>;
 }
 /** Stores of zero: no register operand. */
-function storeZero<N extends string>(name: N, mnemonic: string, register: string, word: number, access: number) {
+function storeZero<N extends string>(
+  name: N,
+  mnemonic: string,
+  register: string,
+  word: number,
+  access: number,
+) {
   return {
     [name]: row(name, `${mnemonic} ${register}zr, [m]`, word | 31, forms.storeZero, { access }),
   } as Rows<N>;
@@ -384,7 +408,9 @@ function pair<S extends string>(suffix: S, r: string, word: number, kind: "pair3
   const immediate = immediates[kind];
   return {
     [`stp${suffix}`]: row(`stp${suffix}`, `stp ${r}d, ${r}a, [xn, #i]`, word, storePair, { immediate }),
-    [`ldp${suffix}`]: row(`ldp${suffix}`, `ldp ${r}d, ${r}a, [xn, #i]`, word | 0x00400000, loadPair, { immediate }),
+    [`ldp${suffix}`]: row(`ldp${suffix}`, `ldp ${r}d, ${r}a, [xn, #i]`, word | 0x00400000, loadPair, {
+      immediate,
+    }),
   } as Rows<`${"stp" | "ldp"}${S}`>;
 }
 
@@ -393,9 +419,9 @@ const floatBit = (size: FloatSize): number => (size === "d" ? 0x00400000 : 0);
 
 function floatBinary<N extends string, S extends FloatSize>(name: N, word: number, s: S) {
   const base = `${name}_${s}`;
-  return { [base]: row(base, `${name} ${s}d, ${s}n, ${s}m`, word | floatBit(s), forms.binary) } as Rows<
-    `${N}_${S}`
-  >;
+  return {
+    [base]: row(base, `${name} ${s}d, ${s}n, ${s}m`, word | floatBit(s), forms.binary),
+  } as Rows<`${N}_${S}`>;
 }
 function floatUnary<N extends string, S extends FloatSize>(name: N, word: number, s: S) {
   const base = `${name}_${s}`;
@@ -523,8 +549,20 @@ function atomics() {
     stlxr32: row("stlxr32", "stlxr wm, wd, [xn]", 0x8800fc00, exclusive),
     stlxr64: row("stlxr64", "stlxr wm, xd, [xn]", 0xc800fc00, exclusive),
     /** def reuse; use expected, replaced by what was there; use new; use address. */
-    casal32: row("casal32", "casal wm, wd, [xn]", 0x88e0fc00, form("m-dn", [forms.tied.words[0]!, reg, reg, reg]), lse),
-    casal64: row("casal64", "casal xm, xd, [xn]", 0xc8e0fc00, form("m-dn", [forms.tied.words[0]!, reg, reg, reg]), lse),
+    casal32: row(
+      "casal32",
+      "casal wm, wd, [xn]",
+      0x88e0fc00,
+      form("m-dn", [forms.tied.words[0]!, reg, reg, reg]),
+      lse,
+    ),
+    casal64: row(
+      "casal64",
+      "casal xm, xd, [xn]",
+      0xc8e0fc00,
+      form("m-dn", [forms.tied.words[0]!, reg, reg, reg]),
+      lse,
+    ),
     /** def what was there; use value; use address. */
     swpal64: row("swpal64", "swpal xm, xd, [xn]", 0xf8e08000, form("dmn", [def(), reg, reg]), lse),
     ldaddal32: row("ldaddal32", "ldaddal wm, wd, [xn]", 0xb8e00000, form("dmn", [def(), reg, reg]), lse),
@@ -553,10 +591,18 @@ function system() {
     /** Addresses relative to the instruction itself; the encoder fills in the distance. */
     adr: row("adr", "adr xd, .", 0x10000000, forms.def),
     adrp: row("adrp", "adrp xd, .", 0x90000000, forms.def),
-    stp64_pre: row("stp64_pre", "stp xd, xa, [xn, #i]!", 0xa9800000, storePair, { immediate: immediates.pair64 }),
-    ldp64_post: row("ldp64_post", "ldp xd, xa, [xn], #i", 0xa8c00000, loadPair, { immediate: immediates.pair64 }),
-    stp_d_pre: row("stp_d_pre", "stp dd, da, [xn, #i]!", 0x6d800000, storePair, { immediate: immediates.pair64 }),
-    ldp_d_post: row("ldp_d_post", "ldp dd, da, [xn], #i", 0x6cc00000, loadPair, { immediate: immediates.pair64 }),
+    stp64_pre: row("stp64_pre", "stp xd, xa, [xn, #i]!", 0xa9800000, storePair, {
+      immediate: immediates.pair64,
+    }),
+    ldp64_post: row("ldp64_post", "ldp xd, xa, [xn], #i", 0xa8c00000, loadPair, {
+      immediate: immediates.pair64,
+    }),
+    stp_d_pre: row("stp_d_pre", "stp dd, da, [xn, #i]!", 0x6d800000, storePair, {
+      immediate: immediates.pair64,
+    }),
+    ldp_d_post: row("ldp_d_post", "ldp dd, da, [xn], #i", 0x6cc00000, loadPair, {
+      immediate: immediates.pair64,
+    }),
     str64_pre: row("str64_pre", "str xd, [xn, #i]!", 0xf8000c00, form("dn", [reg, reg]), {
       immediate: immediates.offset9,
     }),

@@ -278,9 +278,9 @@ native("endless recursion traps in the prologue, with the sites' words", (t) => 
     const b = new VCodeBuilder().block();
     b.slotCount = slots;
     // The function calls itself through a word of the context.
-    b.op(Amd64.call_ctx, [], { imm0: Context.scratch });
+    b.op(Amd64.call_ctx, [], { imm0: Context.link });
     const { run, machine, at } = load(b.return(), { params: [], results: [] });
-    bench.set(Context.scratch, at);
+    bench.set(Context.link, at);
     t.is(run(), -1000 - ExitStatus.trap);
     const site = machine.siteOffset.indexOf(bench.get(Context.trapPc) - at);
     t.is(machine.siteTrap[site], TrapKind.stackOverflow);
@@ -309,10 +309,10 @@ native("a raised stack limit is an interrupt at the next prologue, with all regi
   for (const slots of [5, 4000]) {
     const b = new VCodeBuilder().block();
     b.slotCount = slots;
-    b.op(Amd64.call_ctx, [], { imm0: Context.scratch });
+    b.op(Amd64.call_ctx, [], { imm0: Context.link });
     const leaf = new VCodeBuilder().block();
     leaf.op(Amd64.add32_ri, [rax, rax], { imm2: 1 });
-    bench.set(Context.scratch, load(leaf.return(), { params: [], results: [] }).at);
+    bench.set(Context.link, load(leaf.return(), { params: [], results: [] }).at);
     const { run, machine, at } = load(b.return(), { params: [i32], results: [i32] });
     bench.raiseInterrupt();
     t.is(run(41), -1000 - ExitStatus.interrupt);
