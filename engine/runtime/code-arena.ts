@@ -63,7 +63,7 @@ export class CodeArena {
   readonly functionPagesAddress: number;
   /** Live segments, ascending by offset. */
   private readonly segments: Segment[] = [];
-  /** Where the search for a gap begins: before segment `nextGap`. */
+  /** Where the search for a gap begins: before segment `nextGap`. Gaps below were too small for what was wanted. */
   private nextGap = 0;
   /** Free runs of slots that collected modules gave back, ascending, no two of them touching. */
   private readonly freeSlots: { start: number; count: number }[] = [];
@@ -103,7 +103,9 @@ export class CodeArena {
 
   /**
    * A new segment of at least `size` bytes, in the next gap that is large enough after the last one that was taken:
-   * searching from the start would look at every live segment each time. Errors: RangeError when the arena is full.
+   * searching from the start would look at every live segment each time. What was given back is taken before that, so
+   * that the pages in use, and those of the bitmaps, are no more than the live segments ever were.
+   * Errors: RangeError when the arena is full.
    */
   allocateSegment(size: number): Segment {
     const wanted = alignUp(size, this.platform.pageSize);
@@ -145,10 +147,26 @@ export class CodeArena {
     const at = this.segmentIndex(segment.offset);
     if (this.segments[at] !== segment) return;
     this.segments.splice(at, 1);
-    if (at < this.nextGap) this.nextGap--;
+    this.nextGap = Math.min(this.nextGap, at);
     this.markFunctionPages(segment, false);
-    this.siteBitmap.fill(0, segment.offset >> 3, (segment.offset + segment.size) >> 3);
+    this.clearSites(segment);
     this.mapping.discard(segment.offset, segment.size);
+  }
+
+  /** Gives whole pages of the bitmap back to the system: one holds the bits of 32 KiB of code. */
+  private clearSites({ offset, size }: Segment): void {
+    const { pageSize } = this.platform;
+    const start = offset >> 3;
+    const end = (offset + size) >> 3;
+    const firstPage = alignUp(start, pageSize);
+    const pagesEnd = end - (end % pageSize);
+    if (firstPage >= pagesEnd) {
+      this.siteBitmap.fill(0, start, end);
+      return;
+    }
+    this.siteBitmap.fill(0, start, firstPage);
+    this.platform.release(this.siteBitmapAddress + firstPage, pagesEnd - firstPage);
+    this.siteBitmap.fill(0, pagesEnd, end);
   }
 
   /** Reserves `count` neighbouring call slots; returns the first's number. */

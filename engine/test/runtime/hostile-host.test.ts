@@ -143,14 +143,21 @@ test("an overflow of JavaScript's stack leaves no fiber behind in its group", (t
   t.is(FunctionReference.of(plugin.fine)?.linkGroup.fibers.length, 0);
 });
 
-test("segments fill gaps again and don't overlap", (t) => {
+/** An arena without memory behind it, and what of the bitmap of sites it has given back: offset and size. */
+function emptyArena(): { arena: CodeArena; released: [offset: number, size: number][] } {
+  const released: [number, number][] = [];
   const platform = {
     pageSize: 4096,
     mapCode: (size: number) => ({ address: 2 ** 40, size, write() {}, discard() {} }),
-    view: (_: number, size: number) => new ArrayBuffer(Math.min(size, 64)),
+    view: (_: number, size: number) => new ArrayBuffer(Math.min(size, 2 ** 16)),
     allocate: () => 2 ** 41,
+    release: (address: number, size: number) => void released.push([address - 2 ** 41, size]),
   } as unknown as Platform;
-  const arena = new CodeArena(platform);
+  return { arena: new CodeArena(platform), released };
+}
+
+test("segments fill gaps again and don't overlap", (t) => {
+  const { arena } = emptyArena();
   const page = 4096;
   const quarter = arena.codeSize / 4;
   const [a, b, c, d] = [1, 2, 3, 4].map(() => arena.allocateSegment(quarter));
@@ -172,4 +179,28 @@ test("segments fill gaps again and don't overlap", (t) => {
   arena.allocateSegment(page);
   arena.allocateSegment(page);
   t.throws(() => arena.allocateSegment(page), { instanceOf: RangeError });
+});
+
+test("segments that were given back are taken again before new memory is", (t) => {
+  const { arena } = emptyArena();
+  const size = 1 << 14;
+  const live = Array.from({ length: 10 }, () => arena.allocateSegment(size));
+  for (let i = 0; i < 100; i++) {
+    arena.freeSegment(live.shift()!);
+    live.push(arena.allocateSegment(size));
+  }
+  t.true(Math.max(...live.map((segment) => segment.offset)) < 10 * size);
+});
+
+test("the marks of access sites are gone with their segment, and whole pages of them are given back", (t) => {
+  const { arena, released } = emptyArena();
+  arena.allocateSegment(4096);
+  const segment = arena.allocateFunctions(1 << 16);
+  const marked = [0, 4096, segment.size - 1].map((at) => segment.offset + at);
+  for (const offset of marked) arena.markAccessSite(arena.codeBase + offset);
+  arena.freeSegment(segment);
+  t.deepEqual(released, [[4096, 4096]]);
+  // Giving back is what clears the rest.
+  arena.siteBitmap.fill(0, 4096, 8192);
+  t.true(marked.every((offset) => arena.siteBitmap[offset >> 3] === 0));
 });
