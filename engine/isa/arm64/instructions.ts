@@ -672,6 +672,8 @@ export const Arm64 = {
   mov64_ri: pseudo("mov64_ri", [def()]),
   /** def; imm0 = type index: its canonical signature number. */
   mov32_signature: pseudo("mov32_signature", [def()]),
+  /** def; use; imm2 (32 bits, unsigned) added: one or two additions, or by way of x16. Keeps the flags. */
+  add64_const: pseudo("add64_const", [def(), use()]),
   /** def = address (special base, or base and displacement). */
   lea64: row("lea64", "", 0, forms.load, { access: 0, flags: RowFlag.pseudo }),
 

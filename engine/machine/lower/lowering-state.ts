@@ -396,6 +396,11 @@ export abstract class LoweringState<Code extends VCode = VCode> {
     this.arg(z, words[2]!);
   }
 
+  row4(opcode: number, x: VReg, y: VReg, z: VReg, w: VReg): void {
+    this.emit(opcode);
+    this.rowArgs(opcode, x, y, z, w);
+  }
+
   /** A copy that allocation may remove. */
   abstract move(to: VReg, from: VReg): void;
 

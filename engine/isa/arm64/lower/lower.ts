@@ -1,0 +1,94 @@
+/**
+ * SSA -> virtual code of arm64. Enters: a verified function and the order to lay its reachable blocks out in, the
+ * entry first. Leaves: virtual code that satisfies what vcode.ts demands. See machine/lower for the method.
+ */
+import { planBlocks } from "../../../machine/lower/plan-blocks.js";
+import { type LoweringRules, lowerBlocks, type RowLowering, RowTable } from "../../../machine/lower/walk.js";
+import type { LowerOptions } from "../../../machine/target.js";
+import { InstructionFlag } from "../../../machine/vcode.js";
+import type { SsaFunction } from "../../../ssa/function.js";
+import { Op } from "../../../ssa/ops.js";
+import { Arm64, instructionFlags, RowFlag } from "../instructions.js";
+import { registerFile } from "../registers.js";
+import type { Arm64VCode } from "../virtual-code.js";
+import * as call from "./call.js";
+import * as compare from "./compare.js";
+import * as convert from "./convert.js";
+import { lowerDivision } from "./division.js";
+import * as float from "./float.js";
+import * as integer from "./integer.js";
+import { Lowering } from "./lowering.js";
+import * as memory from "./memory.js";
+import { lowerRotate, lowerShift } from "./shift.js";
+
+function rowTable(): readonly RowLowering<Lowering>[] {
+  const { rows, set } = new RowTable<Lowering>();
+  set(memory.lowerContext, Op.ctx);
+  set(integer.lowerAdd, Op.add);
+  set(integer.lowerSub, Op.sub);
+  set(integer.lowerMul, Op.mul);
+  set(lowerDivision, Op.sdiv, Op.udiv, Op.srem, Op.urem);
+  set(integer.lowerAnd, Op.and);
+  set(integer.lowerOr, Op.or);
+  set(integer.lowerXor, Op.xor);
+  set(lowerShift, Op.shl, Op.sshr, Op.ushr);
+  set(lowerRotate, Op.rotl, Op.rotr);
+  set(integer.lowerClz, Op.clz);
+  set(integer.lowerCtz, Op.ctz);
+  set(integer.lowerPopcnt, Op.popcnt);
+  set(integer.lowerExtend, Op.sext8, Op.sext16, Op.sext32);
+  set(compare.lowerComparison, Op.eqz, Op.eq, Op.ne, Op.slt, Op.sle, Op.sgt, Op.sge);
+  set(compare.lowerComparison, Op.ult, Op.ule, Op.ugt, Op.uge);
+  set(compare.lowerComparison, Op.feq, Op.fne, Op.flt, Op.fle, Op.fgt, Op.fge);
+  set(float.lowerFloatBinary, Op.fadd, Op.fsub, Op.fmul, Op.fdiv, Op.fmin, Op.fmax);
+  set(float.lowerCopysign, Op.fcopysign);
+  set(float.lowerFloatUnary, Op.fabs, Op.fneg, Op.fsqrt);
+  set(float.lowerFloatUnary, Op.fceil, Op.ffloor, Op.ftrunc, Op.fnearest);
+  set(integer.lowerWrap, Op.wrap);
+  set(integer.lowerSext, Op.sext);
+  set(integer.lowerCopyInt, Op.zext);
+  set(convert.lowerFloatToInt, Op.ftosi, Op.ftoui);
+  set(convert.lowerFloatToIntSaturating, Op.ftosisat, Op.ftouisat);
+  set(convert.lowerIntToFloat, Op.sitof, Op.uitof);
+  set(convert.lowerPromote, Op.promote);
+  set(convert.lowerDemote, Op.demote);
+  set(convert.lowerBitcast, Op.bitcast);
+  set(compare.lowerSelect, Op.select);
+  set(memory.lowerLoad, Op.load, Op.load8u, Op.load8s, Op.load16u, Op.load16s, Op.load32u, Op.load32s);
+  set(memory.lowerStore, Op.store, Op.store8, Op.store16, Op.store32);
+  set(memory.lowerCheck, Op.check);
+  set(memory.lowerPeek, Op.peek, Op.peek32);
+  set(memory.lowerPoke, Op.poke);
+  set(integer.lowerOffset, Op.offset);
+  set(integer.lowerElement, Op.element);
+  set(memory.lowerSlotLoad, Op.slotload);
+  set(memory.lowerSlotStore, Op.slotstore);
+  set(compare.lowerTrapIf, Op.trapif);
+  set(memory.lowerSignature, Op.signature);
+  set(call.lowerInterrupt, Op.interrupt);
+  set(call.lowerCall, Op.call);
+  set(call.lowerCallPointer, Op.callptr);
+  set(call.lowerBuiltin, Op.builtin);
+  set(compare.lowerComparison, Op.vanytrue, Op.valltrue);
+  return rows;
+}
+
+const rules: LoweringRules<Lowering> = {
+  rows: rowTable(),
+  control: {
+    jump: (c) => c.emit(Arm64.jmp, 0, 0, 0, InstructionFlag.terminator),
+    branch: compare.lowerBranch,
+    branchIfZero: compare.lowerBranchIfZero,
+    table: call.lowerJumpTable,
+    return: call.lowerReturn,
+    trap: call.lowerTrap,
+  },
+  parameters: call.lowerParameters,
+  isCall: (opcode) => (instructionFlags[opcode]! & RowFlag.call) !== 0,
+  registers: registerFile,
+};
+
+export function lower(func: SsaFunction, blockOrder: Int32Array, options: LowerOptions): Arm64VCode {
+  const plan = planBlocks(func, blockOrder);
+  return lowerBlocks(new Lowering(func, options, plan.loops.loopOf), plan, rules);
+}
