@@ -9,8 +9,11 @@ export type BackplaneErrorCode =
   | "EXPORT_NOT_FOUND"
   | "PLUGIN_LOAD"
   | "HOST_MODULE"
+  | "ABI"
   | "IMPORT_MISMATCH"
   | "EXPORT_MISMATCH"
+  | "PLUGIN"
+  | "EXIT"
   | "MARSHAL"
   | "HOST_FUNCTION"
   | "MANIFEST"
@@ -48,6 +51,27 @@ export class HostError extends BackplaneError {
   override readonly name = "HostError";
   constructor(message: string, options?: ErrorOptions) {
     super("HOST_FUNCTION", message, options);
+  }
+}
+
+/** The plugin itself said that a call failed, by the means of its ABI; its instance goes on serving. */
+export class PluginError extends BackplaneError {
+  override readonly name = "PluginError";
+  constructor(message: string, options?: ErrorOptions) {
+    super("PLUGIN", message, options);
+  }
+}
+
+/** The plugin ended itself in the middle of a call, by WASI's `proc_exit`. The next call gets a new instance. */
+export class PluginExitError extends BackplaneError {
+  override readonly name = "PluginExitError";
+  /** @param where the plugin and the export */
+  constructor(
+    where: string,
+    readonly exitCode: number,
+    options?: ErrorOptions,
+  ) {
+    super("EXIT", `${where}: the plugin exited with code ${exitCode}`, options);
   }
 }
 

@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { type InspectOptions, inspect } from "node:util";
 import type { EventEmitter } from "eventemitter3";
 import type { InjectionToken } from "tsyringe";
+import type { Abi } from "./abi/abi.js";
 import { type Clock, systemClock } from "./clock.js";
 import type { Description, Handle } from "./declare/describe.js";
 import type { Signatures } from "./declare/signature.js";
@@ -38,6 +39,8 @@ export interface PluginHostOptions {
   readonly resolve?: TokenResolver;
   /** What a plugin gets beyond nothing; default: the host modules above. */
   readonly grant?: GrantPolicy;
+  /** Conventions of the application's own, by which plugins are called; asked before those that are built in. */
+  readonly abis?: readonly Abi[];
   /** Hold for every plugin. */
   readonly limits?: PluginLimits;
   /** Options of every plugin, or a function of its name that gives them. */
@@ -305,7 +308,11 @@ export class PluginHost extends HostEvents {
     let container = this.containers.get(plugin);
     if (container === undefined) this.containers.set(plugin, (container = this.container.forPlugin(plugin)));
     try {
-      const policy = { grant: this.options.grant, limits: this.options.limits ?? {} };
+      const policy = {
+        grant: this.options.grant,
+        limits: this.options.limits ?? {},
+        abis: this.options.abis ?? [],
+      };
       const registered = new Set(this.container.declarations.map((declaration) => declaration.name));
       const isPlugin = (name: string): boolean => this.known.has(name) && !registered.has(name);
       return await draftPlugin(plugin, container.modules, policy, isPlugin);

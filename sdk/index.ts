@@ -6,6 +6,17 @@
 import "reflect-metadata"; // before tsyringe, which looks for it when it loads
 
 export { inject, injectable } from "tsyringe";
+export type {
+  Abi,
+  AbiCall,
+  AbiImports,
+  AbiInstance,
+  AbiModule,
+  AbiPlugin,
+  ExportedFunction,
+  Guest,
+  ImportValue,
+} from "./abi/abi.js";
 export { type CurrentCall, currentCall } from "./call-frame.js";
 export type { CallContext, GuestMemory } from "./declare/context.js";
 export {
@@ -78,6 +89,8 @@ export {
   HostError,
   ManifestError,
   MarshalError,
+  PluginError,
+  PluginExitError,
   ReentrancyError,
 } from "./errors.js";
 export type {

@@ -4,12 +4,13 @@
 
 import { WebAssembly } from "../../engine/index.js";
 import { assemble } from "../../engine/test/runtime/assemble.js";
+import { BackplaneInstance } from "../abi/backplane/backplane-instance.js";
 import { bindExport } from "../binding/bind-export.js";
 import { importLinker } from "../binding/link.js";
 import { describe } from "../declare/describe.js";
 import { type FunctionSignature, fn } from "../declare/signature.js";
 import { PluginHost } from "../index.js";
-import { PluginInstance } from "../plugin/generation.js";
+import { PluginInstance } from "../plugin/plugin-instance.js";
 
 /** `body` once a step; the allocator's memory is taken back after each. */
 const loop = (name: string, body: string): string => `(func (export "${name}") (param $n i32)
@@ -66,11 +67,12 @@ const declaration = {
   functions: Object.entries(functions).map(([name, [signature]]) => ({ name, method: name, signature })),
 };
 const object = Object.fromEntries(Object.entries(functions).map(([name, [, method]]) => [name, method]));
-const { imports, memory } = importLinker({ name: "bench", config: {} }, module, [{ declaration, object }])();
+const plugin = new BackplaneInstance(
+  importLinker({ name: "bench", config: {} }, module, [{ declaration, object }])(),
+);
 const raw = { two: (a: number, b: number) => (a + b) | 0, wide: () => 0x1400000010n };
-const instance = new WebAssembly.Instance(module, { ...imports, raw });
-memory.attach(instance);
-const plugin = new PluginInstance(instance, memory, false);
+const instance = new WebAssembly.Instance(module, { ...plugin.imports, raw });
+new PluginInstance(instance, plugin, { plugin: "bench" }).start();
 
 const inLoop = (name: string) => instance.exports[name] as (steps: number) => unknown;
 const same = bindExport(plugin, "same", fn(["string"], "string"));

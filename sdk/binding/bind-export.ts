@@ -4,9 +4,9 @@
  *
  * Arguments belong to the plugin once it is called, so whatever the call does then, the host frees none of them.
  */
+import type { ExportedFunction, Guest } from "../abi/abi.js";
 import type { FunctionSignature } from "../declare/signature.js";
 import { BackplaneError, MarshalError } from "../errors.js";
-import type { ExportedFunction, PluginInstance } from "../plugin/generation.js";
 import { type Crossings, crossingsOf } from "./crossing.js";
 import { withinAllocatorTime } from "./limits.js";
 import type { PluginMemory } from "./memory.js";
@@ -14,14 +14,13 @@ import type { PluginMemory } from "./memory.js";
 /** Takes and gives what the signature says; a promise of it if the plugin's host functions may wait. */
 export type BoundExport = (...args: unknown[]) => unknown;
 
-/** An export bound with a signature. */
-export interface TypedCall {
-  readonly signature: FunctionSignature;
-  readonly call: BoundExport;
+/** An instance with its memory. */
+export interface BindableInstance {
+  readonly guest: Guest;
+  readonly memory: PluginMemory;
 }
 
 /**
- * The same function each time for an instance, name and signature.
  * Errors: BackplaneError EXPORT_NOT_FOUND, or EXPORT_MISMATCH for a signature that `throws`. Its calls: MarshalError for a value that
  * can't cross; what the plugin's functions throw, unchanged.
  *
@@ -29,15 +28,27 @@ export interface TypedCall {
  * bindExport(instance, "greet", fn(["string"], "string"))("Ada") // "Hello, Ada!"
  */
 export function bindExport(
-  instance: PluginInstance,
+  { guest, memory }: BindableInstance,
   name: string,
   signature: FunctionSignature,
 ): BoundExport {
-  const bound = instance.typedCalls.get(name);
-  if (bound !== undefined && bound.signature === signature) return bound.call;
-  const call = makeBound(instance, name, signature);
-  instance.typedCalls.set(name, { signature, call });
-  return call;
+  const path = `${memory.plugin}: export ${name}`;
+  if (signature.throws) {
+    throw new BackplaneError("EXPORT_MISMATCH", `${path}: \`throws\` is for host functions`);
+  }
+  const call = guest.function(name);
+  if (call === undefined) throw new BackplaneError("EXPORT_NOT_FOUND", `${path}: there is no such function`);
+  const crossings = crossingsOf(signature);
+  const target: ExportTarget = {
+    call,
+    memory,
+    crossings,
+    path,
+    parameterPaths: crossings.params.map((_, i) => `${path}: argument ${i + 1}`),
+    finish: resultReader(memory, crossings, path),
+    enter: () => guest.enter(),
+  };
+  return crossings.params.length <= 1 ? shortCall(target) : generalCall(target);
 }
 
 interface ExportTarget {
@@ -49,29 +60,6 @@ interface ExportTarget {
   readonly finish: (raw: unknown) => unknown;
   /** The guest runs from now on, if only its allocator. */
   readonly enter: () => void;
-}
-
-function makeBound(instance: PluginInstance, name: string, signature: FunctionSignature): BoundExport {
-  const { memory } = instance;
-  const path = `${memory.plugin}: export ${name}`;
-  if (signature.throws) {
-    throw new BackplaneError("EXPORT_MISMATCH", `${path}: \`throws\` is for host functions`);
-  }
-  const call = instance.core(name);
-  if (call === undefined) throw new BackplaneError("EXPORT_NOT_FOUND", `${path}: there is no such function`);
-  const crossings = crossingsOf(signature);
-  const target: ExportTarget = {
-    call,
-    memory,
-    crossings,
-    path,
-    parameterPaths: crossings.params.map((_, i) => `${path}: argument ${i + 1}`),
-    finish: resultReader(memory, crossings, path),
-    enter: () => {
-      instance.entered = true;
-    },
-  };
-  return crossings.params.length <= 1 ? shortCall(target) : generalCall(target);
 }
 
 function resultReader(memory: PluginMemory, { results }: Crossings, path: string): (raw: unknown) => unknown {

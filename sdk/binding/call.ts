@@ -1,9 +1,9 @@
 /**
  * What `plugin.call(name, input)` means: how the input becomes core values, and the result a value again.
  */
+import type { AbiCall, ExportedFunction, Guest } from "../abi/abi.js";
 import { MarshalError } from "../errors.js";
-import type { ExportedFunction, PluginInstance } from "../plugin/generation.js";
-import type { CallResult } from "../plugin/options.js";
+import type { CallOptions, CallResult } from "../plugin/options.js";
 import { withinAllocatorTime } from "./limits.js";
 import type { PluginMemory } from "./memory.js";
 import { jsonText, parseJson } from "./references.js";
@@ -23,36 +23,30 @@ function formOf(input: unknown): CallResult {
 }
 
 /** `plugin.call` of one export of an instance. */
-export class InputCall {
-  private readonly memory: PluginMemory;
+export class InputCall implements AbiCall {
   private readonly path: string;
   private readonly inputPath: string;
   private readonly resultPath: string;
 
   private constructor(
-    private readonly instance: PluginInstance,
+    private readonly guest: Guest,
+    private readonly memory: PluginMemory,
     private readonly target: ExportedFunction,
     name: string,
   ) {
-    this.memory = instance.memory;
-    this.path = `${this.memory.plugin}: export ${name}`;
+    this.path = `${memory.plugin}: export ${name}`;
     this.inputPath = `${this.path}: input`;
     this.resultPath = `${this.path}: result`;
   }
 
-  /** The same each time for an instance and a name; undefined without such an export. */
-  static of(instance: PluginInstance, name: string): InputCall | undefined {
-    const known = instance.inputCalls.get(name);
-    if (known !== undefined) return known;
-    const target = instance.core(name);
-    if (target === undefined) return undefined;
-    const call = new InputCall(instance, target, name);
-    instance.inputCalls.set(name, call);
-    return call;
+  /** Undefined without such an export. */
+  static of(guest: Guest, memory: PluginMemory, name: string): InputCall | undefined {
+    const target = guest.function(name);
+    return target && new InputCall(guest, memory, target, name);
   }
 
   /** The result, or a promise of it if the plugin's host functions make it wait. Errors: MarshalError. */
-  run(input: unknown, result: CallResult | undefined): unknown {
+  run(input: unknown, { result }: CallOptions): unknown {
     const form = formOf(input);
     const wanted = result ?? form;
     const raw = form === "core" ? this.callCore(input) : this.callWith(input, form);
@@ -72,7 +66,7 @@ export class InputCall {
   private callWith(input: unknown, form: CallResult): unknown {
     const { memory, inputPath } = this;
     // The guest runs from now on, if only its allocator.
-    this.instance.entered = true;
+    this.guest.enter();
     const pointer =
       form === "bytes"
         ? memory.putBytes(input as Uint8Array, inputPath)

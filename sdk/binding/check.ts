@@ -10,6 +10,7 @@ import {
   type FunctionType,
   type ImportType,
   type Module,
+  type ModuleTypes,
   moduleTypes,
 } from "../../engine/index.js";
 import {
@@ -27,21 +28,19 @@ import { type Offers, offersOf } from "./link.js";
 import { suggestion } from "./nearest-name.js";
 
 /**
- * @param elsewhere names of modules that are linked by other means, whose imports aren't checked here
+ * @param imports those of the module that host modules have to offer
  * Errors: BackplaneError IMPORT_MISMATCH.
  */
 export function checkImports(
   plugin: string,
-  module: Module,
+  types: ModuleTypes,
+  imports: readonly ImportType[],
   modules: readonly DefinedModule[],
-  elsewhere: ReadonlySet<string> = new Set(),
 ): void {
-  const types = moduleTypes(module);
   const offers = offersOf(modules);
   const exports = new ExportIndex(types.exports);
   const faults: string[] = [];
-  for (const wanted of types.imports) {
-    if (elsewhere.has(wanted.module)) continue;
+  for (const wanted of imports) {
     const fault = importFault(wanted, offers, exports);
     if (fault !== undefined) faults.push(`import ${wanted.module}.${wanted.name}: ${fault}`);
   }

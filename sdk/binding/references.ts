@@ -98,7 +98,8 @@ export function jsonText(value: unknown, where: string): string {
   return text;
 }
 
-function validated(schema: StandardSchema, value: unknown, where: string): unknown {
+/** Errors: MarshalError. */
+export function validated(schema: StandardSchema, value: unknown, where: string): unknown {
   let result: SchemaResult<unknown> | Promise<SchemaResult<unknown>>;
   try {
     result = schema["~standard"].validate(value);

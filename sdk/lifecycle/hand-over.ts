@@ -8,9 +8,6 @@ import { BackplaneError, messageOf } from "../errors.js";
 import type { Generation } from "../plugin/generation.js";
 import type { HandOverSide, PluginOptions } from "../plugin/options.js";
 
-export const saveHook = "backplane_save";
-export const restoreHook = "backplane_restore";
-
 export const defaultDrainTimeout = 5000;
 
 /** Waits until no call runs; false if that takes longer than `timeout` milliseconds. */
@@ -44,7 +41,7 @@ export async function drainOrAbort(
 export function handsOver(old: Generation, next: Generation, options: PluginOptions): boolean {
   if (options.handOver === false) return false;
   if (options.transfer !== undefined) return true;
-  return old.exportNames.has(saveHook) && next.exportNames.has(restoreHook);
+  return old.abi.saves === true && next.abi.restores === true;
 }
 
 function side(generation: Generation): HandOverSide {
@@ -68,10 +65,7 @@ export async function transferState(
     }
     const from = old.pool.slots[0].instance();
     const to = next.pool.slots[0].instance();
-    const packed = (await from.hook(saveHook)) as bigint;
-    const state = from.within(saveHook, () => from.memory.take(packed));
-    const range = state === null ? [0, 0] : to.within(restoreHook, () => to.memory.put(state));
-    await to.hook(restoreHook, ...range);
+    await to.restoreState(await from.save());
   } catch (cause) {
     const text = `${plugin}: state can't be handed over to generation ${next.number}: ${messageOf(cause)}`;
     throw new BackplaneError("STATE_TRANSFER", text, { cause });

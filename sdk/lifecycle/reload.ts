@@ -103,7 +103,7 @@ async function swap(
       }
     }
     // Handles may have been made since the drafts were.
-    for (const { plugin, next } of replacements) plugin.checkDescriptions(next.module);
+    for (const { plugin, next } of replacements) plugin.checkDescriptions(next.abi);
   } catch (error) {
     await stopAll(members, nexts);
     throw error;
@@ -141,7 +141,7 @@ function retireLater(members: readonly Plugin[], olds: readonly Generation[]): v
 
 async function stopAll(members: readonly Plugin[], generations: readonly Generation[]): Promise<void> {
   for (let i = members.length - 1; i >= 0; i--) {
-    members[i].report("backplane_stop", await generations[i].stop());
+    members[i].report("stop", await generations[i].stop());
     generations[i].group?.leave(generations[i]);
   }
 }

@@ -38,16 +38,14 @@ export interface PluginManifest {
   readonly version?: string;
   /** Lower-case hexadecimal. */
   readonly sha256?: string;
-  readonly abi?: typeof pluginAbi;
+  /** The convention between it and the host, by name. Default: told by what the module imports and exports. */
+  readonly abi?: string;
   readonly config?: Readonly<Record<string, unknown>>;
   readonly activation?: "startup" | "call";
   readonly reentrant?: boolean;
   readonly dependencies?: PluginDependencies;
   readonly requests?: PluginRequests;
 }
-
-/** The convention that this version of the SDK speaks. */
-export const pluginAbi = "backplane-1";
 
 /** Reports a fault of the value, or nothing. */
 type Check = (value: unknown, path: string, problems: string[]) => void;
@@ -125,7 +123,7 @@ const checkManifest = fields({
   name: matching(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, "a name of letters, digits, '.', '_' and '-'"),
   version: matching(/^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$/, "a version as 1.2.3"),
   sha256: matching(/^[0-9a-f]{64}$/, "64 lower-case hexadecimal digits"),
-  abi: oneOf(pluginAbi),
+  abi: matching(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'the name of an ABI, as "backplane-1"'),
   config: anyObject,
   activation: oneOf("startup", "call"),
   reentrant: boolean,

@@ -16,8 +16,9 @@ import { CallFrame, currentFrame, runInFrame, runInParkableFrame } from "../call
 import { type Clock, systemClock } from "../clock.js";
 import { BackplaneError } from "../errors.js";
 import { Circuit } from "../lifecycle/circuit.js";
-import type { Generation, InstanceSlot, PluginInstance } from "./generation.js";
+import type { Generation, InstanceSlot } from "./generation.js";
 import { type CallOptions, defaultTimeout, type PluginOptions } from "./options.js";
+import type { PluginInstance } from "./plugin-instance.js";
 
 /** What is done with an instance: gives the result, or a promise of it. */
 export type CallBody = (instance: PluginInstance) => unknown;
@@ -98,6 +99,7 @@ export class CallRunner {
       this.requireCircuit();
       const instance = slot.enter();
       call.instance = instance;
+      instance.use();
       call.stackTop = instance.stackTop();
       result = this.enter(call, body, instance);
     } catch (error) {
@@ -193,11 +195,17 @@ export class CallRunner {
     }
   }
 
-  private left({ slot, frame, begin }: RunningCall): void {
+  private left({ slot, frame, begin, instance }: RunningCall): void {
     frame.ended = true;
+    if (instance !== undefined) this.leave(slot, instance);
     this.calls++;
     this.milliseconds += this.clock.now() - begin;
     slot.generation.pool.release(slot);
+  }
+
+  private leave(slot: InstanceSlot, instance: PluginInstance): void {
+    if (instance.retired) this.giveUp(slot, instance);
+    instance.leave();
   }
 
   private succeeded(): void {
@@ -227,7 +235,7 @@ export class CallRunner {
       return;
     }
     this.succeeded();
-    if (!instance.entered) return;
+    if (!instance.entered || instance.retired || instance.hasReported(error)) return;
     const alone = slot.active === 1;
     if (alone) instance.restoreStack(call.stackTop);
     const safe = slot.generation.sound(alone && instance.restoresStack);

@@ -5,149 +5,18 @@
  * pointer where it stood, the slot is emptied and the next call makes a new instance. Instances are made
  * synchronously, so a call that finds an empty slot doesn't wait.
  */
-import {
-  Global,
-  type Instance,
-  type Module,
-  parkable,
-  Snapshot,
-  SnapshotError,
-  Suspending,
-  WebAssembly,
-} from "../../engine/index.js";
-import type { TypedCall } from "../binding/bind-export.js";
-import type { InputCall } from "../binding/call.js";
+import { type Module, parkable, Suspending, WebAssembly } from "../../engine/index.js";
+import type { AbiModule, ExportedFunction } from "../abi/abi.js";
 import { withinTime } from "../binding/limits.js";
-import type { Linkage } from "../binding/link.js";
-import type { PluginMemory } from "../binding/memory.js";
 import type { CallFrame } from "../call-frame.js";
 import type { Clock } from "../clock.js";
 import { DependencyError } from "../errors.js";
 import type { Granted } from "../manifest/grant.js";
 import type { LinkGroup } from "./link-group.js";
 import { mayHaveStackPointer } from "./module-sections.js";
-import { defaultStartTimeout } from "./options.js";
+import { PluginInstance } from "./plugin-instance.js";
 import { type Slot, SlotPool } from "./queue.js";
 import type { PluginCode } from "./source.js";
-
-export type ExportedFunction = (...args: unknown[]) => unknown;
-
-/** An instance with its exports, as calls need them. */
-export class PluginInstance {
-  readonly exports: Readonly<Record<string, unknown>>;
-  /** The guest was called since this was set to false. */
-  entered = false;
-  private readonly stackPointer: Global | undefined;
-  private readonly raw = new Map<string, ExportedFunction>();
-  /** Exports by name, bound once for `plugin.call` and for typed handles. */
-  readonly inputCalls = new Map<string, InputCall>();
-  readonly typedCalls = new Map<string, TypedCall>();
-  private readonly image: Snapshot | undefined;
-
-  /** @param resets calls begin with the instance as it is now */
-  constructor(
-    private readonly instance: Instance,
-    readonly memory: PluginMemory,
-    private readonly waits: boolean,
-    private readonly resets = false,
-    private readonly startTimeout = defaultStartTimeout,
-  ) {
-    this.exports = instance.exports;
-    if (resets) this.image = imageOf(instance);
-    const global = this.exports.__stack_pointer;
-    if (global instanceof Global && typeof global.value === "number") this.stackPointer = global;
-  }
-
-  get restoresStack(): boolean {
-    return this.stackPointer !== undefined;
-  }
-
-  stackTop(): number {
-    return (this.stackPointer?.value as number | undefined) ?? 0;
-  }
-
-  restoreStack(top: number): void {
-    if (this.stackPointer !== undefined) this.stackPointer.value = top;
-  }
-
-  /** Puts it back to how it was after its start, if calls are to begin so; false if that takes a new instance. */
-  reset(): boolean {
-    if (!this.resets) return true;
-    try {
-      this.image?.restore(this.instance);
-      return this.image !== undefined;
-    } catch (error) {
-      if (error instanceof SnapshotError) return false;
-      throw error;
-    }
-  }
-
-  /** An export that takes and gives core values, returning a promise if host functions make it wait; or undefined. */
-  core(name: string): ExportedFunction | undefined {
-    let call = this.raw.get(name);
-    if (call !== undefined) return call;
-    const exported = this.exports[name];
-    if (typeof exported !== "function") return undefined;
-    const target = this.waits ? parkable(exported) : (exported as ExportedFunction);
-    call = exported.length <= 3 ? this.shortCall(target) : this.anyCall(target);
-    this.raw.set(name, call);
-    return call;
-  }
-
-  /** Without a list of arguments, which most calls don't need. */
-  private shortCall(target: ExportedFunction): ExportedFunction {
-    return (a, b, c) => {
-      this.entered = true;
-      return target(a, b, c);
-    };
-  }
-
-  private anyCall(target: ExportedFunction): ExportedFunction {
-    return (...args) => {
-      this.entered = true;
-      return target(...args);
-    };
-  }
-
-  /**
-   * Calls an exported hook, if there is one; what it returns.
-   * Errors: what it throws; BackplaneError TIMEOUT if that takes longer than hooks may.
-   */
-  async hook(name: string, ...args: unknown[]): Promise<unknown> {
-    const call = this.core(name);
-    return call && (await this.within(name, () => call(...args)));
-  }
-
-  /** The engine's snapshot of it. Errors: SnapshotError. */
-  snapshot(): Uint8Array {
-    return Snapshot.of(this.instance).toBytes();
-  }
-
-  /** Puts it in the state of the engine's snapshot. Errors: SnapshotError. */
-  restore(state: Uint8Array): void {
-    Snapshot.fromBytes(state).restore(this.instance);
-  }
-
-  /** Runs a part of a hook. Errors: what it throws; BackplaneError TIMEOUT if that takes longer than hooks may. */
-  within<T>(hook: string, action: () => T): T {
-    return withinTime(this.startTimeout, `${this.memory.plugin}: ${hook}`, action);
-  }
-
-  memoryBytes(): number {
-    const { memory } = this.exports;
-    return memory instanceof WebAssembly.Memory ? memory.buffer.byteLength : 0;
-  }
-}
-
-/** Undefined for a state that no snapshot can carry: one with values of the host's. */
-function imageOf(instance: Instance): Snapshot | undefined {
-  try {
-    return Snapshot.of(instance);
-  } catch (error) {
-    if (error instanceof SnapshotError) return undefined;
-    throw error;
-  }
-}
 
 /** A place for an instance. */
 export class InstanceSlot implements Slot {
@@ -165,7 +34,7 @@ export class InstanceSlot implements Slot {
     let instance = this.instance();
     if (this.active > 1) return instance;
     if (instance.entered && !instance.reset()) {
-      this.current = undefined;
+      this.drop();
       instance = this.instance();
     }
     instance.entered = false;
@@ -175,8 +44,14 @@ export class InstanceSlot implements Slot {
   /** The next call gets a new instance; so do those of the plugins that it is linked with. */
   giveUp(): void {
     const { group } = this.generation;
-    if (group === undefined) this.current = undefined;
+    if (group === undefined) this.drop();
     else group.giveUp();
+  }
+
+  /** Has no instance from now on; calls that still run in the one it had end first. */
+  drop(): void {
+    this.current?.abandon();
+    this.current = undefined;
   }
 }
 
@@ -205,19 +80,20 @@ export interface GenerationOptions {
   readonly instances: number;
   readonly maxWaiting: number;
   readonly reentrant: boolean;
-  /** It imports host functions that may wait. */
+  /** It imports functions that may wait. */
   readonly waits: boolean;
   /** Each call begins with the instance as after its start. */
   readonly resets: boolean;
   /** Milliseconds. */
   readonly startTimeout: number;
-  readonly link: () => Linkage;
+  readonly abi: AbiModule;
 }
 
 export class Generation {
   readonly number: number;
   readonly code: PluginCode;
   readonly module: Module;
+  readonly abi: AbiModule;
   readonly granted: Granted;
   readonly pool: SlotPool<InstanceSlot>;
   readonly exportNames: ReadonlySet<string>;
@@ -235,6 +111,7 @@ export class Generation {
     this.number = options.number;
     this.code = options.code;
     this.module = options.module;
+    this.abi = options.abi;
     this.granted = options.granted;
     this.waits = options.waits;
     this.exportNames = options.exportNames;
@@ -292,17 +169,20 @@ export class Generation {
   }
 
   private makeInstance(): PluginInstance {
-    const { imports: own, memory } = this.options.link();
-    const imports: Record<string, object> = { ...own };
-    for (const link of this.links) imports[link.name] = this.importsOf(link);
-    const instance = new WebAssembly.Instance(this.module, imports);
-    memory.attach(instance);
-    // Reactors, as toolchains for C and Rust make them, expect this before any other call.
-    const initialize = instance.exports._initialize;
-    if (typeof initialize === "function") initialize();
-    const start = instance.exports.backplane_start;
-    if (typeof start === "function") start();
-    return new PluginInstance(instance, memory, this.waits, this.resets, this.options.startTimeout);
+    const { name: plugin, startTimeout } = this.options;
+    const side = this.abi.instance();
+    try {
+      const imports: Record<string, object> = { ...side.imports };
+      for (const link of this.links) imports[link.name] = this.importsOf(link);
+      const instance = new WebAssembly.Instance(this.module, imports);
+      const { waits, resets } = this;
+      const made = new PluginInstance(instance, side, { plugin, waits, resets, startTimeout });
+      made.start();
+      return made;
+    } catch (error) {
+      side.dispose?.();
+      throw error;
+    }
   }
 
   /** The other plugin's exports, which the engine links natively; or functions that look them up when called. */
@@ -336,11 +216,11 @@ export class Generation {
     const errors: unknown[] = [];
     for (const slot of this.pool.slots) {
       try {
-        await slot.current?.hook("backplane_stop");
+        await slot.current?.stop();
       } catch (error) {
         errors.push(error);
       }
-      slot.current = undefined;
+      slot.drop();
     }
     return errors;
   }

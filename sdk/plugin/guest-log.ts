@@ -53,12 +53,12 @@ export class GuestLog {
   private readonly burst: number;
 
   /**
-   * @param write gets lines that are safe to log
+   * @param passOn gets lines that are safe to log
    * @param now milliseconds
    */
   constructor(
     rate: LogRate,
-    private readonly write: (level: LogLevel, line: string) => void,
+    private readonly passOn: (level: LogLevel, line: string) => void,
     private readonly now: () => number,
   ) {
     this.rate = rate.lines ?? 100;
@@ -75,6 +75,10 @@ export class GuestLog {
 
   /** @param level 0 debug, 1 info, 2 warning, 3 error; others count as the nearest */
   log(level: number, text: string): void {
+    this.write(levels[Math.min(Math.max(level, 0), levels.length - 1)], text);
+  }
+
+  write(level: LogLevel, text: string): void {
     if (!this.take()) {
       this.dropped++;
       this.untold++;
@@ -82,7 +86,7 @@ export class GuestLog {
       return;
     }
     this.tellDropped();
-    this.write(levels[Math.min(Math.max(level, 0), levels.length - 1)], safeLine(text));
+    this.passOn(level, safeLine(text));
   }
 
   /** Tells what is still to be told. */
@@ -105,6 +109,6 @@ export class GuestLog {
     if (this.untold === 0) return;
     const count = this.untold;
     this.untold = 0;
-    this.write("warn", `${count} lines of the log were dropped: more than ${this.rate} a second`);
+    this.passOn("warn", `${count} lines of the log were dropped: more than ${this.rate} a second`);
   }
 }

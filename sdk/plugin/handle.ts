@@ -4,7 +4,6 @@
  * A method looks for nothing but the instance that serves the call, so it goes on working after a reload; that the
  * instance has the export was checked when its generation was loaded.
  */
-import { bindExport } from "../binding/bind-export.js";
 import type { Description, Handle, HandleCallOptions } from "../declare/describe.js";
 import type { FunctionSignature, Signatures } from "../declare/signature.js";
 import type { CallBody } from "./call-runner.js";
@@ -30,6 +29,6 @@ function methodOf(
   const { length } = signature.params;
   return (...args) => {
     const options = args[length] as HandleCallOptions | undefined;
-    return target.invoke(name, (instance) => bindExport(instance, name, signature)(...args), options);
+    return target.invoke(name, (instance) => instance.method(name, signature)(...args), options);
   };
 }

@@ -47,7 +47,7 @@ export class LinkGroup implements Gate {
   }
 
   giveUp(): void {
-    for (const member of this.members) for (const slot of member.pool.slots) slot.current = undefined;
+    for (const member of this.members) for (const slot of member.pool.slots) slot.drop();
   }
 
   /** Takes a generation out that is stopped; the others fall apart into groups as they are linked now. */

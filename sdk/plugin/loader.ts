@@ -2,13 +2,12 @@
  * From a plugin's source to a generation: read, checked, compiled. Linking it with other plugins and making its
  * instances comes after, see `linker.ts`. What throws on the way leaves nothing behind.
  */
-import { type Module, Suspending, WebAssembly } from "../../engine/index.js";
-import { checkHooks, checkImports } from "../binding/check.js";
-import { importLinker, type Linkage } from "../binding/link.js";
+import { type Module, moduleTypes, WebAssembly } from "../../engine/index.js";
+import type { Abi } from "../abi/abi.js";
+import { chooseAbi } from "../abi/choose-abi.js";
 import type { HostModuleDeclaration } from "../declare/decorators.js";
 import type { DefinedModule } from "../di.js";
 import { BackplaneError, DependencyError } from "../errors.js";
-import { restoreHook, saveHook } from "../lifecycle/hand-over.js";
 import { requireHostModules } from "../manifest/dependencies.js";
 import { type Granted, intersect, type PluginGrant } from "../manifest/grant.js";
 import type { PluginLimits, PluginManifest, PluginRequests } from "../manifest/manifest.js";
@@ -27,6 +26,8 @@ export type GrantPolicy = (
 export interface LoadPolicy {
   readonly grant: GrantPolicy | undefined;
   readonly limits: PluginLimits;
+  /** The application's own. */
+  readonly abis: readonly Abi[];
 }
 
 function importedModules(module: Module): string[] {
@@ -62,25 +63,34 @@ export async function draftPlugin(
   const declarations = modules.map((m) => m.declaration);
   requireHostModules(plugin.name, code.manifest, declarations);
   const module = await WebAssembly.compile(code.bytes as Uint8Array<ArrayBuffer>);
-  plugin.checkDescriptions(module);
+  const types = moduleTypes(module);
   const granted = await decide(plugin, code, module, modules, policy);
   const given = modules.filter((m) => granted.modules.includes(m.declaration.name));
   const usable = [...given, plugin.guestLog.module];
   requireImports(plugin.name, module, usable, modules);
   requireDeclared(plugin.name, code.manifest, module, isPlugin);
   const { imports, companions } = pluginImports(plugin.name, code, module, granted, declarations);
-  checkImports(plugin.name, module, usable, new Set(imports.keys()));
-  checkHooks(plugin.name, module);
-  const { memory } = granted.limits;
-  const bytes = memory === undefined ? code.bytes : limitMemory(code.bytes, memory, plugin.name);
-  const limited = bytes === code.bytes ? module : await WebAssembly.compile(bytes as Uint8Array<ArrayBuffer>);
   const caller = {
     name: plugin.name,
     config: plugin.settings(code.manifest),
     owner: plugin,
     clock: plugin.clock,
   };
-  const link = importLinker(caller, module, usable);
+  const { manifest } = code;
+  const abi = chooseAbi(plugin.name, types, policy.abis, plugin.options.abi, manifest?.abi).prepare({
+    ...caller,
+    module,
+    types,
+    imports: types.imports.filter((wanted) => !imports.has(wanted.module)),
+    modules: usable,
+    manifest,
+    granted,
+    log: (level, text) => plugin.guestLog.write(level, text),
+  });
+  plugin.checkDescriptions(abi);
+  const { memory } = granted.limits;
+  const bytes = memory === undefined ? code.bytes : limitMemory(code.bytes, memory, plugin.name);
+  const limited = bytes === code.bytes ? module : await WebAssembly.compile(bytes as Uint8Array<ArrayBuffer>);
   const generation = (number: number): Generation => {
     const made = new Generation({
       name: plugin.name,
@@ -96,10 +106,10 @@ export async function draftPlugin(
       maxWaiting: plugin.options.maxWaiting ?? 1000,
       reentrant:
         plugin.options.reset !== "call" && (plugin.options.reentrant ?? code.manifest?.reentrant ?? false),
-      waits: plugin.options.slice !== undefined || importsSuspending(module, link().imports),
+      waits: plugin.options.slice !== undefined || abi.waits,
       resets: plugin.options.reset === "call",
       startTimeout: plugin.options.startTimeout ?? defaultStartTimeout,
-      link,
+      abi,
     });
     refuseHandOver(plugin, made);
     return made;
@@ -182,10 +192,6 @@ function requireDeclared(
   }
 }
 
-function importsSuspending(module: Module, imports: Linkage["imports"]): boolean {
-  return WebAssembly.Module.imports(module).some((i) => imports[i.module]?.[i.name] instanceof Suspending);
-}
-
 /** Errors: BackplaneError OPTIONS: overlapping calls can't each have an instance as after its start. */
 function requireResettable({ name, options }: Plugin): void {
   if (options.reset !== "call" || options.reentrant !== true) return;
@@ -196,8 +202,8 @@ function requireResettable({ name, options }: Plugin): void {
 function refuseHandOver(plugin: Plugin, generation: Generation): void {
   const { instances = 1, handOver, transfer, reset } = plugin.options;
   if ((instances === 1 && reset !== "call") || handOver === false) return;
-  const { exportNames } = generation;
-  if (transfer === undefined && !(exportNames.has(saveHook) && exportNames.has(restoreHook))) return;
+  const { saves, restores } = generation.abi;
+  if (transfer === undefined && !(saves && restores)) return;
   const why =
     reset === "call" ? 'each call resets it (reset: "call")' : `it has ${instances} instances, not one`;
   throw new BackplaneError(

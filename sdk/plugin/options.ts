@@ -1,4 +1,5 @@
 /** What an application may say about a plugin when it loads it, and what its calls take. */
+import type { Abi } from "../abi/abi.js";
 import type { CircuitOptions } from "../lifecycle/circuit.js";
 import type { LogRate } from "./guest-log.js";
 
@@ -40,6 +41,8 @@ export interface PluginOptions {
    * computation was interrupted is replaced unless this says "keep".
    */
   readonly afterError?: "keep" | "replace";
+  /** The convention that it follows, or the name of one. Default: the manifest's, or told by the module. */
+  readonly abi?: Abi | string;
   /** When it is loaded. Default: the manifest's, or "startup". */
   readonly activation?: "startup" | "call";
   /** Settings for it; they take precedence over the manifest's. `secret(value)` marks those that must not show. */

@@ -3,9 +3,9 @@
  * changes is the generation behind it.
  */
 import { type InspectOptions, inspect } from "node:util";
-import { type Module, SnapshotError } from "../../engine/index.js";
-import { InputCall } from "../binding/call.js";
-import { checkExports } from "../binding/check.js";
+import { SnapshotError } from "../../engine/index.js";
+import type { AbiModule } from "../abi/abi.js";
+import { checkHandle } from "../abi/text-method.js";
 import { chainThrough } from "../call-frame.js";
 import type { Clock } from "../clock.js";
 import type { Description, Handle } from "../declare/describe.js";
@@ -160,9 +160,9 @@ export class Plugin {
    */
   call(name: string, input?: unknown, options: CallOptions = noOptions): Promise<unknown> {
     const body: CallBody = (instance) => {
-      const call = InputCall.of(instance, name);
+      const call = instance.call(name);
       if (call === undefined) throw this.noExport(name);
-      return call.run(input, options.result);
+      return call.run(input, options);
     };
     return this.invoke(name, body, options);
   }
@@ -178,14 +178,14 @@ export class Plugin {
    */
   async handle<T extends Signatures>(description: Description<T>): Promise<Handle<T>> {
     await this.load();
-    checkExports(this.name, this.serving().module, description.signatures);
+    checkHandle(this.name, this.serving().abi, description.signatures);
     this.descriptions.add(description);
     return handleOf(this, description);
   }
 
   /** @internal Errors: BackplaneError EXPORT_MISMATCH for a module that doesn't have what handles were made for. */
-  checkDescriptions(module: Module): void {
-    for (const { signatures } of this.descriptions) checkExports(this.name, module, signatures);
+  checkDescriptions(abi: AbiModule): void {
+    for (const { signatures } of this.descriptions) checkHandle(this.name, abi, signatures);
   }
 
   /** Loads it, if that hasn't happened. A plugin that failed is tried again. Errors: why it can't be loaded. */
@@ -255,9 +255,11 @@ export class Plugin {
       try {
         slot.instance().restore(state);
       } catch (error) {
+        slot.drop();
         slot.current = old;
         throw error;
       }
+      old?.abandon();
     });
   }
 
@@ -422,9 +424,9 @@ export class Plugin {
       generation.pool.refuseLine(this.closed());
       await drainOrAbort(generation, this.name, this.drainTimeout);
       try {
-        await exclusively(this, linked, async () => this.report("backplane_stop", await generation.stop()));
+        await exclusively(this, linked, async () => this.report("stop", await generation.stop()));
       } catch (error) {
-        this.report("backplane_stop", [error]);
+        this.report("stop", [error]);
       }
       generation.group?.leave(generation);
       this.generation = undefined;

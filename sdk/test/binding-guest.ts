@@ -1,12 +1,13 @@
 /** Guests for the tests of marshalling: WAT with an allocator, linked to host functions without a plugin host. */
-import { WebAssembly } from "../../engine/index.js";
+import { moduleTypes, WebAssembly } from "../../engine/index.js";
 import { assemble } from "../../engine/test/runtime/assemble.js";
+import { BackplaneInstance } from "../abi/backplane/backplane-instance.js";
 import { checkImports } from "../binding/check.js";
 import { importLinker } from "../binding/link.js";
 import type { PluginMemory } from "../binding/memory.js";
 import { coreSignature, type FunctionSignature } from "../declare/signature.js";
 import type { DefinedModule } from "../di.js";
-import { PluginInstance } from "../plugin/generation.js";
+import { PluginInstance } from "../plugin/plugin-instance.js";
 
 export type Functions = Record<string, readonly [FunctionSignature, (...args: never[]) => unknown]>;
 
@@ -61,7 +62,8 @@ export const allocator = `
     (global.set $lastFreed (local.get 0)) (global.set $lastSize (local.get 1)))`;
 
 export interface Guest {
-  readonly instance: PluginInstance;
+  readonly instance: BackplaneInstance;
+  readonly plugin: PluginInstance;
   readonly memory: PluginMemory;
   /** The value of an exported global. */
   global(name: string): number;
@@ -69,13 +71,16 @@ export interface Guest {
 
 export function linked(text: string, module: DefinedModule = hostFunctions({}), waits = false): Guest {
   const compiled = new WebAssembly.Module(assemble(text));
-  checkImports("p", compiled, [module]);
-  const { imports, memory } = importLinker({ name: "p", config: {} }, compiled, [module])();
-  const instance = new WebAssembly.Instance(compiled, imports);
-  memory.attach(instance);
+  const types = moduleTypes(compiled);
+  checkImports("p", types, types.imports, [module]);
+  const side = new BackplaneInstance(importLinker({ name: "p", config: {} }, compiled, [module])());
+  const instance = new WebAssembly.Instance(compiled, side.imports);
+  const plugin = new PluginInstance(instance, side, { plugin: "p", waits });
+  plugin.start();
   return {
-    instance: new PluginInstance(instance, memory, waits),
-    memory,
+    instance: side,
+    plugin,
+    memory: side.memory,
     global: (name) => (instance.exports[name] as { value: number }).value,
   };
 }

@@ -5,16 +5,17 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "ava";
-import { WebAssembly } from "../../engine/index.js";
+import { moduleTypes, WebAssembly } from "../../engine/index.js";
 import { readPage } from "../../engine/test/docs/pages.js";
 import { assemble } from "../../engine/test/runtime/assemble.js";
 import { projectRoot } from "../../engine/test/support/corpora.js";
+import { BackplaneInstance } from "../abi/backplane/backplane-instance.js";
 import { bindExport } from "../binding/bind-export.js";
 import { checkExports, checkHooks, checkImports } from "../binding/check.js";
 import { importLinker } from "../binding/link.js";
 import { fn } from "../declare/signature.js";
 import type { DefinedModule } from "../di.js";
-import { PluginInstance } from "../plugin/generation.js";
+import { PluginInstance } from "../plugin/plugin-instance.js";
 
 const page = readPage("docs/abi.md");
 const fixture = (name: string): string => join(projectRoot(), "sdk", "test", "fixtures", name);
@@ -86,13 +87,14 @@ for (const [language, bytes] of sources) {
   test(`the plugin in ${language} greets`, async (t) => {
     const module = new WebAssembly.Module((await bytes()) as Uint8Array<ArrayBuffer>);
     const greet = fn(["string"], "string");
-    checkImports("greeter", module, [app]);
+    const types = moduleTypes(module);
+    checkImports("greeter", types, types.imports, [app]);
     checkHooks("greeter", module);
     checkExports("greeter", module, { greet });
-    const { imports, memory } = importLinker({ name: "greeter", config: {} }, module, [app])();
-    const instance = new WebAssembly.Instance(module, imports);
-    memory.attach(instance);
-    const call = bindExport(new PluginInstance(instance, memory, false), "greet", greet);
+    const side = new BackplaneInstance(importLinker({ name: "greeter", config: {} }, module, [app])());
+    const { memory } = side;
+    new PluginInstance(new WebAssembly.Instance(module, side.imports), side, { plugin: "greeter" }).start();
+    const call = bindExport(side, "greet", greet);
     t.is(call("Ada"), "Hello, Countess Ada!");
     t.is(call("Bo"), "Hello, Bo!");
     t.is(call("J\u00f6rg \u{1f600}"), "Hello, Gra\u0142 J\u00f6rg \u{1f600}!");

@@ -73,7 +73,7 @@ test("methods have their object, and no arguments beyond their declaration's", (
   };
   const { imports, exports } = forward("plus", fn(["i32"], "i32"));
   const guest = linked(`(module ${imports} ${exports})`, module);
-  t.is(guest.instance.core("plus")?.(5), 1);
+  t.is(guest.plugin.function("plus")?.(5), 1);
   t.is(counter.count, 5);
 });
 
@@ -108,7 +108,7 @@ test("what a method returns is checked, and not disclosed", (t) => {
     ["funcref", secret, "expected a function that a plugin exports, or null, got a string"],
   ] as const) {
     const guest = forwarder({ give: [fn([], type), (() => value) as never] });
-    t.throws(() => guest.instance.core("give")?.(), {
+    t.throws(() => guest.plugin.function("give")?.(), {
       instanceOf: MarshalError,
       message: `p: import h.give (Host.give): result: ${given}`,
     });
@@ -122,7 +122,7 @@ test("what a method throws is the cause of a HostError with a path", (t) => {
   };
   for (const params of [[], ["i32"], ["i32", "i32"], ["i32", "i32", "i32"], ["i32", "i32", "i32", "i32"]]) {
     const guest = forwarder({ fail: [fn(params as ValueType[]), fail] });
-    const error = t.throws(() => guest.instance.core("fail")?.(0, 0, 0, 0), { instanceOf: HostError });
+    const error = t.throws(() => guest.plugin.function("fail")?.(0, 0, 0, 0), { instanceOf: HostError });
     t.is(error.message, "p: import h.fail (Host.fail): too far");
     t.is(error.cause, cause);
   }
@@ -134,7 +134,7 @@ test("what a method throws is the cause of a HostError with a path", (t) => {
       },
     ],
   });
-  const error = t.throws(() => odd.instance.core("fail")?.(), { instanceOf: HostError });
+  const error = t.throws(() => odd.plugin.function("fail")?.(), { instanceOf: HostError });
   t.is(error.message, "p: import h.fail (Host.fail): a string");
   t.is(error.cause, "a string");
 });
@@ -232,7 +232,7 @@ test("a promise from a method that isn't declared as asynchronous is told, and f
   const later = (): Promise<never> => Promise.reject(new Error("lost"));
   for (const result of [undefined, "i32", "string", "json", "externref", ["i32", "i32"]] as const) {
     const guest = forwarder({ later: [fn([], result), later] });
-    t.throws(() => guest.instance.core("later")?.(), {
+    t.throws(() => guest.plugin.function("later")?.(), {
       instanceOf: HostError,
       message:
         "p: import h.later (Host.later): it returned a promise, which the plugin can't wait for: " +
@@ -240,7 +240,7 @@ test("a promise from a method that isn't declared as asynchronous is told, and f
     });
   }
   const parked = forwarder({ later: [fn([]), async () => later()] });
-  t.throws(() => parked.instance.core("later")?.(), { instanceOf: SuspendError });
+  t.throws(() => parked.plugin.function("later")?.(), { instanceOf: SuspendError });
   await delay(5);
   t.deepEqual(unhandled, []);
 });
@@ -271,9 +271,9 @@ test("arguments that the plugin never got, since another can't cross, are given 
 test("a bound export is the same function until its signature changes", (t) => {
   const guest = linked(`(module (func (export "f") (param i32)))`);
   const signature = fn(["i32"]);
-  const call = bindExport(guest.instance, "f", signature);
-  t.is(bindExport(guest.instance, "f", signature), call);
-  t.not(bindExport(guest.instance, "f", fn(["u32"])), call);
+  const call = guest.plugin.method("f", signature);
+  t.is(guest.plugin.method("f", signature), call);
+  t.not(guest.plugin.method("f", fn(["u32"])), call);
   t.throws(() => bindExport(guest.instance, "g", signature), {
     message: "p: export g: there is no such function",
   });

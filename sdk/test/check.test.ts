@@ -40,8 +40,10 @@ function faultOf(action: () => void): string {
 const compiled = (text: string): InstanceType<typeof WebAssembly.Module> =>
   new WebAssembly.Module(assemble(text));
 
-function importFault(text: string, elsewhere?: ReadonlySet<string>): string {
-  return faultOf(() => checkImports("greeter", compiled(text), [kv], elsewhere));
+function importFault(text: string, elsewhere: ReadonlySet<string> = new Set()): string {
+  const types = moduleTypes(compiled(text));
+  const imports = types.imports.filter((wanted) => !elsewhere.has(wanted.module));
+  return faultOf(() => checkImports("greeter", types, imports, [kv]));
 }
 
 function exportFault(text: string, description: Signatures): string {

@@ -93,7 +93,7 @@ test("a plugin that loops in a hook during a reload leaves the old generation se
   t.is(await plugin.call("count"), 1);
   await writeFile(file, hooked("(loop $l (br $l))"));
   const error = await t.throwsAsync(host.reload("p"), { instanceOf: BackplaneError, code: "STATE_TRANSFER" });
-  t.regex(error?.message ?? "", /p: backplane_restore: not done after 20 ms/);
+  t.regex(error?.message ?? "", /p: restore: not done after 20 ms/);
   t.is(await plugin.call("count"), 2, "the old generation, with its state");
   await writeFile(file, hooked(""));
   await host.reload("p");

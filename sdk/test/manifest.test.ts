@@ -42,9 +42,9 @@ const refused: [string, unknown, RegExp][] = [
   ["no name", {}, /name: missing/],
   ["a version that is none", { name: "a", version: "1" }, /version: expected a version as 1\.2\.3, got "1"/],
   [
-    "an ABI of another time",
-    { name: "a", abi: "backplane-9" },
-    /abi: expected "backplane-1", got "backplane-9"/,
+    "an ABI that can have no such name",
+    { name: "a", abi: "back plane" },
+    /abi: expected the name of an ABI, as "backplane-1", got "back plane"/,
   ],
   ["a hash that is none", { name: "a", sha256: "AB" }, /sha256: expected 64 lower-case hexadecimal digits/],
   [

@@ -24,7 +24,7 @@ function roundTrip(type: ValueType): (value: unknown) => { seen: unknown; back: 
 }
 
 const function_ = bindExport(linked(`(module ${allocator})`).instance, "backplane_alloc", fn(["i32"], "i32"));
-const exported = linked(`(module ${allocator})`).instance.exports.backplane_alloc;
+const exported = linked(`(module ${allocator})`).plugin.exports.backplane_alloc;
 const object = {};
 
 const values: [ValueType, unknown[]][] = [
@@ -125,7 +125,7 @@ test("lone surrogates are refused, from an argument and from a result", (t) => {
     );
   }
   const guest = forwarder({ give: [fn([], "string"), (() => "\ud800") as never] });
-  t.throws(() => guest.instance.core("give")?.(), {
+  t.throws(() => guest.plugin.function("give")?.(), {
     instanceOf: MarshalError,
     message: "p: import h.give (Host.give): result: the text has a lone surrogate, which UTF-8 can't express",
   });
@@ -172,7 +172,7 @@ test("null is pointer 0, empty is not, and both have length 0", (t) => {
   const guest = linked(`(module ${allocator}
     (func (export "look") (param i32 i32) (result i32 i32) (local.get 0) (local.get 1)))`);
   for (const type of ["string?", "bytes?", "json?"] as const) {
-    const look = guest.instance.core("look");
+    const look = guest.plugin.function("look");
     const bound = bindExport(guest.instance, "look", fn([type], ["u32", "u32"]));
     t.deepEqual(bound(null), [0, 0]);
     t.truthy(look);
@@ -193,11 +193,11 @@ test("null where a value is needed is refused, in all four places", (t) => {
     take: [fn(["string"]), (() => {}) as never],
     give: [fn([], "bytes"), (() => null) as never],
   });
-  t.throws(() => guest.instance.core("take")?.(0, 5), {
+  t.throws(() => guest.plugin.function("take")?.(0, 5), {
     message:
       'p: import h.take (Host.take): argument 1: expected a string, got null (pointer 0); types that may be null end with "?"',
   });
-  t.throws(() => guest.instance.core("give")?.(), {
+  t.throws(() => guest.plugin.function("give")?.(), {
     message: "p: import h.give (Host.give): result: expected a Uint8Array, got null",
   });
   const none = linked(`(module ${allocator} (func (export "none") (result i64) (i64.const 0))
@@ -223,7 +223,7 @@ test("integers by width: the guest's bits are cut and extended, the host's value
     ["bool", 0, false],
   ] as const) {
     const guest = forwarder({ see: [fn([type]), see as never] });
-    guest.instance.core("see")?.(core);
+    guest.plugin.function("see")?.(core);
     t.is(seen.pop(), expected, type);
   }
   for (const [type, bad] of [
@@ -381,9 +381,9 @@ test("pointers that a hostile guest makes up", (t) => {
     [65536, 1],
     [-1, -1],
   ]) {
-    t.throws(() => importing.instance.core("take")?.(pointer, length), { instanceOf: MarshalError });
+    t.throws(() => importing.plugin.function("take")?.(pointer, length), { instanceOf: MarshalError });
   }
-  importing.instance.core("take")?.(65536, 0);
+  importing.plugin.function("take")?.(65536, 0);
 });
 
 test("random pointers and lengths give values or MarshalErrors, nothing else", (t) => {
@@ -398,7 +398,7 @@ test("random pointers and lengths give values or MarshalErrors, nothing else", (
     );
     return bindExport(guest.instance, "give", fn(["u64"], type));
   });
-  const takeRaw = take.instance.core("take");
+  const takeRaw = take.plugin.function("take");
   let refused = 0;
   const attempt = (action: () => unknown): void => {
     try {
@@ -427,7 +427,7 @@ test("several results, in both directions", (t) => {
     [[1, "x"], "p: import h.two (Host.two): result 2: expected a number, got a string"],
   ] as const) {
     const wrong = forwarder({ two: [fn([], ["i32", "i32"]), (() => value) as never] });
-    t.throws(() => wrong.instance.core("two")?.(), { instanceOf: MarshalError, message });
+    t.throws(() => wrong.plugin.function("two")?.(), { instanceOf: MarshalError, message });
   }
 });
 

@@ -94,7 +94,7 @@ test("a place outside of memory is refused before anything happens", (t) => {
   let calls = 0;
   const f = (): void => void calls++;
   const guest = linked(handling("", "", ""), hostFunctions({ f: [fn([], undefined, throws), f] }));
-  t.throws(() => guest.instance.core("outside")?.(), {
+  t.throws(() => guest.plugin.function("outside")?.(), {
     instanceOf: MarshalError,
     message: "p: import h.f (Host.f): error pointer: 8 bytes at 65530 end outside of 65536 bytes of memory",
   });
@@ -106,7 +106,7 @@ test("values that can't cross end the call even so", (t) => {
     handling("", "", "i64"),
     hostFunctions({ f: [fn([], "string", throws), (() => 5) as never] }),
   );
-  t.throws(() => guest.instance.core("handled")?.(), { instanceOf: MarshalError });
+  t.throws(() => guest.plugin.function("handled")?.(), { instanceOf: MarshalError });
 });
 
 test("messages that UTF-8 can't express are put right", async (t) => {

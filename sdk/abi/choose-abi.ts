@@ -1,0 +1,35 @@
+/** Which ABI a plugin's module is run under. */
+import type { ModuleTypes } from "../../engine/index.js";
+import { BackplaneError } from "../errors.js";
+import type { Abi } from "./abi.js";
+import { backplaneAbi } from "./backplane/backplane-abi.js";
+
+/** Those that every host has, in the order in which they look at a module. */
+const builtIn: readonly Abi[] = [];
+
+/**
+ * The application's choice for the plugin if there is one, else the manifest's, else the first ABI that recognizes
+ * the module, else Backplane's own.
+ *
+ * @param own the application's, which come before those that are built in
+ * @param chosen by the application
+ * @param named by the manifest
+ * Errors: BackplaneError ABI.
+ */
+export function chooseAbi(
+  plugin: string,
+  types: ModuleTypes,
+  own: readonly Abi[],
+  chosen: Abi | string | undefined,
+  named: string | undefined,
+): Abi {
+  if (typeof chosen === "object") return chosen;
+  const known = [...own, ...builtIn, backplaneAbi];
+  const name = chosen ?? named;
+  if (name === undefined) return known.find((abi) => abi.detects?.(types)) ?? backplaneAbi;
+  const found = known.find((abi) => abi.name === name);
+  if (found !== undefined) return found;
+  const names = known.map((abi) => abi.name).join(", ");
+  const who = chosen === undefined ? "its manifest" : "the application";
+  throw new BackplaneError("ABI", `${plugin}: ${who} names the ABI "${name}"; there are: ${names}`);
+}

@@ -1,0 +1,217 @@
+/**
+ * An instance of a plugin as its host keeps it: with its ABI's side of it, and with what calls need to know.
+ *
+ * It is the ABI's `Guest`. Whether the guest was entered, and whether it can be called again, is noted here, so that
+ * an ABI can't leave an instance in use that isn't sound.
+ */
+import { Global, type Instance, parkable, Snapshot, SnapshotError, WebAssembly } from "../../engine/index.js";
+import type { AbiCall, AbiInstance, ExportedFunction, Guest } from "../abi/abi.js";
+import { methodOf } from "../abi/text-method.js";
+import { withinTime } from "../binding/limits.js";
+import type { FunctionSignature } from "../declare/signature.js";
+import { PluginError } from "../errors.js";
+import { defaultStartTimeout } from "./options.js";
+
+/** An export as a typed method. */
+export type BoundMethod = (...args: unknown[]) => unknown;
+
+export interface InstanceOptions {
+  /** The plugin's name. */
+  readonly plugin: string;
+  /** Imports may make it wait. */
+  readonly waits?: boolean;
+  /** Calls begin with the instance as it was after its start. */
+  readonly resets?: boolean;
+  /** Milliseconds for each of its hooks. */
+  readonly startTimeout?: number;
+}
+
+export class PluginInstance implements Guest {
+  readonly exports: Readonly<Record<string, unknown>>;
+  /** The guest was called since this was set to false. */
+  entered = false;
+  /** It serves no further call. */
+  retired = false;
+  /** What it reported last. */
+  private reported: PluginError | undefined;
+  private users = 0;
+  private abandoned = false;
+  private readonly stackPointer: Global | undefined;
+  private readonly functions = new Map<string, ExportedFunction>();
+  private readonly calls = new Map<string, AbiCall>();
+  private readonly methods = new Map<string, { signature: FunctionSignature; call: BoundMethod }>();
+  private image: Snapshot | undefined;
+
+  constructor(
+    readonly instance: Instance,
+    private readonly side: AbiInstance,
+    private readonly options: InstanceOptions,
+  ) {
+    this.exports = instance.exports;
+    const global = this.exports.__stack_pointer;
+    if (global instanceof Global && typeof global.value === "number") this.stackPointer = global;
+  }
+
+  /** Errors: what the guest's start functions throw. */
+  start(): void {
+    this.side.start(this);
+    this.entered = false;
+    if (this.options.resets) this.image = imageOf(this.instance);
+  }
+
+  get restoresStack(): boolean {
+    return this.stackPointer !== undefined;
+  }
+
+  stackTop(): number {
+    return (this.stackPointer?.value as number | undefined) ?? 0;
+  }
+
+  restoreStack(top: number): void {
+    if (this.stackPointer !== undefined) this.stackPointer.value = top;
+  }
+
+  /** Puts it back to how it was after its start, if calls are to begin so; false if that takes a new instance. */
+  reset(): boolean {
+    if (!this.options.resets) return true;
+    if (this.image === undefined || this.side.reset?.() === false) return false;
+    try {
+      this.image.restore(this.instance);
+      return true;
+    } catch (error) {
+      if (error instanceof SnapshotError) return false;
+      throw error;
+    }
+  }
+
+  enter(): void {
+    this.entered = true;
+  }
+
+  retire(): void {
+    this.retired = true;
+  }
+
+  failure(message: string, options?: ErrorOptions): PluginError {
+    this.reported = new PluginError(message, options);
+    return this.reported;
+  }
+
+  /** Whether an error was reported by the guest when it returned. */
+  hasReported(error: unknown): boolean {
+    return error !== undefined && error === this.reported;
+  }
+
+  exitCode(_error: unknown): number | undefined {
+    return undefined;
+  }
+
+  /** How an export is called by name; the same each time. Undefined without such an export. */
+  call(name: string): AbiCall | undefined {
+    const known = this.calls.get(name);
+    if (known !== undefined) return known;
+    const call = this.side.call(name);
+    if (call !== undefined) this.calls.set(name, call);
+    return call;
+  }
+
+  /** An export as a typed method; the same each time for a name and a signature. */
+  method(name: string, signature: FunctionSignature): BoundMethod {
+    const bound = this.methods.get(name);
+    if (bound !== undefined && bound.signature === signature) return bound.call;
+    const call = methodOf(this.options.plugin, this.side, name, signature);
+    this.methods.set(name, { signature, call });
+    return call;
+  }
+
+  function(name: string): ExportedFunction | undefined {
+    let call = this.functions.get(name);
+    if (call !== undefined) return call;
+    const exported = this.exports[name];
+    if (typeof exported !== "function") return undefined;
+    const target = this.options.waits ? parkable(exported) : (exported as ExportedFunction);
+    call = exported.length <= 3 ? this.shortCall(target) : this.anyCall(target);
+    this.functions.set(name, call);
+    return call;
+  }
+
+  /** Without a list of arguments, which most calls don't need. */
+  private shortCall(target: ExportedFunction): ExportedFunction {
+    return (a, b, c) => {
+      this.entered = true;
+      return target(a, b, c);
+    };
+  }
+
+  private anyCall(target: ExportedFunction): ExportedFunction {
+    return (...args) => {
+      this.entered = true;
+      return target(...args);
+    };
+  }
+
+  /** Errors: what its stop hook throws; BackplaneError TIMEOUT. So for the next two. */
+  async stop(): Promise<void> {
+    await this.within("stop", () => this.side.stop?.());
+  }
+
+  /** Its state, null for none. */
+  async save(): Promise<Uint8Array | null> {
+    return this.within("save", () => this.side.save?.()) as Promise<Uint8Array | null>;
+  }
+
+  async restoreState(state: Uint8Array | null): Promise<void> {
+    await this.within("restore", () => this.side.restore?.(state));
+  }
+
+  /** The engine's snapshot of it. Errors: SnapshotError. */
+  snapshot(): Uint8Array {
+    return Snapshot.of(this.instance).toBytes();
+  }
+
+  /** Puts it in the state of the engine's snapshot. Errors: SnapshotError. */
+  restore(state: Uint8Array): void {
+    Snapshot.fromBytes(state).restore(this.instance);
+  }
+
+  /** A call uses it from now on, until it leaves. */
+  use(): void {
+    this.users++;
+  }
+
+  leave(): void {
+    this.users--;
+    if (this.abandoned && this.users === 0) this.dispose();
+  }
+
+  /** It is used no more, once the calls that are in it have left. */
+  abandon(): void {
+    if (this.abandoned) return;
+    this.abandoned = true;
+    if (this.users === 0) this.dispose();
+  }
+
+  private dispose(): void {
+    this.side.dispose?.();
+  }
+
+  private within<T>(hook: string, action: () => T): T {
+    const { plugin, startTimeout = defaultStartTimeout } = this.options;
+    return withinTime(startTimeout, `${plugin}: ${hook}`, action);
+  }
+
+  memoryBytes(): number {
+    const { memory } = this.exports;
+    return memory instanceof WebAssembly.Memory ? memory.buffer.byteLength : 0;
+  }
+}
+
+/** Undefined for a state that no snapshot can carry: one with values of the host's. */
+function imageOf(instance: Instance): Snapshot | undefined {
+  try {
+    return Snapshot.of(instance);
+  } catch (error) {
+    if (error instanceof SnapshotError) return undefined;
+    throw error;
+  }
+}
