@@ -12,8 +12,8 @@ const O_CLOEXEC = 0o2000000;
 const SA_SIGINFO = 4;
 const SA_RESTART = 0x10000000;
 const SIGURG = 23;
-const SYS_tgkill = 234;
-const SYS_membarrier = 324;
+/** Numbers of system calls; asm-generic/unistd.h has arm64's. */
+const [SYS_tgkill, SYS_membarrier] = process.arch === "arm64" ? [131, 283] : [234, 324];
 const MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE = 1 << 5;
 const MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE = 1 << 6;
 

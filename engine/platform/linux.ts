@@ -24,6 +24,7 @@ const MADV_DONTNEED = 4;
 const MADV_REMOVE = 9;
 const MADV_NOHUGEPAGE = 15;
 const MFD_CLOEXEC = 1;
+const AT_HWCAP = 16;
 const AT_MINSIGSTKSZ = 51;
 const SA_SIGINFO = 4;
 const SA_ONSTACK = 0x08000000;
@@ -33,8 +34,8 @@ const signals: Record<HandledSignal, { number: number; flags: number }> = {
   fault: { number: 11, flags: SA_SIGINFO | SA_ONSTACK },
   interrupt: { number: 23, flags: SA_SIGINFO | SA_ONSTACK | SA_RESTART },
 };
-const SYS_gettid = 186;
-const SYS_tgkill = 234;
+/** Numbers of system calls; asm-generic/unistd.h has arm64's. */
+const [SYS_gettid, SYS_tgkill] = process.arch === "arm64" ? [178, 131] : [186, 234];
 const PTHREAD_CREATE_DETACHED = 1;
 const MAP_FAILED = 2 ** 64 - 1;
 

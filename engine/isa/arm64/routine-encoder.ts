@@ -34,6 +34,11 @@ export class RoutineEncoder {
   word(instruction: number): void {
     this.words.push(instruction >>> 0);
   }
+  /** Bytes, a multiple of 4 of them. */
+  data(bytes: Uint8Array): void {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    for (let i = 0; i < bytes.length; i += 4) this.word(view.getUint32(i, true));
+  }
   place(name: string): void {
     this.places.set(name, this.words.length);
   }
@@ -56,11 +61,12 @@ export class RoutineEncoder {
   immediate(to: number, value: number | bigint): void {
     const bits = BigInt.asUintN(64, BigInt(value));
     const parts = [0n, 16n, 32n, 48n].map((shift) => Number((bits >> shift) & 0xffffn));
-    const inverted = parts.filter((part) => part === 0xffff).length > parts.filter((part) => part === 0).length;
+    const inverted =
+      parts.filter((part) => part === 0xffff).length > parts.filter((part) => part === 0).length;
     const filler = inverted ? 0xffff : 0;
     let begun = false;
     parts.forEach((part, i) => {
-      if (part === filler && !(i === 3 && !begun)) return;
+      if (part === filler && (i !== 0 || parts.some((other) => other !== filler))) return;
       const value16 = begun || !inverted ? part : part ^ 0xffff;
       this.word((begun ? 0xf2800000 : inverted ? 0x92800000 : 0xd2800000) | (i << 21) | (value16 << 5) | to);
       begun = true;

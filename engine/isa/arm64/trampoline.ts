@@ -31,12 +31,19 @@
  *
  * Source of the host's convention: Procedure Call Standard for the Arm 64-bit Architecture (AAPCS64), 6.1.
  */
+import { isFloatPlace, isStackPlace, type Place, stackOffset } from "../../machine/abi.js";
 import type { FixedStubs, Signature } from "../../machine/target.js";
 import { floatFile } from "../../machine/vcode.js";
 import { builtins, Context, ExitStatus } from "../../runtime/layout.js";
 import { Type } from "../../ssa/ops.js";
-import { isFloatPlace, isStackPlace, type Place, signatureLayout, stackOffset } from "./abi.js";
-import { calleeRegister, contextRegister, floatArguments, instanceRegister, intArguments } from "./registers.js";
+import { signatureLayout } from "./abi.js";
+import {
+  calleeRegister,
+  contextRegister,
+  floatArguments,
+  instanceRegister,
+  intArguments,
+} from "./registers.js";
 import { cc, lr, RoutineEncoder, sp, zr } from "./routine-encoder.js";
 
 /** Free in every stub; no argument is passed in them. */
@@ -122,13 +129,14 @@ class StubEncoder extends RoutineEncoder {
   }
 }
 
-function saveHostRegisters(e: RoutineEncoder): void {
+/** What C's convention has callees keep. */
+export function saveHostRegisters(e: RoutineEncoder): void {
   e.addImmediate(sp, sp, -hostFrame);
   for (let r = 19; r < 30; r += 2) e.storePair(r, r + 1, sp, 8 * (r - 19));
   for (let d = 8; d < 16; d += 2) e.storeDoublePair(d, d + 1, sp, 96 + 8 * (d - 8));
 }
 
-function restoreHostRegisters(e: RoutineEncoder): void {
+export function restoreHostRegisters(e: RoutineEncoder): void {
   for (let r = 19; r < 30; r += 2) e.loadPair(r, r + 1, sp, 8 * (r - 19));
   for (let d = 8; d < 16; d += 2) e.loadDoublePair(d, d + 1, sp, 96 + 8 * (d - 8));
   e.addImmediate(sp, sp, hostFrame);
@@ -178,12 +186,7 @@ function storeFloat(e: StubEncoder, type: Type, from: number, base: number, disp
 }
 
 /** Slots (at `slotsRegister`) -> places; stack places are relative to sp + `area`. */
-function slotsToPlaces(
-  e: StubEncoder,
-  types: readonly Type[],
-  places: readonly Place[],
-  area: number,
-): void {
+function slotsToPlaces(e: StubEncoder, types: readonly Type[], places: readonly Place[], area: number): void {
   let slot = 0;
   for (let i = 0; i < types.length; i++) {
     const type = types[i]!;
@@ -201,12 +204,7 @@ function slotsToPlaces(
 }
 
 /** Places -> slots. An i32 fills its slot with zeros above; so does an f32 from the stack, not one from a register. */
-function placesToSlots(
-  e: StubEncoder,
-  types: readonly Type[],
-  places: readonly Place[],
-  area: number,
-): void {
+function placesToSlots(e: StubEncoder, types: readonly Type[], places: readonly Place[], area: number): void {
   let slot = 0;
   for (let i = 0; i < types.length; i++) {
     const type = types[i]!;
