@@ -182,12 +182,19 @@ export interface Target {
   readonly faults: FaultHandling;
   readonly clock: ClockCode;
   readonly threads: ThreadCode;
-  /** A routine `void f()` that fills `words` 32-bit words at an address with what `cpuFeatures` reads. */
   readonly featureProbe: {
-    readonly words: number;
-    code(buffer: bigint): Uint8Array;
-    read(words: Uint32Array): CpuFeatures;
+    /** A routine `void f()` that fills `words` 32-bit words at an address with what `read` reads, if it reads any. */
+    readonly routine: { readonly words: number; code(buffer: bigint): Uint8Array } | undefined;
+    /** `capabilities`: what the system says of the processor (Platform.processorCapabilities). */
+    read(words: Uint32Array, capabilities: number): CpuFeatures;
+    /** Features that all emitted code may use, and what they are called in an error. */
+    readonly required: ReadonlyMap<string, string>;
   };
+  /**
+   * A routine `void f()` that makes code visible to instruction fetch once it has been written; it finds the range, start
+   * and end, in two 64-bit words at an address. Undefined where the processor sees to that.
+   */
+  readonly publishRoutine: ((range: bigint) => Uint8Array) | undefined;
   /** 8-byte slots that a signature's arguments, and results, take (v128: two). */
   slotCount(signature: Signature): number;
 }

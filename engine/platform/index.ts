@@ -4,21 +4,25 @@ import { UnsupportedPlatformError } from "./errors.js";
 import { loadKoffi } from "./koffi.js";
 import { linuxPlatform } from "./linux.js";
 import { hasNodeWebAssembly } from "./native-webassembly.js";
-import type { Platform } from "./platform.js";
+import type { Platform, PublishRoutine } from "./platform.js";
+
+const architectures = ["x64"];
 
 export { UnsupportedPlatformError } from "./errors.js";
 export { type NativeMemory, nodeWebAssembly } from "./native-webassembly.js";
-export type { ExecutableMapping, Platform, ThreadSystem } from "./platform.js";
+export type { ExecutableMapping, Platform, PublishRoutine, ThreadSystem } from "./platform.js";
 
-/** Errors: UnsupportedPlatformError. */
-export function createPlatform(): Platform {
+/**
+ * `publish`: the instruction set's routine for newly written code (Target.publishRoutine). Errors: UnsupportedPlatformError.
+ */
+export function createPlatform(publish?: PublishRoutine): Platform {
   if (!hasNodeWebAssembly()) {
     throw new UnsupportedPlatformError(
       "webassembly-missing",
       "Backplane keeps plugins' memories in Node's own WebAssembly.Memory, which --jitless takes away; start Node without it.",
     );
   }
-  if (process.platform !== "linux" || process.arch !== "x64") {
+  if (process.platform !== "linux" || !architectures.includes(process.arch)) {
     throw new UnsupportedPlatformError(
       "platform",
       `Backplane runs on Linux for x64; this is ${process.platform} for ${process.arch}.`,
@@ -30,7 +34,7 @@ export function createPlatform(): Platform {
       "Backplane has not been tested with musl, the C library of this Node (Alpine); use a Node for glibc, as in the image node:22-slim.",
     );
   }
-  return linuxPlatform(loadKoffi());
+  return linuxPlatform(loadKoffi(), publish);
 }
 
 /** Whether the process was linked by musl's loader, which then is one of its files. */

@@ -9,7 +9,7 @@ import { performance } from "node:perf_hooks"; // the global is an accessor, whi
 import { UnsupportedPlatformError } from "./errors.js";
 import type { IKoffi } from "./koffi.js";
 import { linuxThreads } from "./linux-threads.js";
-import type { ExecutableMapping, HandledSignal, Platform, ThreadSystem } from "./platform.js";
+import type { ExecutableMapping, HandledSignal, Platform, PublishRoutine, ThreadSystem } from "./platform.js";
 
 const PROT_NONE = 0;
 const PROT_READ = 1;
@@ -64,7 +64,7 @@ function offsetOfNow(): number {
   return offset;
 }
 
-export function linuxPlatform(koffi: IKoffi): Platform {
+export function linuxPlatform(koffi: IKoffi, publishCode?: PublishRoutine): Platform {
   const c = koffi.load(null);
   const mmap = c.func("uintptr_t mmap(uintptr_t, size_t, int, int, int, int64_t)") as (
     address: number,
@@ -119,8 +119,68 @@ export function linuxPlatform(koffi: IKoffi): Platform {
     return { address: Number(words.getBigUint64(0, true)), flags: words.getInt32(sigactionFlags, true) };
   }
 
+  /**
+   * One memfd, mapped twice: executable at the first addresses, in the window inaccessible but while something is written.
+   * The data lies right after the code, in memory of its own.
+   */
+  function mapTwice(codeSize: number, dataSize: number): { address: number; window: number } {
+    const fd = Number(memfdCreate("backplane-code", MFD_CLOEXEC));
+    if (fd < 0 || ftruncate(fd, codeSize) !== 0) {
+      throw new UnsupportedPlatformError(
+        "executable-memory-denied",
+        "Backplane needs memfd_create for its code memory, and the kernel refused it (Linux 3.17 or later is needed).",
+      );
+    }
+    const address = map(0, codeSize + dataSize, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE);
+    map(address, codeSize, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED, fd, 0);
+    map(
+      address + codeSize,
+      dataSize,
+      PROT_READ | PROT_WRITE,
+      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED,
+    );
+    const window = map(0, codeSize, PROT_NONE, MAP_SHARED, fd, 0);
+    // The mappings keep the memory. A descriptor would be lost with each worker that ends.
+    closeFile(fd);
+    return { address, window };
+  }
+
+  /** Runs an action while the pages that hold [start, start + size) of a window are writable. */
+  function opened(start: number, size: number, action: () => void): void {
+    const first = start - (start % pageSize);
+    const length = Math.ceil((start + size - first) / pageSize) * pageSize;
+    if (mprotect(first, length, PROT_READ | PROT_WRITE) !== 0) {
+      throw new RangeError(`out of memory: ${size} bytes of code memory can't be made writable`);
+    }
+    try {
+      action();
+    } finally {
+      mprotect(first, length, PROT_NONE);
+    }
+  }
+
+  /**
+   * Makes written code visible to instruction fetch, by its address and size. The routine that does so can't publish itself.
+   * It needn't: it is alone in its mapping and written before anything of that is fetched, and what a page that is mapped
+   * executable holds when it is first touched, Linux has published (arch/arm64/mm/flush.c, __sync_icache_dcache).
+   */
+  function publisher(code: PublishRoutine): (address: number, size: number) => void {
+    const range = new BigUint64Array(new ArrayBuffer(16));
+    const bytes = code(BigInt(Number(koffi.address(range.buffer))));
+    const { address, window } = mapTwice(pageSize, pageSize);
+    opened(window, bytes.length, () => new Uint8Array(koffi.view(BigInt(window), pageSize)).set(bytes));
+    const routine = koffi.decode(BigInt(address), voidRoutine) as () => void;
+    return (start, size) => {
+      range[0] = BigInt(start);
+      range[1] = BigInt(start + size);
+      routine();
+    };
+  }
+  const publish = publishCode === undefined ? undefined : publisher(publishCode);
+
   return {
     name: "linux",
+    processorCapabilities: Number(BigInt(getauxval(AT_HWCAP)) & 0xffffffffn),
     pageSize,
     signalFrameSize: Math.max(Number(getauxval(AT_MINSIGSTKSZ)), 2048),
     allocate(size) {
@@ -138,44 +198,17 @@ export function linuxPlatform(koffi: IKoffi): Platform {
       madvise(address, size, MADV_DONTNEED);
     },
     mapCode(codeSize, dataSize): ExecutableMapping {
-      const fd = Number(memfdCreate("backplane-code", MFD_CLOEXEC));
-      if (fd < 0 || ftruncate(fd, codeSize) !== 0) {
-        throw new UnsupportedPlatformError(
-          "executable-memory-denied",
-          "Backplane needs memfd_create for its code memory, and the kernel refused it (Linux 3.17 or later is needed).",
-        );
-      }
-      const address = map(0, codeSize + dataSize, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE);
-      map(address, codeSize, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED, fd, 0);
-      map(
-        address + codeSize,
-        dataSize,
-        PROT_READ | PROT_WRITE,
-        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED,
-      );
-      const window = map(0, codeSize, PROT_NONE, MAP_SHARED, fd, 0);
+      const { address, window } = mapTwice(codeSize, dataSize);
       const windowBytes = new Uint8Array(koffi.view(BigInt(window), codeSize));
-      // The mappings keep the memory. A descriptor would be lost with each worker that ends.
-      closeFile(fd);
-      /** Runs an action while the pages that hold a range are writable in the window. */
-      function opened(offset: number, size: number, action: () => void): void {
-        const first = offset - (offset % pageSize);
-        const length = Math.ceil((offset + size - first) / pageSize) * pageSize;
-        if (mprotect(window + first, length, PROT_READ | PROT_WRITE) !== 0) {
-          throw new RangeError(`out of memory: ${size} bytes of code memory can't be made writable`);
-        }
-        try {
-          action();
-        } finally {
-          mprotect(window + first, length, PROT_NONE);
-        }
-      }
       return {
         address,
         size: codeSize,
-        write: (offset, bytes) => opened(offset, bytes.length, () => windowBytes.set(bytes, offset)),
+        write(offset, bytes) {
+          opened(window + offset, bytes.length, () => windowBytes.set(bytes, offset));
+          publish?.(address + offset, bytes.length);
+        },
         discard: (offset, size) =>
-          opened(offset, size, () => void madvise(window + offset, size, MADV_REMOVE)),
+          opened(window + offset, size, () => void madvise(window + offset, size, MADV_REMOVE)),
       };
     },
     view: (address, size) => koffi.view(BigInt(address), size),

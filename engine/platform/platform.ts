@@ -6,7 +6,10 @@ export interface ExecutableMapping {
   /** Where code runs: mapped readable and executable for good. */
   readonly address: number;
   readonly size: number;
-  /** Writes bytes, through another mapping: no page is ever writable and executable at one address (W^X). */
+  /**
+   * Writes bytes, through another mapping: no page is ever writable and executable at one address (W^X). Afterwards this
+   * thread may run them.
+   */
   write(offset: number, bytes: Uint8Array): void;
   /** Gives the pages within a range back; their contents are lost. Page-aligned. */
   discard(offset: number, size: number): void;
@@ -32,8 +35,13 @@ export interface ThreadSystem {
   synchronizeCode(): void;
 }
 
+/** Code of a routine `void f()` that publishes the range of code in two words at an address (see machine/target.ts). */
+export type PublishRoutine = (range: bigint) => Uint8Array;
+
 export interface Platform {
   readonly name: string;
+  /** 32 bits that say what the processor can do, as the system has them (AT_HWCAP); 0 where it has none. */
+  readonly processorCapabilities: number;
   readonly pageSize: number;
   /** Least size of a signal frame that the kernel pushes (AT_MINSIGSTKSZ). */
   readonly signalFrameSize: number;

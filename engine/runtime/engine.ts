@@ -3,7 +3,7 @@
  */
 import { isMainThread } from "node:worker_threads";
 import { debugOptions } from "../debug.js";
-import { amd64 } from "../isa/amd64/index.js";
+import { nativeTarget } from "../isa/index.js";
 import type { CpuFeatures, FixedStubs, Target } from "../machine/target.js";
 import type { Effort } from "../pipeline.js";
 import {
@@ -44,7 +44,6 @@ export interface EngineOptions {
 const stackSize = 1 << 22;
 
 export class Engine {
-  readonly target: Target = amd64;
   readonly features: CpuFeatures;
   readonly arena: CodeArena;
   readonly stubs: FixedStubs;
@@ -74,9 +73,12 @@ export class Engine {
   private readonly clockTable: number;
   private readonly nullFunction = new ArrayBuffer(FunctionRecord.size);
 
-  constructor(readonly platform: Platform) {
+  constructor(
+    readonly target: Target,
+    readonly platform: Platform,
+  ) {
     this.arena = new CodeArena(platform);
-    const { target, arena } = this;
+    const { arena } = this;
     this.features = detectFeatures(target, platform, arena);
     this.contexts = new ContextMemory(platform);
     this.contextWord = this.contexts.current;
@@ -141,20 +143,29 @@ let engine: Engine | undefined;
 
 /** This thread's engine. Errors: UnsupportedPlatformError. */
 export function threadEngine(): Engine {
-  engine ??= new Engine(createPlatform());
+  engine ??= createEngine();
   return engine;
+}
+
+function createEngine(): Engine {
+  const target = nativeTarget();
+  return new Engine(target, createPlatform(target.publishRoutine));
 }
 
 /** Errors: UnsupportedPlatformError without the instructions that all emitted code may use. */
 function detectFeatures(target: Target, platform: Platform, arena: CodeArena): CpuFeatures {
-  const { words, code, read } = target.featureProbe;
-  const answers = new Uint32Array(new ArrayBuffer(words * 4));
-  platform.routine(arena.addPermanent(code(BigInt(platform.addressOf(answers.buffer)))))();
-  const features = new Set(read(answers));
-  if (!features.has("sse4_1")) {
+  const { routine, read, required } = target.featureProbe;
+  const answers = new Uint32Array(new ArrayBuffer((routine?.words ?? 0) * 4));
+  if (routine !== undefined) {
+    const code = routine.code(BigInt(platform.addressOf(answers.buffer)));
+    platform.routine(arena.addPermanent(code))();
+  }
+  const features = new Set(read(answers, platform.processorCapabilities));
+  for (const [feature, name] of required) {
+    if (features.has(feature)) continue;
     throw new UnsupportedPlatformError(
       "processor",
-      "Backplane needs a processor with SSE4.1; this one lacks it.",
+      `Backplane needs a processor with ${name}; this one lacks it.`,
     );
   }
   for (const feature of debugOptions.off) features.delete(feature);

@@ -1,8 +1,6 @@
 /** amd64 as a Target: the only file of this folder that the rest of the engine imports. */
-import { debugOptions } from "../../debug.js";
-import type { MachineCode } from "../../machine/machine-code.js";
+import { withListings } from "../../machine/listing.js";
 import type { Target } from "../../machine/target.js";
-import type { Allocation, VCode } from "../../machine/vcode.js";
 import { ClockEntry, ClockTable, clockRoutines, tick } from "./clock.js";
 import { cpuFeatures, cpuidRoutine, cpuidWords } from "./cpu-features.js";
 import { encodeFunction } from "./emit.js";
@@ -32,29 +30,12 @@ import {
   slotThunk,
 } from "./trampoline.js";
 
-/** What machine code was made from, kept only when dumps of it are wanted: they show the instructions too. */
-const origins = new WeakMap<MachineCode, { code: VCode; allocation: Allocation }>();
-const keepsOrigins = debugOptions.dumps.has("asm") || debugOptions.dumps.has("all");
-
-function encode(code: VCode, allocation: Allocation): MachineCode {
-  const machine = encodeFunction(code, allocation);
-  if (keepsOrigins) origins.set(machine, { code, allocation });
-  return machine;
-}
-
-function printMachine(machine: MachineCode, base = 0): string {
-  const origin = origins.get(machine);
-  const listing = origin === undefined ? "" : printListing(origin.code, origin.allocation, base);
-  return listing + printMachineCode(machine, base);
-}
-
 export const amd64: Target = {
   name: "amd64",
   registers: registerFile,
   lower,
-  encode,
+  ...withListings({ encode: encodeFunction, printListing, printMachineCode }),
   printVCode,
-  printMachineCode: printMachine,
   fixedStubs,
   entryAdapter,
   hostStub,
@@ -90,6 +71,12 @@ export const amd64: Target = {
     mailbox: Mailbox,
     state: MailboxState,
   },
-  featureProbe: { words: cpuidWords, code: cpuidRoutine, read: cpuFeatures },
+  featureProbe: {
+    routine: { words: cpuidWords, code: cpuidRoutine },
+    read: cpuFeatures,
+    required: new Map([["sse4_1", "SSE4.1"]]),
+  },
+  // Instruction fetch is coherent with stores (Intel SDM volume 3, 12.6, "Self-modifying code").
+  publishRoutine: undefined,
   slotCount,
 };

@@ -11,7 +11,7 @@ import type { CpuFeatures } from "../../machine/target.js";
 const bits = { crc32: 7, atomics: 8, jscvt: 13, lrcpc: 15, asimddp: 20, uscat: 25, flagm: 27 } as const;
 
 /** The features among the system's bits that code may be made for. */
-export function cpuFeatures(capabilities: number): CpuFeatures {
+export function cpuFeatures(_words: Uint32Array, capabilities: number): CpuFeatures {
   const features = new Set<string>();
   for (const [name, bit] of Object.entries(bits)) {
     if ((capabilities >>> bit) & 1) features.add(name);

@@ -73,7 +73,7 @@ export const interruptSlot = (register: number): number =>
   register < floatFile ? 8 * register : savedVectors + 16 * (register - floatFile);
 
 /** What a return address takes on a fiber's stack: sp is always a multiple of 16. */
-export const returnSize = 16;
+export const savedReturnSize = 16;
 
 class StubEncoder extends RoutineEncoder {
   private resumes = 0;
@@ -255,11 +255,11 @@ function exitForCall(e: StubEncoder, signature: Signature, status: ExitStatus): 
   e.push(lr);
   storeEnvironment(e);
   if (signature.params.length !== 0) e.load(slotsRegister, contextRegister, Context.slots);
-  placesToSlots(e, signature.params, layout.params, returnSize);
+  placesToSlots(e, signature.params, layout.params, savedReturnSize);
   e.forgetCall();
   e.leaveAndResume(status);
   if (signature.results.length !== 0) e.load(slotsRegister, contextRegister, Context.slots);
-  slotsToPlaces(e, signature.results, layout.results, returnSize);
+  slotsToPlaces(e, signature.results, layout.results, savedReturnSize);
   e.returnUnpredicted();
 }
 
@@ -294,22 +294,86 @@ function builtinStub(e: StubEncoder, number: number): void {
   exitForCall(e, { params, results }, ExitStatus.builtin);
 }
 
+/** Bytes that a native routine moves at a stretch: a fraction of a millisecond, also where each page is touched first. */
+const piece = 1 << 20;
+
 /**
- * A C function of three integers on the fiber's stack; its arguments are where C wants them. x28 is kept by callees.
+ * memmove or memset of the C library, on the fiber's stack; the arguments are where C wants them. It keeps x19 to x28.
  * Its frames are small: the limit's reserve holds them.
+ *
+ * The interrupt signal is without effect in there. So the interrupt word is looked at afterwards, and what is long is
+ * done piece by piece.
  */
 function nativeBuiltin(e: StubEncoder, number: number, pointer: number): void {
-  const quiet = `quiet${number}`;
+  const [long, quiet] = [`long${number}`, `quiet${number}`];
   e.push(lr);
+  e.immediate(scratch, piece);
+  e.compare(2, scratch);
+  e.branch(cc.hi, long);
   e.callThrough(pointer);
   e.pop(lr);
-  // The interrupt signal is without effect in the C library: looked for afterwards, with the caller's site.
   e.load(scratch, contextRegister, Context.interrupt);
   e.branchIfZero(scratch, quiet);
   e.move(site, lr);
   e.branch(null, "interrupt");
   e.place(quiet);
   e.return();
+  e.place(long);
+  inPieces(e, number, pointer);
+}
+
+/**
+ * x19 = destination, x20 = source or byte, x21 = bytes left. Where a copy's destination begins within its source, which
+ * x22 then says, the last piece comes first: so none overwrites what a later one reads. Between two pieces the fiber can
+ * leave as by the interrupt stub, whose frame this is, with the caller's site above it.
+ */
+function inPieces(e: StubEncoder, number: number, pointer: number): void {
+  const copies = pointer === Context.memmove;
+  const [loop, whole, undisturbed] = [`loop${number}`, `whole${number}`, `undisturbed${number}`];
+  e.move(19, 0);
+  e.move(20, 1);
+  e.move(21, 2);
+  if (copies) {
+    const forwards = `apart${number}`;
+    e.move(22, zr);
+    e.subtract(0, 0, 1);
+    e.compare(0, 2);
+    e.branch(cc.hs, forwards);
+    e.immediate(22, 1);
+    e.place(forwards);
+  }
+  e.place(loop);
+  e.immediate(2, piece);
+  e.compare(21, 2);
+  e.branch(cc.hs, whole);
+  e.move(2, 21);
+  e.place(whole);
+  e.subtract(21, 21, 2);
+  e.move(0, 19);
+  e.move(1, 20);
+  if (copies) nextOfCopy(e, number);
+  else e.add(19, 19, 2);
+  e.callThrough(pointer);
+  e.load(scratch, contextRegister, Context.interrupt);
+  e.branchIfZero(scratch, undisturbed);
+  leaveKeepingAll(e, ExitStatus.interrupt);
+  e.place(undisturbed);
+  e.branchIfNotZero(21, loop);
+  e.pop(lr);
+  e.return();
+}
+
+/** Backwards the piece lies behind what is left then, and the beginnings stay. */
+function nextOfCopy(e: StubEncoder, number: number): void {
+  const [forwards, go] = [`forwards${number}`, `go${number}`];
+  e.branchIfZero(22, forwards);
+  e.add(0, 0, 21);
+  e.add(1, 1, 21);
+  e.branch(null, go);
+  e.place(forwards);
+  e.add(19, 19, 2);
+  e.add(20, 20, 2);
+  e.place(go);
 }
 
 /** An exit that traps: x17 is the site. Never resumed. */
@@ -335,16 +399,23 @@ function limitRoutine(e: StubEncoder, bound: "sp" | "frame"): void {
 }
 
 /**
- * Goes on at x17 when it is resumed, having kept every register but x16 and x17, and after a signal x16 and the flags
- * too: fault-handler.ts has put the address of the next instruction into x17 then.
+ * Goes on at x17, having kept every other register and the flags, but x16 after an interrupt: where a signal struck x17 is
+ * the address of the next instruction (fault-handler.ts).
  */
+function interruptRoutine(e: StubEncoder, status: ExitStatus): void {
+  e.push(site);
+  leaveKeepingAll(e, status);
+  e.pop(site);
+  e.jumpRegister(site);
+}
+
+/** [sp] is the site meanwhile. */
 function leaveKeepingAll(e: StubEncoder, status: ExitStatus): void {
-  e.addImmediate(sp, sp, -(interruptSaved + returnSize));
+  e.addImmediate(sp, sp, -interruptSaved);
   for (let r = 0; r < 30; r += 2) e.storePair(r, r + 1, sp, 8 * r);
   e.readFlags(scratch);
   e.storePair(lr, scratch, sp, savedFlags - 8);
   for (let v = 0; v < 32; v += 2) e.storeVectorPair(v, v + 1, sp, interruptSlot(floatFile + v));
-  e.store(site, sp, interruptSaved);
   e.store(lr, contextRegister, Context.link);
   e.leaveAndResume(status);
   for (let v = 0; v < 32; v += 2) e.loadVectorPair(v, v + 1, sp, interruptSlot(floatFile + v));
@@ -352,9 +423,7 @@ function leaveKeepingAll(e: StubEncoder, status: ExitStatus): void {
   e.writeFlags(scratch);
   for (let r = 0; r < 30; r += 2) if (r !== contextRegister) e.loadPair(r, r + 1, sp, 8 * r);
   e.load(contextRegister + 1, sp, 8 * (contextRegister + 1));
-  e.load(site, sp, interruptSaved);
-  e.addImmediate(sp, sp, interruptSaved + returnSize);
-  e.jumpRegister(site);
+  e.addImmediate(sp, sp, interruptSaved);
 }
 
 /**
@@ -365,7 +434,7 @@ function leaveKeepingAll(e: StubEncoder, status: ExitStatus): void {
 function compileRoutine(e: StubEncoder): void {
   const floats = 8 * compileInts.length;
   const ints = compileInts.length;
-  e.addImmediate(sp, sp, -(compileSaved + returnSize));
+  e.addImmediate(sp, sp, -(compileSaved + savedReturnSize));
   for (let k = 0; k < ints; k += 2) e.storePair(compileInts[k]!, compileInts[k + 1]!, sp, 8 * k);
   floatArguments.forEach((r, k) => {
     e.storeVector(r - floatFile, sp, floats + 16 * k);
@@ -378,7 +447,7 @@ function compileRoutine(e: StubEncoder): void {
     e.loadVector(r - floatFile, sp, floats + 16 * k);
   });
   e.load(lr, sp, compileSaved);
-  e.addImmediate(sp, sp, compileSaved + returnSize);
+  e.addImmediate(sp, sp, compileSaved + savedReturnSize);
   e.jumpThrough(Context.entryCode);
 }
 
@@ -394,9 +463,9 @@ export function fixedStubs(contextWord: bigint): FixedStubs {
   trapRoutine(e);
   const interruptStub = e.align();
   e.place("interrupt");
-  leaveKeepingAll(e, ExitStatus.interrupt);
+  interruptRoutine(e, ExitStatus.interrupt);
   const signalStub = e.align();
-  leaveKeepingAll(e, ExitStatus.signal);
+  interruptRoutine(e, ExitStatus.signal);
   const limitStub = e.align();
   limitRoutine(e, "sp");
   const frameLimitStub = e.align();
@@ -426,15 +495,33 @@ export function fixedStubs(contextWord: bigint): FixedStubs {
   };
 }
 
-/**
- * A jump through a call slot: adrp, ldr, br by x16.
- * @param from address that the thunk will have
- * @param slot address of the slot, within 4 GiB
- */
-export function slotThunk(from: number, slot: number): Uint8Array {
+/** A jump through the call slot at `slot`, within 4 GiB of `address`. */
+export function slotThunk(address: number, slot: number): Uint8Array {
   const e = new RoutineEncoder("slot thunk");
-  e.addressOfPage(scratch, from, slot);
+  e.addressOfPage(scratch, address, slot);
   e.load(scratch, scratch, slot % 4096);
   e.jumpRegister(scratch);
   return e.finished();
+}
+
+/** bl to the thunk: its 26 bits count words. The caller has seen to it that the thunk is within reach. */
+export function linkCall(
+  bytes: Uint8Array,
+  offset: number,
+  address: number,
+  _slot: number,
+  thunk: number,
+): void {
+  const words = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  words.setUint32(offset, 0x94000000 | (((thunk - (address + offset)) / 4) & 0x3ffffff), true);
+}
+
+/** movz and movk of 16 bits each. */
+export function linkSignature(bytes: Uint8Array, offset: number, signature: number): void {
+  const words = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (let half = 0; half < 2; half++) {
+    const at = offset + 4 * half;
+    const immediate = (signature >>> (16 * half)) & 0xffff;
+    words.setUint32(at, ((words.getUint32(at, true) & ~(0xffff << 5)) | (immediate << 5)) >>> 0, true);
+  }
 }

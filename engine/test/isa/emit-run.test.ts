@@ -18,12 +18,12 @@ import { Random } from "../support/random.js";
 import { isNativeHere, NativeBench, spareOffset } from "./native-bench.js";
 import { VCodeBuilder } from "./vcode-builder.js";
 
-const native = isNativeHere ? test : test.skip;
+const native = isNativeHere("amd64") ? test : test.skip;
 const [rax, rcx, rdx] = [0, 1, 2];
 const xmm = (n: number): number => 32 + n;
 const { i32, i64, f32, f64 } = Type;
 
-const bench = isNativeHere ? new NativeBench() : (null as never);
+const bench = isNativeHere("amd64") ? new NativeBench() : (null as never);
 
 /** Makes a function of numbers out of virtual code; results and parameters in slots as the signature has them. */
 function load(

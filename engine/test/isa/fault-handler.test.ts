@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import test from "ava";
 import { isNativeHere } from "./native-bench.js";
 
-const native = isNativeHere ? test : test.skip;
+const native = isNativeHere("amd64") ? test : test.skip;
 const child = fileURLToPath(new URL("./fault-child.js", import.meta.url));
 
 function run(action: string): { out: string; error: string; signal: string | null; status: number | null } {

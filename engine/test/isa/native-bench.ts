@@ -1,13 +1,15 @@
 /**
  * A toy runtime for tests of machine code: a context, a stack, the fixed stubs, and a place for code, without
- * modules or instances. Linux on amd64 only.
+ * modules or instances.
  */
-import { fixedStubs } from "../../isa/amd64/trampoline.js";
-import type { FixedStubs } from "../../machine/target.js";
+import { nativeTarget } from "../../isa/index.js";
+import type { FixedStubs, Target } from "../../machine/target.js";
 import { createPlatform, type ExecutableMapping, type Platform } from "../../platform/index.js";
 import { Context } from "../../runtime/layout.js";
 
-export const isNativeHere = process.arch === "x64" && process.platform === "linux";
+/** Whether code of an instruction set runs in this process, on a system that the engine has a platform for. */
+export const isNativeHere = (name: Target["name"]): boolean =>
+  process.platform === "linux" && nativeTarget().name === name;
 
 const stackSize = 1 << 18;
 const slotBytes = 1024;
@@ -17,7 +19,8 @@ const spareBytes = 1024;
 export const environmentIndex = 4321;
 
 export class NativeBench {
-  readonly platform: Platform = createPlatform();
+  readonly target: Target = nativeTarget();
+  readonly platform: Platform = createPlatform(this.target.publishRoutine);
   readonly context = new DataView(new ArrayBuffer(spareOffset + spareBytes));
   readonly slots = new DataView(new ArrayBuffer(slotBytes));
   readonly stubs: FixedStubs;
@@ -38,7 +41,7 @@ export class NativeBench {
     this.code = platform.mapCode(1 << 22, 1 << 16);
     this.contextAddress = platform.addressOf(context.buffer);
     this.contextWord[0] = BigInt(this.contextAddress);
-    this.stubs = fixedStubs(BigInt(platform.addressOf(this.contextWord.buffer)));
+    this.stubs = this.target.fixedStubs(BigInt(platform.addressOf(this.contextWord.buffer)));
     this.stubsAddress = this.add(this.stubs.bytes);
     this.enterRoutine = platform.routine(this.stubsAddress + this.stubs.enter);
     const stack = platform.allocate(stackSize);
@@ -64,6 +67,11 @@ export class NativeBench {
     this.code.write(at, bytes);
     this.used = (at + bytes.length + 15) & ~15;
     return this.code.address + at;
+  }
+
+  /** Where the next code will lie. */
+  get next(): number {
+    return this.code.address + this.used;
   }
 
   set(offset: number, value: number | bigint): void {

@@ -3,13 +3,10 @@
  * toy runtime of `native-bench.ts`. The instance that a function gets is the address of a page of plain bytes,
  * `memory`, so that tests can use it as the base of loads and stores.
  */
-import { encodeFunction } from "../../isa/amd64/emit.js";
-import { lower } from "../../isa/amd64/lower/lower.js";
-import { registerFile } from "../../isa/amd64/registers.js";
-import { entryAdapter } from "../../isa/amd64/trampoline.js";
+import { nativeTarget } from "../../isa/index.js";
 import { type MachineCode, RelocationKind, SiteKind } from "../../machine/machine-code.js";
 import { allocate, checkAllocation } from "../../machine/regalloc/index.js";
-import type { Signature } from "../../machine/target.js";
+import type { LowerOptions, Signature } from "../../machine/target.js";
 import { Context, ExitStatus } from "../../runtime/layout.js";
 import type { SsaFunction } from "../../ssa/function.js";
 import { layoutBlocks } from "../../ssa/layout.js";
@@ -26,8 +23,13 @@ export interface RunOptions {
   readonly signatureOf?: (typeIndex: number) => Signature;
 }
 
-export const allFeatures: ReadonlySet<string> = new Set(["sse4_1", "avx", "bmi1", "bmi2", "lzcnt", "popcnt"]);
-export const leastFeatures: ReadonlySet<string> = new Set(["sse4_1"]);
+const target = nativeTarget();
+const optional: Record<typeof target.name, readonly string[]> = {
+  amd64: ["avx", "bmi1", "bmi2", "lzcnt", "popcnt"],
+  arm64: ["atomics"],
+};
+export const leastFeatures: ReadonlySet<string> = new Set(target.featureProbe.required.keys());
+export const allFeatures: ReadonlySet<string> = new Set([...leastFeatures, ...optional[target.name]]);
 
 /** What a call came to: its results' bits, or the name of a trap. */
 export type Outcome = bigint[] | string;
@@ -36,6 +38,11 @@ export interface Compiled {
   readonly address: number;
   readonly signature: Signature;
   readonly machine: MachineCode;
+}
+
+interface Callee {
+  readonly slot: number;
+  readonly thunk: number;
 }
 
 /** Numbers that `signature` relocations get: the type index and something on top. */
@@ -54,15 +61,16 @@ export class Executor {
     verifyFunction(func, "test");
     const params = func.params[0]!.slice(1).map((v) => func.type[v] as Type);
     const signature: Signature = { params, results: func.results };
-    const code = lower(func, layoutBlocks(func).order, {
+    const lowering: LowerOptions = {
       features: options.features,
       guardPages: options.guardPages ?? false,
       signature,
       signatureOf: options.signatureOf ?? (() => signature),
-    });
-    const allocation = allocate(code, registerFile, options.level);
-    checkAllocation(code, allocation, registerFile);
-    const machine = encodeFunction(code, allocation);
+    };
+    const code = target.lower(func, layoutBlocks(func).order, lowering);
+    const allocation = allocate(code, target.registers, options.level);
+    checkAllocation(code, allocation, target.registers);
+    const machine = target.encode(code, allocation, lowering);
     return { address: this.place(machine), signature, machine };
   }
 
@@ -75,32 +83,39 @@ export class Executor {
       this.codeBytes = 0;
     }
     const bytes = machine.bytes.slice();
-    const words = new DataView(bytes.buffer);
-    const slots: number[] = [];
+    // Calls first: their slots and thunks are put in place before the code, and the code's address must be known then.
+    const callees = new Map<number, Callee>();
+    machine.relocationOffset.forEach((_, k) => {
+      const symbol = machine.relocationSymbol[k]!;
+      if (machine.relocationKind[k] === RelocationKind.callSlot) callees.set(symbol, this.callee(symbol));
+    });
+    const address = this.bench.next;
     machine.relocationOffset.forEach((offset, k) => {
       const symbol = machine.relocationSymbol[k]!;
-      if (machine.relocationKind[k] === RelocationKind.signature)
-        words.setInt32(offset, canonicalNumber(symbol), true);
-      else slots.push(offset, symbol);
+      if (machine.relocationKind[k] === RelocationKind.signature) {
+        target.linkSignature(bytes, offset, canonicalNumber(symbol));
+      } else {
+        const { slot, thunk } = callees.get(symbol)!;
+        target.linkCall(bytes, offset, address, slot, thunk);
+      }
     });
-    if (slots.length === 0) return this.bench.add(bytes);
-    // Call slots stand behind the code.
-    const withSlots = new Uint8Array(((bytes.length + 7) & ~7) + 4 * slots.length);
-    const view = new DataView(withSlots.buffer);
-    withSlots.set(bytes);
-    for (let k = 0; k < slots.length; k += 2) {
-      const at = ((bytes.length + 7) & ~7) + 4 * k;
-      view.setBigUint64(at, BigInt(this.functions.get(slots[k + 1]!)!), true);
-      view.setInt32(slots[k]!, at - (slots[k]! + 4), true);
-    }
-    return this.bench.add(withSlots);
+    return this.bench.add(bytes);
+  }
+
+  /** A call slot with a function's address, and the jump through it. */
+  private callee(index: number): Callee {
+    const word = new DataView(new ArrayBuffer(8));
+    word.setBigUint64(0, BigInt(this.functions.get(index)!), true);
+    const slot = this.bench.add(new Uint8Array(word.buffer));
+    const thunk = this.bench.add(target.slotThunk(this.bench.next, slot));
+    return { slot, thunk };
   }
 
   private adapter(signature: Signature): number {
     const key = `${signature.params}:${signature.results}`;
     let address = this.adapters.get(key);
     if (address === undefined) {
-      address = this.bench.add(entryAdapter(signature));
+      address = this.bench.add(target.entryAdapter(signature));
       this.adapters.set(key, address);
     }
     return address;

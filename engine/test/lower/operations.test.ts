@@ -6,7 +6,6 @@
 import test from "ava";
 import { type Block, entryBlock, SsaFunction, type Value } from "../../ssa/function.js";
 import { Op, OpFlag, opFlags, TrapKind, Type } from "../../ssa/ops.js";
-import { isNativeHere } from "../isa/native-bench.js";
 import {
   allFeatures,
   type Compiled,
@@ -16,8 +15,6 @@ import {
   type RunOptions,
 } from "./execute.js";
 import { edgeValues, isNaNBits, isQuietNaN, type NumericOp, numericOps, reference } from "./reference.js";
-
-const native = isNativeHere ? test : test.skip;
 
 type Source = "param" | "load" | bigint | "same";
 type Reader = "value" | "kept" | "branch" | "select" | "trapif" | "inverted";
@@ -181,7 +178,7 @@ test("every numeric instruction of the opcode table is tried", (t) => {
 });
 
 for (const [type, ops] of groups) {
-  native(`${type}: ${ops.length} ops in all shapes`, (t) => {
+  test(`${type}: ${ops.length} ops in all shapes`, (t) => {
     const executor = new Executor();
     for (const op of ops) {
       for (const sources of shapes(op)) {

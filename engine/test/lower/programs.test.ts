@@ -8,7 +8,6 @@ import type { Signature } from "../../machine/target.js";
 import { Context, ExitStatus } from "../../runtime/layout.js";
 import { Type } from "../../ssa/ops.js";
 import { parseFunction } from "../../ssa/parse.js";
-import { isNativeHere } from "../isa/native-bench.js";
 import {
   allFeatures,
   canonicalNumber,
@@ -18,7 +17,6 @@ import {
   type RunOptions,
 } from "./execute.js";
 
-const native = isNativeHere ? test : test.skip;
 const executor = new Executor();
 
 const settings: readonly RunOptions[] = [allFeatures, leastFeatures].flatMap((features) =>
@@ -36,7 +34,7 @@ function check(
   cases: readonly (readonly [Arguments, Arguments | string])[],
   more: { prepare?: () => void; after?: () => string; expectAfter?: string } = {},
 ): void {
-  native(name, (t) => {
+  test(name, (t) => {
     for (const setting of settings) {
       const compiled = executor.compile(parseFunction(text), setting);
       for (const [args, expected] of cases) {
@@ -495,7 +493,7 @@ ${Array.from({ length: 20 }, (_, k) => `  v${41 + k}:${typeName(wide.results[k +
   return v70, v40, v71, v60, v2
 }`;
 
-native("calls with arguments and results beyond the registers", (t) => {
+test("calls with arguments and results beyond the registers", (t) => {
   for (const setting of settings) {
     const options: RunOptions = { ...setting, signatureOf: () => wide };
     const callee = executor.compile(parseFunction(shuffle), options);
@@ -521,7 +519,7 @@ native("calls with arguments and results beyond the registers", (t) => {
   }
 });
 
-native("values live across calls, and the same value goes to several places", (t) => {
+test("values live across calls, and the same value goes to several places", (t) => {
   const signature: Signature = { params: [i32, i32, f64], results: [i32] };
   for (const setting of settings) {
     const options: RunOptions = { ...setting, signatureOf: () => signature };
@@ -557,7 +555,7 @@ native("values live across calls, and the same value goes to several places", (t
   }
 });
 
-native("builtins and interrupts exit and come back with all values as they were", (t) => {
+test("builtins and interrupts exit and come back with all values as they were", (t) => {
   for (const setting of settings) {
     const compiled = executor.compile(
       parseFunction(`func 0 "f" -> i32, i64 {

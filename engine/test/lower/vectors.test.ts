@@ -10,7 +10,6 @@ import { buildFunction } from "../../ssa/build/build-function.js";
 import { optimize } from "../../ssa/optimize.js";
 import { decodeModule, type WasmModule } from "../../wasm/index.js";
 import { edgeFloat32Bits, edgeFloat64Bits, edgeInt32, edgeInt64 } from "../fuzz/generate-constants.js";
-import { isNativeHere } from "../isa/native-bench.js";
 import { Random } from "../support/random.js";
 import { type VectorRow, vectorRows } from "../support/vector-opcodes.js";
 import {
@@ -25,8 +24,6 @@ import {
   V128,
 } from "../support/wasm-bytes.js";
 import { allFeatures, type Compiled, Executor, type Level, leastFeatures } from "./execute.js";
-
-const native = isNativeHere ? test : test.skip;
 
 const settings: readonly (readonly [features: ReadonlySet<string>, level: Level])[] = [
   [new Set([...allFeatures, "avx2"]), "full"],
@@ -309,7 +306,7 @@ test("there are 236 vector instructions", (t) => {
 });
 
 for (const [family, rows] of families) {
-  native(`${family}: ${rows.length} instructions as on Node's own engine`, (t) => {
+  test(`${family}: ${rows.length} instructions as on Node's own engine`, (t) => {
     t.deepEqual(differences(rows.flatMap(casesOf), 24), []);
   });
 }
@@ -350,7 +347,7 @@ function shuffles(random: Random): number[][] {
   return list;
 }
 
-native("shuffles of every pattern as on Node's own engine", (t) => {
+test("shuffles of every pattern as on Node's own engine", (t) => {
   const random = new Random(1);
   const row = vectorRows.find(({ immediate }) => immediate === "shuffle")!;
   const cases = shuffles(random).flatMap((lanes): Case[] =>
