@@ -683,6 +683,9 @@ export const Arm64 = {
   /** Copy of a whole float register; also copies f32 and f64. */
   mov_q: row("mov_q", "mov vd.16b, vb.16b", 0x4ea01c00, form("db", [def(), reg]), { flags: copy }),
 
+  /** A vector of zeros: what `fzero` becomes. */
+  fzero_q: row("fzero_q", "movi vd.2d, #0", 0x6f00e400, forms.def),
+
   // -- loads and stores
   ...load("ldrb", "ldrb", "w", 0x39400000, 0),
   ...load("ldrsb32", "ldrsb", "w", 0x39c00000, 0),
