@@ -54,6 +54,9 @@ export function emitPseudo(e: Emitter, i: number, row: number, b: number): void 
     case Arm64.interrupt:
       e.interruptCheck(i);
       return;
+    case Arm64.add64_const:
+      e.addConstant(first, locations[code.operandStart[i]! + 1]!, code.imm2[i]! >>> 0);
+      return;
     case Arm64.fzero:
     case Arm64.mov32_ri:
     case Arm64.mov64_ri:

@@ -10,7 +10,7 @@
 import { EngineBug } from "../../ssa/engine-bug.js";
 import { isAddImmediate, isLogicalImmediate } from "./immediates.js";
 import { Arm64, Extend, extendedBy, indexOptions, instructionRows, isOffset } from "./instructions.js";
-import { scratchInt, zr } from "./registers.js";
+import { scratchInt, sp, zr } from "./registers.js";
 
 // ---------------------------------------------------------------- the table as columns
 
@@ -155,14 +155,21 @@ export class Encoder {
     }
   }
 
-  /** register = base + displacement; either may be the stack pointer. Keeps the flags. */
+  /**
+   * register = base + displacement; either may be the stack pointer, which is written by the last instruction only. Keeps
+   * the flags.
+   */
   addConstant(register: number, base: number, displacement: number): void {
     if (displacement === 0 && register === base) return;
-    if (isAddImmediate(displacement)) this.emit2(Arm64.add64_ri, register, base, displacement);
-    else if (isAddImmediate(-displacement)) this.emit2(Arm64.sub64_ri, register, base, -displacement);
-    else {
+    const size = Math.abs(displacement);
+    const row = displacement < 0 ? Arm64.sub64_ri : Arm64.add64_ri;
+    if (isAddImmediate(size)) this.emit2(row, register, base, size);
+    else if (size <= 0xffffff && register !== sp) {
+      this.emit2(row, register, base, size & 0xfff000);
+      this.emit2(row, register, register, size & 0xfff);
+    } else {
       // The form with an extended operand is the one that knows the stack pointer.
-      this.moveImmediate64(scratchInt, displacement, displacement >> 31);
+      this.moveImmediate64(scratchInt, displacement | 0, Math.floor(displacement / 2 ** 32));
       this.emit3(Arm64.add64_rx, register, base, scratchInt, extendedBy(Extend.uxtx, 0));
     }
   }

@@ -72,6 +72,8 @@ function pseudoImmediates(code: VCode, i: number, row: number): string[] {
       return [String(imm2)];
     case Arm64.mov64_ri:
       return [hex(code.imm0[i]!, imm2)];
+    case Arm64.add64_const:
+      return [`#${imm2 >>> 0}`];
     case Arm64.mov32_signature:
     case Arm64.call_slot:
     case Arm64.call_ctx:
