@@ -5,9 +5,10 @@ import { existsSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { vectorKernels } from "./vector-kernels.js";
+import { vectorPackages } from "./vector-packages.js";
 
 /** How a program is driven, see measure.ts. */
-export type ProgramKind = "coremark" | "wasi" | "micro" | "vector" | "compile";
+export type ProgramKind = "coremark" | "wasi" | "micro" | "vector" | "package" | "compile";
 
 export interface Program {
   readonly name: string;
@@ -82,6 +83,7 @@ export function allPrograms(): Program[] {
     wasm3("stream/stream.wasm"),
     ...microNames.map((name): Program => ({ name, kind: "micro" })),
     ...[...vectorKernels.keys()].map((name): Program => ({ name, kind: "vector" })),
+    ...[...vectorPackages.keys()].map((name): Program => ({ name, kind: "package" })),
     { name: "compile-dprint-typescript", kind: "compile", file: dprint },
   ];
   if (existsSync(join(bench, "sightglass"))) programs.splice(7, 0, ...sightglass(join(bench, "sightglass")));

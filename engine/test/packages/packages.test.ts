@@ -3,7 +3,8 @@
 //
 // What they use of the JS API: sql.js `instantiate` of bytes, falling back to Module and Instance; libsodium, quickjs
 // (with a Memory of its own as import) and hash-wasm `compile` and `instantiate`; brotli-wasm and @dprint/formatter
-// `new Module`, `new Instance`, `Module.imports`, `Module.exports`; es-module-lexer `compile` and `instantiate`.
+// `new Module`, `new Instance`, `Module.imports`, `Module.exports`; es-module-lexer `compile` and `instantiate`;
+// as-sha256 `validate`, to choose between its builds; argon2id a Memory of its own, which it grows.
 
 import test, { type ExecutionContext } from "ava";
 import { runScenario } from "./run-scenario.js";
@@ -39,6 +40,10 @@ test.serial("es-module-lexer", (t) => scenario(t, "./scenario-lexer.js", 150));
 
 // All 22 modules of hash-wasm 4.13 are scalar, so that none may be refused.
 test.serial("hash-wasm", (t) => scenario(t, "./scenario-hashes.js", 400));
+
+test.serial("argon2id, @phi-ag/argon2, @chainsafe/as-sha256 and meshoptimizer, built with vectors", (t) =>
+  scenario(t, "./scenario-vectors.js", 200),
+);
 
 for (const plugin of ["json", "toml", "dockerfile", "markdown", "typescript"]) {
   test.serial(`@dprint/${plugin}`, (t) => scenario(t, "./scenario-dprint.js", 30, [plugin]));
