@@ -161,6 +161,7 @@ function detectFeatures(target: Target, platform: Platform, arena: CodeArena): C
     platform.routine(arena.addPermanent(code))();
   }
   const features = new Set(read(answers, platform.processorCapabilities));
+  for (const feature of debugOptions.off) features.delete(feature);
   for (const [feature, name] of required) {
     if (features.has(feature)) continue;
     throw new UnsupportedPlatformError(
@@ -168,7 +169,6 @@ function detectFeatures(target: Target, platform: Platform, arena: CodeArena): C
       `Backplane needs a processor with ${name}; this one lacks it.`,
     );
   }
-  for (const feature of debugOptions.off) features.delete(feature);
   return features;
 }
 

@@ -1,10 +1,10 @@
 /**
- * Simplification of vector ops: shuffles of shuffles, rotations by whole bytes, double negation. Nothing is computed
- * at compile time.
+ * Simplification of vector ops: shuffles of shuffles, rotations by whole bytes, what is negated and chosen by.
+ * Nothing is computed at compile time.
  */
 import type { Value } from "../function.js";
 import { Op } from "../ops.js";
-import { laneBits } from "../shapes.js";
+import { isFloatShape, laneBits, Shape } from "../shapes.js";
 import { again, type Folder, keep } from "./folder.js";
 
 export function simplifyVector(f: Folder, v: Value): number {
@@ -16,11 +16,86 @@ export function simplifyVector(f: Folder, v: Value): number {
     case Op.vor:
       return rotation(f, v);
     case Op.vnot:
-      return func.op[a] === Op.vnot ? func.a0[a]! : keep;
+      return opposite(f, a);
+    case Op.vand:
+      return andNot(f, v);
+    case Op.vandnot:
+      return func.op[func.a1[v]!] === Op.vnot ? f.become(v, Op.vand, a, func.a0[func.a1[v]!]!) : keep;
+    case Op.vbitselect:
+      return exchangedSelection(f, v);
+    case Op.vanytrue:
+    case Op.valltrue:
+      return testedLanes(f, v);
     default:
       return keep;
   }
 }
+
+// ---------------------------------------------------------------- masks
+
+/**
+ * A value of the opposite bits of x, or `keep` if that would take an instruction more. Instruction sets have "equal" but
+ * not "not equal"; of the other pairs the one kept is one that all have or make sooner.
+ */
+function opposite(f: Folder, x: number): number {
+  const { func } = f;
+  if (func.op[x] === Op.vnot) return func.a0[x]!;
+  if (f.uses[x]! > 1) return keep;
+  switch (func.op[x]) {
+    case Op.vne:
+      func.op[x] = Op.veq;
+      return x;
+    case Op.vgtu:
+      exchange(f, x, Op.vgeu);
+      return x;
+    case Op.vge:
+      if (func.hi[x] !== Shape.i64x2) return keep;
+      exchange(f, x, Op.vgt);
+      return x;
+    default:
+      return keep;
+  }
+}
+
+/** Turns x into a comparison of the same operands in the other order. */
+function exchange(f: Folder, x: number, op: Op): void {
+  const { func } = f;
+  func.op[x] = op;
+  [func.a0[x], func.a1[x]] = [func.a1[x]!, func.a0[x]!];
+}
+
+/** x & ~y */
+function andNot(f: Folder, v: Value): number {
+  const { func } = f;
+  const [x, y] = [func.a0[v]!, func.a1[v]!];
+  if (func.op[y] === Op.vnot) return f.become(v, Op.vandnot, x, func.a0[y]!);
+  if (func.op[x] === Op.vnot) return f.become(v, Op.vandnot, y, func.a0[x]!);
+  return keep;
+}
+
+/** A choice by the opposite of a mask is one by the mask with the choices exchanged. */
+function exchangedSelection(f: Folder, v: Value): number {
+  const { func } = f;
+  const mask = opposite(f, func.a2[v]!);
+  if (mask === keep) return keep;
+  [func.a0[v], func.a1[v]] = [func.a1[v]!, func.a0[v]!];
+  func.a2[v] = f.use(mask);
+  return again;
+}
+
+/** Whether any lane, or each, of those that aren't zero is set: the vector itself says so. */
+function testedLanes(f: Folder, v: Value): number {
+  const { func } = f;
+  const x = func.a0[v]!;
+  if (func.op[x] !== Op.vne || isFloatShape(func.hi[x]! as Shape)) return keep;
+  if (func.op[v] === Op.valltrue && func.hi[v] !== func.hi[x]) return keep;
+  const [a, b] = [func.a0[x]!, func.a1[x]!];
+  if (!isZeroVector(f, a) && !isZeroVector(f, b)) return keep;
+  func.a0[v] = f.use(isZeroVector(f, b) ? a : b);
+  return again;
+}
+
+const isZeroVector = (f: Folder, v: number): boolean => f.isConst(v) && f.func.lo[v] === 0;
 
 // ---------------------------------------------------------------- shuffles
 

@@ -45,6 +45,11 @@ test("a kernel that denies executable mappings", (t) => {
   t.regex(stdout, /^UnsupportedPlatformError executable-memory-denied: .*denies executable memory/, stderr);
 });
 
+test("a processor without SSE4.1, which all code for vectors needs", (t) => {
+  const { stdout } = attempt([], `process.env.BACKPLANE_OFF = "sse4_1";`);
+  t.regex(stdout, /^UnsupportedPlatformError processor: .*SSE4\.1/);
+});
+
 test("an unknown platform", (t) => {
   const { stdout } = attempt([], `Object.defineProperty(process, "platform", { value: "sunos" });`);
   t.regex(stdout, /^UnsupportedPlatformError platform: .*sunos/);

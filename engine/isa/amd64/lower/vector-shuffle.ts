@@ -5,7 +5,9 @@
  * Choices 0 to 15 are bytes of the first vector, 16 to 31 of the second. A shuffle that takes from one vector only, or
  * whose vectors are the same, has choices 0 to 15.
  */
+import { mayTakeIn } from "../../../machine/lower/matching.js";
 import type { VReg } from "../../../machine/vcode.js";
+import { Op } from "../../../ssa/ops.js";
 import { Amd64 } from "../instructions.js";
 import type { BinaryName } from "../vector-instructions.js";
 import type { Lowering } from "./lowering.js";
@@ -83,15 +85,79 @@ function shuffle(c: Lowering, v: number, x: number, y: number, lanes: number[]):
     const chosen = lanes.map((lane) => (lane >= 16 === second ? lane & 15 : zero));
     if (withZeros(c, second ? y : x, chosen, to)) return;
   }
-  if (interleave(c, v, x, y, lanes, to)) return;
-  if (align(c, x, y, lanes, to) || align(c, y, x, exchanged(lanes), to)) return;
-  if (blend(c, x, y, lanes, to)) return;
-  if (halves(c, x, y, lanes, to) || halves(c, y, x, exchanged(lanes), to)) return;
+  if (throughOperands(c, v, x, y, lanes, to)) return;
+  if (oneInstruction(c, v, x, y, lanes, to)) return;
   if (words(c, x, y, lanes, to)) return;
   chooseFromBoth(c, x, y, lanes, to);
 }
 
 const exchanged = (lanes: readonly number[]): number[] => lanes.map((lane) => lane ^ 16);
+
+function oneInstruction(
+  c: Lowering,
+  v: number,
+  x: number,
+  y: number,
+  lanes: readonly number[],
+  to: VReg,
+): boolean {
+  return (
+    interleave(c, v, x, y, lanes, to) ||
+    align(c, x, y, lanes, to) ||
+    align(c, y, x, exchanged(lanes), to) ||
+    blend(c, x, y, lanes, to) ||
+    halves(c, x, y, lanes, to) ||
+    halves(c, y, x, exchanged(lanes), to)
+  );
+}
+
+/**
+ * Where an operand is itself a shuffle of one vector, that isn't needed if one instruction brings its bytes straight to
+ * their places. C code with "unpack" and "shuffle" of SSE is full of such pairs.
+ */
+function throughOperands(
+  c: Lowering,
+  v: number,
+  x: number,
+  y: number,
+  lanes: readonly number[],
+  to: VReg,
+): boolean {
+  const left = shuffledOperand(c, x);
+  const right = shuffledOperand(c, y);
+  const through = (first: ShuffledOperand | null, second: ShuffledOperand | null): boolean => {
+    if (first === null && second === null) return false;
+    const composed = lanes.map((lane) =>
+      lane < 16 ? (first?.lanes[lane] ?? lane) : 16 + (second?.lanes[lane & 15] ?? lane & 15),
+    );
+    const [from, other] = [first?.of ?? x, second?.of ?? y];
+    if (from !== other) return oneInstruction(c, v, from, other, composed, to);
+    oneVector(
+      c,
+      v,
+      from,
+      composed.map((lane) => lane & 15),
+      to,
+    );
+    return true;
+  };
+  return through(left, right) || through(left, null) || through(null, right);
+}
+
+interface ShuffledOperand {
+  readonly of: number;
+  /** Which of its bytes (0 to 15) each byte of the operand is. */
+  readonly lanes: readonly number[];
+}
+
+/** The operand `v` as a shuffle of one vector for this user alone. */
+function shuffledOperand(c: Lowering, v: number): ShuffledOperand | null {
+  if (c.op[v] !== Op.vshuffle || !mayTakeIn(c, v)) return null;
+  const lanes = choicesOf(c, v);
+  const isFirst = lanes.every((lane) => lane < 16);
+  if (!isFirst && !lanes.every((lane) => lane >= 16)) return null;
+  return { of: isFirst ? c.a0[v]! : c.a1[v]!, lanes: lanes.map((lane) => lane & 15) };
+}
 
 // ---------------------------------------------------------------- patterns
 
