@@ -10,6 +10,7 @@
  * A block that only jumps is left out and its name stands for where it leads. A jump to what comes next is left
  * out; conditional branches are inverted to fall through where possible.
  */
+import { BlockOrder, firstEdit } from "../../machine/emit/block-order.js";
 import { type MachineCode, prologueSource, RelocationKind, SiteKind } from "../../machine/machine-code.js";
 import {
   type Allocation,
@@ -51,10 +52,7 @@ const deferredStride = 6;
 const sharedExits = 4;
 
 export class Emitter extends OperandEncoder {
-  /** Where a jump to block b leads: the block after a chain of empty ones. */
-  private forward = new Int32Array(0);
-  /** Blocks in the order of emission. */
-  private order = new Int32Array(0);
+  private readonly blocks = new BlockOrder(this.code, this.allocation, Amd64.jmp);
   private nextBlock = -1;
   private edit = 0;
   private readonly deferred: number[] = [];
@@ -64,13 +62,12 @@ export class Emitter extends OperandEncoder {
   listingItems: Int32Array | null = null;
 
   run(): MachineCode {
+    const { order } = this.blocks;
     this.newLabels(this.code.blockCount);
-    this.threadJumps();
-    this.orderBlocks();
     this.prologue();
-    for (let k = 0; k < this.order.length; k++) {
-      this.nextBlock = k + 1 < this.order.length ? this.order[k + 1]! : -1;
-      this.block(this.order[k]!);
+    for (let k = 0; k < order.length; k++) {
+      this.nextBlock = k + 1 < order.length ? order[k + 1]! : -1;
+      this.block(order[k]!);
     }
     this.emitDeferred();
     return this.finish();
@@ -78,65 +75,12 @@ export class Emitter extends OperandEncoder {
 
   // ---------------------------------------------------------------- blocks
 
-  /** Whether a block does nothing but jump. */
-  private isEmpty(b: number): boolean {
-    const { code, allocation } = this;
-    const first = code.blockStart[b]!;
-    if (code.blockStart[b + 1]! !== first + 1 || code.opcode[first] !== Amd64.jmp) return false;
-    // Edits are sorted by instruction.
-    let lo = 0;
-    let hi = allocation.editCount;
-    while (lo < hi) {
-      const middle = (lo + hi) >> 1;
-      if (allocation.editBefore[middle]! < first) lo = middle + 1;
-      else hi = middle;
-    }
-    return lo === allocation.editCount || allocation.editBefore[lo] !== first;
-  }
-
-  private threadJumps(): void {
-    const { code } = this;
-    const n = code.blockCount;
-    const forward = new Int32Array(n);
-    for (let b = 0; b < n; b++) {
-      const to = this.isEmpty(b) ? code.successors[b]![0]! : b;
-      forward[b] = to;
-    }
-    // Follow chains, shortening them; a cycle of empty blocks is an endless loop and stays: its first block is kept.
-    const onPath = new Uint8Array(n);
-    const path: number[] = [];
-    for (let b = 0; b < n; b++) {
-      let at = b;
-      while (forward[at] !== at && !onPath[at]) {
-        onPath[at] = 1;
-        path.push(at);
-        at = forward[at]!;
-      }
-      if (onPath[at]) forward[at] = at;
-      for (const p of path) {
-        onPath[p] = 0;
-        forward[p] = at;
-      }
-      path.length = 0;
-    }
-    this.forward = forward;
-  }
-
-  /** Cold blocks last; empty ones not at all. */
-  private orderBlocks(): void {
-    const { code, forward } = this;
-    const order: number[] = [];
-    for (let b = 0; b < code.blockCount; b++) if (forward[b] === b && !code.blockIsCold[b]) order.push(b);
-    for (let b = 0; b < code.blockCount; b++) if (forward[b] === b && code.blockIsCold[b]) order.push(b);
-    this.order = Int32Array.from(order);
-  }
-
   private block(b: number): void {
     const { code } = this;
     if (code.blockLoopHeader[b] === b && !code.blockIsCold[b]) this.align(loopAlignment);
     this.bind(b);
     const end = code.blockStart[b + 1]!;
-    let edit = this.firstEdit(code.blockStart[b]!);
+    let edit = firstEdit(this.allocation, code.blockStart[b]!, this.edit);
     const { editBefore, editCount } = this.allocation;
     for (let i = code.blockStart[b]!; i < end; i++) {
       if (this.listingRaw !== null) {
@@ -149,25 +93,9 @@ export class Emitter extends OperandEncoder {
     this.edit = edit;
   }
 
-  /** First edit at or after an instruction; blocks are mostly emitted in order, so the last place is a good guess. */
-  private firstEdit(instruction: number): number {
-    const { editBefore, editCount } = this.allocation;
-    let e = this.edit;
-    if ((e === 0 || editBefore[e - 1]! < instruction) && (e === editCount || editBefore[e]! >= instruction))
-      return e;
-    let lo = 0;
-    let hi = editCount;
-    while (lo < hi) {
-      e = (lo + hi) >> 1;
-      if (editBefore[e]! < instruction) lo = e + 1;
-      else hi = e;
-    }
-    return lo;
-  }
-
   private prologue(): void {
     const { size, check } = this.frame;
-    const entry = this.forward[0]!;
+    const entry = this.blocks.forward[0]!;
     if (check !== "none") {
       const label = this.newLabel();
       const back = this.newLabel();
@@ -188,7 +116,7 @@ export class Emitter extends OperandEncoder {
     if (size !== 0) this.emit(Amd64.sub64_ri, 0, rsp, size);
     this.bodyRaw = this.size;
     this.bodyItems = this.itemCount;
-    if (this.order[0] !== entry) this.jump(entry);
+    if (this.blocks.order[0] !== entry) this.jump(entry);
   }
 
   epilogue(): void {
@@ -292,17 +220,17 @@ export class Emitter extends OperandEncoder {
 
   /** A block's label, seen through empty blocks. */
   target(b: number): number {
-    return this.forward[b]!;
+    return this.blocks.forward[b]!;
   }
 
   jumpToBlock(b: number): void {
-    const target = this.forward[b]!;
+    const target = this.blocks.forward[b]!;
     if (target !== this.nextBlock) this.jump(target);
   }
 
   branch(condition: number, ifTrue: number, ifFalse: number): void {
-    const t = this.forward[ifTrue]!;
-    const f = this.forward[ifFalse]!;
+    const t = this.blocks.forward[ifTrue]!;
+    const f = this.blocks.forward[ifFalse]!;
     if (t === f) this.jumpToBlock(t);
     else if (t === this.nextBlock) this.jumpIf(condition ^ 1, f);
     else {
@@ -314,7 +242,7 @@ export class Emitter extends OperandEncoder {
   /** A new jump table to blocks; its number as a datum. */
   jumpTable(successors: readonly number[], count: number): number {
     const labels: Label[] = [];
-    for (let k = 0; k < count; k++) labels.push(this.forward[successors[k]!]!);
+    for (let k = 0; k < count; k++) labels.push(this.blocks.forward[successors[k]!]!);
     return this.addTable(labels);
   }
 

@@ -4,6 +4,7 @@
  * Positions are recorded while instructions are emitted, as (raw position, items before) pairs, and become offsets
  * at the end, when the lengths of branches are known.
  */
+import { CodeTables } from "../../machine/emit/code-tables.js";
 import type { MachineCode } from "../../machine/machine-code.js";
 import { type Allocation, firstSlot, type Location, type VCode } from "../../machine/vcode.js";
 import { type Label, LabelledEncoder, putWord32 } from "./encode-layout.js";
@@ -13,25 +14,11 @@ import type { Amd64VCode } from "./virtual-code.js";
 export class TableEncoder extends LabelledEncoder {
   readonly frame: Frame;
   protected readonly constants: Amd64VCode;
-  private safepoint = 0;
-
-  private readonly siteRaw: number[] = [];
-  private readonly siteItems: number[] = [];
-  private readonly siteKind: number[] = [];
-  private readonly siteTrap: number[] = [];
-  private readonly siteSource: number[] = [];
-  private readonly siteMap: number[] = [];
-  private readonly mapStart: number[] = [0];
-  private readonly mapWord: number[] = [];
+  private readonly tables: CodeTables;
 
   /** Where the body begins, behind the prologue. */
   protected bodyRaw = 0;
   protected bodyItems = 0;
-
-  private readonly relocationRaw: number[] = [];
-  private readonly relocationItems: number[] = [];
-  private readonly relocationKind: number[] = [];
-  private readonly relocationSymbol: number[] = [];
 
   /** The labels of all jump tables' entries; `tableStart` says where each table's begin. */
   private readonly tableLabels: Label[] = [];
@@ -44,6 +31,7 @@ export class TableEncoder extends LabelledEncoder {
     super();
     this.constants = code as Amd64VCode;
     this.frame = layOutFrame(code, allocation);
+    this.tables = new CodeTables(allocation, this.frame.slots);
   }
 
   slotOffset(location: Location): number {
@@ -61,48 +49,17 @@ export class TableEncoder extends LabelledEncoder {
     return this.constants.constantCount ?? 0;
   }
 
+  /** A site at the end of what has been emitted. */
   site(kind: number, trap: number, source: number, map: number): void {
-    this.siteRaw.push(this.size);
-    this.siteItems.push(this.itemCount);
-    this.siteKind.push(kind);
-    this.siteTrap.push(trap);
-    this.siteSource.push(source);
-    this.siteMap.push(map);
+    this.tables.site(this.size, this.itemCount, kind, trap, source, map);
   }
 
-  /** Stack map of a safepoint, -1 when no reference lives across it. */
   protected stackMap(i: number): number {
-    const { safepoints, mapStart, mapLocation } = this.allocation;
-    let k = this.safepoint;
-    const isNext = k < safepoints.length && safepoints[k]! >= i && (k === 0 || safepoints[k - 1]! < i);
-    if (!isNext) {
-      let lo = 0;
-      let hi = safepoints.length;
-      while (lo < hi) {
-        k = (lo + hi) >> 1;
-        if (safepoints[k]! < i) lo = k + 1;
-        else hi = k;
-      }
-      k = lo;
-    }
-    if (safepoints[k] !== i) return -1;
-    this.safepoint = k + 1;
-    const start = mapStart[k]!;
-    const end = mapStart[k + 1]!;
-    if (start === end) return -1;
-    for (let m = start; m < end; m++) {
-      const location = mapLocation[m]!;
-      this.mapWord.push(location >= firstSlot ? this.slotOffset(location) : -1 - location);
-    }
-    this.mapStart.push(this.mapWord.length);
-    return this.mapStart.length - 2;
+    return this.tables.stackMap(i);
   }
 
   relocate(raw: number, kind: number, symbol: number): void {
-    this.relocationRaw.push(raw);
-    this.relocationItems.push(this.itemCount);
-    this.relocationKind.push(kind);
-    this.relocationSymbol.push(symbol);
+    this.tables.relocate(raw, this.itemCount, kind, symbol);
   }
 
   // ---------------------------------------------------------------- the end
@@ -140,31 +97,13 @@ export class TableEncoder extends LabelledEncoder {
         putWord32(bytes, at, this.labelOffset(tableLabels[k]!) - table);
       }
     }
-    return this.tables(bytes, codeSize);
-  }
-
-  private tables(bytes: Uint8Array, codeSize: number): MachineCode {
-    const final = (raw: readonly number[], items: readonly number[]): Int32Array => {
-      const out = new Int32Array(raw.length);
-      for (let k = 0; k < raw.length; k++) out[k] = this.finalOffset(raw[k]!, items[k]!);
-      return out;
-    };
     return {
       bytes,
       codeSize,
       frameSize: this.frame.size,
       returnOffset: this.frame.size,
       bodyOffset: this.finalOffset(this.bodyRaw, this.bodyItems),
-      relocationOffset: final(this.relocationRaw, this.relocationItems),
-      relocationKind: Uint8Array.from(this.relocationKind),
-      relocationSymbol: Int32Array.from(this.relocationSymbol),
-      siteOffset: final(this.siteRaw, this.siteItems),
-      siteKind: Uint8Array.from(this.siteKind),
-      siteTrap: Uint8Array.from(this.siteTrap),
-      siteSource: Int32Array.from(this.siteSource),
-      siteMap: Int32Array.from(this.siteMap),
-      mapStart: Int32Array.from(this.mapStart),
-      mapWord: Int32Array.from(this.mapWord),
+      ...this.tables.build((raw, items) => this.finalOffset(raw, items)),
     };
   }
 }
