@@ -28,7 +28,7 @@ const calls = new CallLowering<Lowering>({
   storeIncoming: (c, value, offset) => storeArgument(c, value, offset, AddressBase.incoming),
   loadOutgoing: (c, to, type, offset) => loadArgument(c, to, type, offset, AddressBase.outgoing),
   loadIncoming: (c, to, type, offset) => loadArgument(c, to, type, offset, AddressBase.incoming),
-  reloadsIntegers: false,
+  reloadsIntegers: true,
 });
 
 function loadArgument(c: Lowering, to: VReg, type: Type, offset: number, area: AddressBase): void {

@@ -13,7 +13,7 @@ import { Arm64, Condition, conditionalCompare, isAddImmediate, isLogicalImmediat
 import { signedConstant } from "./integer.js";
 import type { Lowering } from "./lowering.js";
 import { emitSources, type SourceRows } from "./operand.js";
-import { emitVectorTest, isVectorTest, selectVector } from "./vector-tests.js";
+import { emitVectorTest, isVectorTest, selectVector } from "./vector-lanes.js";
 
 const i = Arm64;
 const cc = Condition;

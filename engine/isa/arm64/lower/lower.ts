@@ -20,6 +20,10 @@ import * as integer from "./integer.js";
 import { Lowering } from "./lowering.js";
 import * as memory from "./memory.js";
 import { lowerRotate, lowerShift } from "./shift.js";
+import * as vector from "./vector.js";
+import * as vectorConvert from "./vector-convert.js";
+import * as lanes from "./vector-lanes.js";
+import { lowerShuffle } from "./vector-shuffle.js";
 
 function rowTable(): readonly RowLowering<Lowering>[] {
   const { rows, set } = new RowTable<Lowering>();
@@ -69,8 +73,41 @@ function rowTable(): readonly RowLowering<Lowering>[] {
   set(call.lowerCall, Op.call);
   set(call.lowerCallPointer, Op.callptr);
   set(call.lowerBuiltin, Op.builtin);
-  set(compare.lowerComparison, Op.vanytrue, Op.valltrue);
+  setVectors(set);
   return rows;
+}
+
+function setVectors(set: RowTable<Lowering>["set"]): void {
+  set(lanes.lowerSplat, Op.vsplat);
+  set(lanes.lowerScalar, Op.vscalar);
+  set(lanes.lowerExtract, Op.vextracts, Op.vextractu);
+  set(lanes.lowerReplace, Op.vreplace);
+  set(lowerShuffle, Op.vshuffle);
+  set(lanes.lowerSwizzle, Op.vswizzle);
+  set(vector.lowerBits, Op.vand, Op.vor, Op.vxor);
+  set(vector.lowerAndNot, Op.vandnot);
+  set(vector.lowerNot, Op.vnot);
+  set(vector.lowerBitselect, Op.vbitselect);
+  set(vector.lowerBinaryLanes, Op.vadd, Op.vsub, Op.vmul, Op.vdiv, Op.vmin, Op.vmax);
+  set(vector.lowerBinaryLanes, Op.vaddsats, Op.vaddsatu, Op.vsubsats, Op.vsubsatu);
+  set(vector.lowerBinaryLanes, Op.vmins, Op.vminu, Op.vmaxs, Op.vmaxu, Op.vavgru, Op.vq15mulrsats);
+  set(vector.lowerBinaryLanes, Op.veq, Op.vgt, Op.vgtu, Op.vge, Op.vgeu);
+  set(vector.lowerNotEqual, Op.vne);
+  set(vector.lowerPseudoMinMax, Op.vpmin, Op.vpmax);
+  set(vector.lowerDot, Op.vdots);
+  set(vector.lowerUnaryLanes, Op.vabs, Op.vneg, Op.vsqrt, Op.vpopcnt);
+  set(vector.lowerUnaryLanes, Op.vceil, Op.vfloor, Op.vtrunc, Op.vnearest);
+  set(vector.lowerShiftLanes, Op.vshl, Op.vshrs, Op.vshru);
+  set(compare.lowerComparison, Op.vanytrue, Op.valltrue);
+  set(lanes.lowerBitmask, Op.vbitmask);
+  set(vectorConvert.lowerNarrow, Op.vnarrows, Op.vnarrowu);
+  set(vectorConvert.lowerExtendLanes, Op.vextlows, Op.vextlowu, Op.vexthighs, Op.vexthighu);
+  set(vectorConvert.lowerExtendAdd, Op.vextadds, Op.vextaddu);
+  set(vectorConvert.lowerExtendMul, Op.vextmullows, Op.vextmullowu, Op.vextmulhighs, Op.vextmulhighu);
+  set(vectorConvert.lowerIntegersToFloats, Op.vsitof, Op.vuitof);
+  set(vectorConvert.lowerFloatsToIntegers, Op.vftosisat, Op.vftouisat);
+  set(vectorConvert.lowerDemoteLanes, Op.vdemote);
+  set(vectorConvert.lowerPromoteLanes, Op.vpromote);
 }
 
 const rules: LoweringRules<Lowering> = {

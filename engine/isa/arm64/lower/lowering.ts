@@ -19,6 +19,7 @@ import {
   operandWords,
 } from "../instructions.js";
 import { Arm64VCode } from "../virtual-code.js";
+import { emitWords, type Words } from "./vector-emit.js";
 
 const addressUse = use();
 /** How many of the block's last shared addresses are looked through. */
@@ -69,7 +70,7 @@ export class Lowering extends LoweringState<Arm64VCode> {
         this.emitInteger(register, lo, 0);
         return;
       case Type.v128:
-        this.emitVector(register, v);
+        emitWords(this, register, this.vectorWords(v));
         return;
       case Type.f32:
       case Type.f64:
@@ -78,6 +79,12 @@ export class Lowering extends LoweringState<Arm64VCode> {
       default:
         this.emitInteger(register, lo, hi);
     }
+  }
+
+  private vectorWords(v: number): Words {
+    const { vectors } = this.func;
+    const at = 4 * this.lo[v]!;
+    return [vectors[at]!, vectors[at + 1]!, vectors[at + 2]!, vectors[at + 3]!];
   }
 
   /** In one instruction: zero, one of fmov's 256 numbers, or read from the constant pool. */
@@ -101,18 +108,6 @@ export class Lowering extends LoweringState<Arm64VCode> {
     this.code.vregRematerializable[register] = 1;
     this.emitFloat(register, lo, hi, is64);
     return register;
-  }
-
-  private emitVector(register: VReg, v: number): void {
-    if (this.lo[v] === 0) this.row1(Arm64.fzero, register);
-    else {
-      const { vectors } = this.func;
-      const at = 4 * this.lo[v]!;
-      this.poolAddress(
-        this.code.constant128(vectors[at]!, vectors[at + 1]!, vectors[at + 2]!, vectors[at + 3]!),
-      );
-      this.load1(Arm64.ldr_q, register);
-    }
   }
 
   override emitInteger(register: VReg, lo: number, hi: number): void {

@@ -4,6 +4,7 @@ import { Op, TrapKind, Type } from "../../../ssa/ops.js";
 import { AddressBase, Arm64, Condition, isAddImmediate, operandWords } from "../instructions.js";
 import { accessOf, linearAddress, recordAddress } from "./address.js";
 import type { Lowering } from "./lowering.js";
+import { storeLane } from "./vector-lanes.js";
 
 const i = Arm64;
 
@@ -110,6 +111,7 @@ export function storeAtAddress(c: Lowering, value: number, bytes: number): void 
     c.memory0(zeroRow(bytes));
     return;
   }
+  if (storeLane(c, value, bytes)) return;
   if (c.op[value] === Op.bitcast && mayTakeIn(c, value)) value = c.a0[value]!;
   const type = c.type[value]! as Type;
   if (type === Type.f32 || type === Type.f64 || type === Type.v128) {
