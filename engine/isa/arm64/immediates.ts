@@ -302,7 +302,7 @@ function lane(size: number): ImmediateKind {
   };
 }
 
-/** ins from a lane: imm2 = lane of the definition | lane of the source << 8. */
+/** ins from a lane: imm2 = lane of the definition | lane of the source << 8; in the text at `#i` and `#j`. */
 function twoLanes(size: number): ImmediateKind {
   const most = 15 >> size;
   return {
@@ -312,7 +312,7 @@ function twoLanes(size: number): ImmediateKind {
       if (to > most || from > most) outOfRange("lane", lo);
       return (((2 * to + 1) << size) << 16) | ((from << size) << 11);
     },
-    text: (lo) => String(lo),
+    text: (lo) => `${lo & 255}/${lo >> 8}`,
     samples: [
       [0, 0],
       [1 | (most << 8), 0],

@@ -66,7 +66,8 @@ function textOf(row: Row, set: readonly number[], immediate: string, address: st
   const numbers: Record<string, number> = { d, n, m, a, b: n };
   return row.text
     .replace(/\b([wxbhsdqv])([dnmab])\b/g, (_, kind: string, field: string) => kind + numbers[field])
-    .replace("#i", immediate)
+    .replace("#i", immediate.split("/")[0]!)
+    .replace("#j", immediate.split("/")[1] ?? "")
     .replace("[m]", address);
 }
 
