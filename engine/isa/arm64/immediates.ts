@@ -101,7 +101,8 @@ export function isLogicalImmediate(lo: number, hi: number, is64: boolean): boole
 }
 
 function hex64(lo: number, hi: number): string {
-  return `#0x${(hi >>> 0).toString(16)}${(lo >>> 0).toString(16).padStart(8, "0")}`;
+  const low = (lo >>> 0).toString(16);
+  return hi === 0 ? `#0x${low}` : `#0x${(hi >>> 0).toString(16)}${low.padStart(8, "0")}`;
 }
 
 function logical(is64: boolean): ImmediateKind {

@@ -9,17 +9,18 @@ export class Assembler {
   private readonly goldenFile: URL;
 
   /**
+   * @param golden the golden file's name
    * @param prefix of the names of as and objdump, as Debian has them
    * @param options of as
    * @param directives at the start of every file
    */
   constructor(
-    name: string,
+    golden: string,
     private readonly prefix: string,
     private readonly options: readonly string[],
     private readonly directives: string,
   ) {
-    this.goldenFile = new URL(`../../../../engine/test/isa/${name}-encodings.txt`, import.meta.url);
+    this.goldenFile = new URL(`../../../../engine/test/isa/${golden}.txt`, import.meta.url);
   }
 
   get isInstalled(): boolean {
@@ -79,10 +80,9 @@ function inOrder(text: string): string {
   return text.includes(" ") || text.length === 2 ? text : text.match(/../g)!.reverse().join(" ");
 }
 
-export const amd64Assembler = new Assembler("amd64", "", ["--64"], ".intel_syntax noprefix");
-export const arm64Assembler = new Assembler(
-  "arm64",
-  "aarch64-linux-gnu-",
-  ["-march=armv8.2-a"],
-  ".arch armv8.2-a",
-);
+export const amd64Assembler = new Assembler("amd64-encodings", "", ["--64"], ".intel_syntax noprefix");
+const arm64 = (golden: string): Assembler =>
+  new Assembler(golden, "aarch64-linux-gnu-", ["-march=armv8.2-a"], ".arch armv8.2-a");
+export const arm64Assembler = arm64("arm64-encodings");
+/** What tests of emission expect, line by line. */
+export const arm64EmissionAssembler = arm64("arm64-emission");

@@ -1,6 +1,8 @@
 /** Virtual code with locations chosen by hand, for tests of emission alone. */
-import { Amd64, operandWords } from "../../isa/amd64/instructions.js";
+import * as amd64 from "../../isa/amd64/instructions.js";
 import { Amd64VCode } from "../../isa/amd64/virtual-code.js";
+import * as arm64 from "../../isa/arm64/instructions.js";
+import { Arm64VCode } from "../../isa/arm64/virtual-code.js";
 import {
   type Allocation,
   floatFile,
@@ -8,6 +10,7 @@ import {
   type Location,
   RegisterClass,
   use,
+  type VCode,
   type VReg,
 } from "../../machine/vcode.js";
 
@@ -20,13 +23,18 @@ export interface Immediates {
 }
 
 /** An operand is a location; one virtual register stands for each location. */
-export class VCodeBuilder {
-  readonly code = new Amd64VCode();
+abstract class Builder<Code extends VCode> {
   private readonly locations: number[] = [];
   private readonly vregOf = new Map<Location, VReg>();
   private readonly edits: { before: number; from: number; to: number; cls: RegisterClass }[] = [];
   private readonly safepoints: { at: number; live: number[] }[] = [];
   slotCount = 0;
+
+  constructor(
+    readonly code: Code,
+    private readonly operandWords: readonly (readonly number[])[],
+    private readonly returnRow: number,
+  ) {}
 
   block(successors: number[] = [], cold = false, isHeader = false): this {
     const b = this.code.blockCount;
@@ -50,7 +58,7 @@ export class VCodeBuilder {
     const { imm0 = 0, imm1 = 0, imm2 = 0, flags = 0, source = -1 } = immediates;
     const i = this.code.instruction(row, flags, imm0, imm1, imm2, source);
     operands.forEach((location, k) => {
-      this.code.operand(this.vreg(location), operandWords[row]![k] ?? use());
+      this.code.operand(this.vreg(location), this.operandWords[row]![k] ?? use());
       this.locations.push(location);
     });
     this.code.finishBlock();
@@ -93,6 +101,18 @@ export class VCodeBuilder {
   }
 
   return(): this {
-    return this.end(Amd64.ret);
+    return this.end(this.returnRow);
+  }
+}
+
+export class VCodeBuilder extends Builder<Amd64VCode> {
+  constructor() {
+    super(new Amd64VCode(), amd64.operandWords, amd64.Amd64.ret);
+  }
+}
+
+export class Arm64Builder extends Builder<Arm64VCode> {
+  constructor() {
+    super(new Arm64VCode(), arm64.operandWords, arm64.Arm64.ret);
   }
 }
