@@ -112,6 +112,7 @@ export type {
   PluginLimits,
   PluginManifest,
   PluginRequests,
+  WasiRequests,
 } from "./manifest/manifest.js";
 export type { LogLevel, LogRate } from "./plugin/guest-log.js";
 export type { GrantPolicy } from "./plugin/loader.js";
@@ -119,3 +120,4 @@ export type { CallOptions, CallResult, HandOverSide, PluginOptions, PluginStats 
 export { Plugin } from "./plugin/plugin.js";
 export type { PluginSource, PluginSourceDetails } from "./plugin/source.js";
 export { Secret, secret } from "./secret.js";
+export type { GrantedWasi, PathGrant, WasiGrant, WasiOutput } from "./wasi/wasi-grant.js";

@@ -20,6 +20,8 @@ export interface World {
   readonly closing: AbortSignal;
   /** What this guest's `proc_exit` has thrown: another guest's may pass through the same call. */
   readonly exits: WeakSet<ExitError>;
+  /** How often the guest has called. */
+  readonly usage: { calls: number };
 }
 
 export interface Context extends World {
@@ -34,10 +36,11 @@ export type Operations = Readonly<Record<string, Operation>>;
 /** A WASI function as a guest calls it: gives an error number, or a promise of one. */
 export type WasiFunction = (...args: (number | bigint)[]) => number | Promise<number>;
 
-/** Turns what an operation throws into an error number. Faults of the host's are passed on. */
-export function asWasiFunction(operation: Operation): WasiFunction {
+/** Counts its calls, and turns what an operation throws into an error number. Faults of the host's are passed on. */
+export function asWasiFunction(operation: Operation, usage: World["usage"]): WasiFunction {
   const run = operation as (...args: (number | bigint)[]) => void | Promise<void>;
   return (...args) => {
+    usage.calls++;
     try {
       const result = run(...args);
       return result === undefined ? 0 : result.then(succeeded, failed);

@@ -92,6 +92,7 @@ export class Wasi {
   private started = false;
   private blockingImports: WasiImports | undefined;
   private parkingImports: WasiImports | undefined;
+  private parkingFunctions: WasiImports | undefined;
 
   /** @throws TypeError for texts with a NUL in them; Error with a `code` if a folder can't be opened */
   constructor(options: WasiOptions = {}) {
@@ -107,6 +108,7 @@ export class Wasi {
       random: options.random ?? hostRandom,
       closing: this.closed.signal,
       exits: new WeakSet(),
+      usage: { calls: 0 },
     };
     try {
       for (const descriptor of openDescriptors(options)) this.world.descriptors.add(descriptor);
@@ -132,6 +134,20 @@ export class Wasi {
   get asyncImports(): WasiImports {
     this.parkingImports ??= importObject(this.world, "park");
     return this.parkingImports;
+  }
+
+  /**
+   * The functions of `asyncImports` before they are wrapped in `Suspending`: those that have to wait give promises. For
+   * hosts that wrap them themselves.
+   */
+  get asyncFunctions(): WasiImports {
+    this.parkingFunctions ??= importObject(this.world, "park", false);
+    return this.parkingFunctions;
+  }
+
+  /** How often the guest has called WASI functions. */
+  get calls(): number {
+    return this.world.usage.calls;
   }
 
   /**
@@ -263,13 +279,15 @@ function asFileSystem(preopen: Preopen): { fs: FileSystem; write: boolean } {
 
 type WasiFunctions = Readonly<Record<string, WasiFunction | Suspending>>;
 
-function functionsOf(world: World, snapshot: Snapshot, mode: WaitMode): WasiFunctions {
+/** @param wrap those that wait are `Suspending` in mode "park" */
+function functionsOf(world: World, snapshot: Snapshot, mode: WaitMode, wrap: boolean): WasiFunctions {
   const context = { ...world, snapshot, mode };
   const functions: Record<string, WasiFunction | Suspending> = {};
   const addAll = (operations: Operations): void => {
     for (const name of Object.keys(operations)) {
-      const run = asWasiFunction(operations[name]!);
-      functions[name] = mode === "park" && waitingFunctions.has(name) ? new Suspending(run) : run;
+      const run = asWasiFunction(operations[name]!, world.usage);
+      const suspends = mode === "park" && wrap && waitingFunctions.has(name);
+      functions[name] = suspends ? new Suspending(run) : run;
     }
   };
   addAll(argumentsFunctions(context));
@@ -282,12 +300,12 @@ function functionsOf(world: World, snapshot: Snapshot, mode: WaitMode): WasiFunc
 }
 
 /** Each module's functions are made when they are first asked for: hardly a guest uses both. */
-function importObject(world: World, mode: WaitMode): WasiImports {
+function importObject(world: World, mode: WaitMode, wrap = true): WasiImports {
   const made = new Map<Snapshot, WasiFunctions>();
   const functions = (snapshot: Snapshot): WasiFunctions => {
     let found = made.get(snapshot);
     if (found === undefined) {
-      found = functionsOf(world, snapshot, mode);
+      found = functionsOf(world, snapshot, mode, wrap);
       made.set(snapshot, found);
     }
     return found;

@@ -24,6 +24,8 @@ export interface Abi {
   readonly name: string;
   /** Whether a module is written for it. Without it, it serves those that are said to have it, and no others. */
   detects?(types: ModuleTypes): boolean;
+  /** WASI is its to serve, if a module imports that. Default: the host does, for every ABI alike. */
+  readonly servesWasi?: boolean;
   /**
    * Prepares a plugin's module, once for each generation.
    * Errors: BackplaneError IMPORT_MISMATCH, EXPORT_MISMATCH if the module doesn't fit; then the plugin isn't loaded,
@@ -49,6 +51,8 @@ export interface AbiPlugin {
   /** Settings: the manifest's, those of the application over them; secrets revealed. */
   readonly config: Readonly<Record<string, unknown>>;
   readonly granted: Granted;
+  /** Each call begins with the instance as it was after its start. */
+  readonly resets: boolean;
   readonly clock: Clock;
   /** What call frames have as `owner`. */
   readonly owner: object;

@@ -16,11 +16,26 @@ export interface PluginLimits {
 /** What may be done with the files below a path; writing includes reading. */
 export type PathAccess = "read" | "write";
 
+/** What a manifest asks for of WASI, beside folders (those are `paths`). */
+export interface WasiRequests {
+  /** Arguments. */
+  readonly args?: boolean;
+  /** Names of environment variables. */
+  readonly env?: readonly string[];
+  readonly stdin?: boolean;
+  readonly stdout?: boolean;
+  readonly stderr?: boolean;
+  /** A clock with less than milliseconds. */
+  readonly clocks?: "fine";
+}
+
 /** What a manifest asks for. */
 export interface PluginRequests {
   readonly modules?: readonly string[];
   readonly hosts?: readonly string[];
+  /** Paths in the plugin's view; with WASI they are its preopened folders. */
   readonly paths?: Readonly<Record<string, PathAccess>>;
+  readonly wasi?: WasiRequests;
   readonly limits?: PluginLimits;
 }
 
@@ -132,6 +147,14 @@ const checkManifest = fields({
     modules: texts,
     hosts: texts,
     paths: recordOf(oneOf("read", "write")),
+    wasi: fields({
+      args: boolean,
+      env: texts,
+      stdin: boolean,
+      stdout: boolean,
+      stderr: boolean,
+      clocks: oneOf("fine"),
+    }),
     limits: fields({ memory: integer(0), timeout: integer(1) }),
   }),
 });

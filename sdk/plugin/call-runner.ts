@@ -14,7 +14,7 @@ import {
 } from "../../engine/index.js";
 import { CallFrame, currentFrame, runInFrame, runInParkableFrame } from "../call-frame.js";
 import { type Clock, systemClock } from "../clock.js";
-import { BackplaneError } from "../errors.js";
+import { BackplaneError, PluginExitError } from "../errors.js";
 import { Circuit } from "../lifecycle/circuit.js";
 import type { Generation, InstanceSlot } from "./generation.js";
 import { type CallOptions, defaultTimeout, type PluginOptions } from "./options.js";
@@ -144,6 +144,8 @@ export class CallRunner {
 
   /** An error as the caller is told it: an interruption by what caused it. */
   private toldAs(call: RunningCall, error: unknown): unknown {
+    const exitCode = call.instance?.exitCode(error);
+    if (exitCode !== undefined) return new PluginExitError(this.where(call), exitCode, { cause: error });
     if (!isInterruption(error)) return error;
     if (this.clock.now() >= call.frame.deadline) return timeoutError(this.where(call), call.timeout, error);
     // A plugin's call that is called by another's ends with that.
@@ -220,6 +222,10 @@ export class CallRunner {
       this.traps++;
       this.observer.trapped(error, frame.export);
       this.countTrap();
+      return;
+    }
+    if (instance?.exitCode(error) !== undefined) {
+      this.succeeded();
       return;
     }
     if (

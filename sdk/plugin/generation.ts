@@ -10,8 +10,9 @@ import type { AbiModule, ExportedFunction } from "../abi/abi.js";
 import { withinTime } from "../binding/limits.js";
 import type { CallFrame } from "../call-frame.js";
 import type { Clock } from "../clock.js";
-import { DependencyError } from "../errors.js";
+import { DependencyError, PluginExitError } from "../errors.js";
 import type { Granted } from "../manifest/grant.js";
+import type { InstanceWasi, PluginWasi } from "../wasi/plugin-wasi.js";
 import type { LinkGroup } from "./link-group.js";
 import { mayHaveStackPointer } from "./module-sections.js";
 import { PluginInstance } from "./plugin-instance.js";
@@ -31,6 +32,7 @@ export class InstanceSlot implements Slot {
 
   /** The instance for a call that has the slot. */
   enter(): PluginInstance {
+    if (this.current?.retired) this.drop();
     let instance = this.instance();
     if (this.active > 1) return instance;
     if (instance.entered && !instance.reset()) {
@@ -87,6 +89,8 @@ export interface GenerationOptions {
   /** Milliseconds. */
   readonly startTimeout: number;
   readonly abi: AbiModule;
+  /** For a plugin that imports it. */
+  readonly wasi: PluginWasi | undefined;
 }
 
 export class Generation {
@@ -171,16 +175,22 @@ export class Generation {
   private makeInstance(): PluginInstance {
     const { name: plugin, startTimeout } = this.options;
     const side = this.abi.instance();
+    let wasi: InstanceWasi | undefined;
     try {
-      const imports: Record<string, object> = { ...side.imports };
+      wasi = this.options.wasi?.instance();
+      const imports: Record<string, object> = { ...side.imports, ...wasi?.imports };
       for (const link of this.links) imports[link.name] = this.importsOf(link);
       const instance = new WebAssembly.Instance(this.module, imports);
       const { waits, resets } = this;
-      const made = new PluginInstance(instance, side, { plugin, waits, resets, startTimeout });
+      const made = new PluginInstance(instance, side, { plugin, waits, resets, startTimeout, wasi });
+      wasi?.attach(instance.exports, () => made.retire());
       made.start();
       return made;
     } catch (error) {
+      const code = wasi?.exitCode(error);
       side.dispose?.();
+      wasi?.close();
+      if (code !== undefined) throw new PluginExitError(`${plugin}: its start`, code, { cause: error });
       throw error;
     }
   }

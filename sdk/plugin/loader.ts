@@ -2,9 +2,8 @@
  * From a plugin's source to a generation: read, checked, compiled. Linking it with other plugins and making its
  * instances comes after, see `linker.ts`. What throws on the way leaves nothing behind.
  */
-import { type Module, moduleTypes, WebAssembly } from "../../engine/index.js";
+import { type Module, WebAssembly } from "../../engine/index.js";
 import type { Abi } from "../abi/abi.js";
-import { chooseAbi } from "../abi/choose-abi.js";
 import type { HostModuleDeclaration } from "../declare/decorators.js";
 import type { DefinedModule } from "../di.js";
 import { BackplaneError, DependencyError } from "../errors.js";
@@ -15,6 +14,7 @@ import { Generation } from "./generation.js";
 import { limitMemory } from "./module-sections.js";
 import { defaultStartTimeout } from "./options.js";
 import type { Plugin } from "./plugin.js";
+import { prepareAbi } from "./prepare-abi.js";
 import type { PluginCode } from "./source.js";
 
 /** Decides what a plugin gets of what it asks for; without it, the host's modules and nothing else. */
@@ -63,30 +63,16 @@ export async function draftPlugin(
   const declarations = modules.map((m) => m.declaration);
   requireHostModules(plugin.name, code.manifest, declarations);
   const module = await WebAssembly.compile(code.bytes as Uint8Array<ArrayBuffer>);
-  const types = moduleTypes(module);
   const granted = await decide(plugin, code, module, modules, policy);
   const given = modules.filter((m) => granted.modules.includes(m.declaration.name));
   const usable = [...given, plugin.guestLog.module];
   requireImports(plugin.name, module, usable, modules);
   requireDeclared(plugin.name, code.manifest, module, isPlugin);
   const { imports, companions } = pluginImports(plugin.name, code, module, granted, declarations);
-  const caller = {
-    name: plugin.name,
-    config: plugin.settings(code.manifest),
-    owner: plugin,
-    clock: plugin.clock,
-  };
   const { manifest } = code;
-  const abi = chooseAbi(plugin.name, types, policy.abis, plugin.options.abi, manifest?.abi).prepare({
-    ...caller,
-    module,
-    types,
-    imports: types.imports.filter((wanted) => !imports.has(wanted.module)),
-    modules: usable,
-    manifest,
-    granted,
-    log: (level, text) => plugin.guestLog.write(level, text),
-  });
+  const linked = new Set(imports.keys());
+  const request = { plugin, module, manifest, granted, modules: usable, linked, abis: policy.abis };
+  const { abi, wasi } = prepareAbi(request);
   plugin.checkDescriptions(abi);
   const { memory } = granted.limits;
   const bytes = memory === undefined ? code.bytes : limitMemory(code.bytes, memory, plugin.name);
@@ -106,10 +92,11 @@ export async function draftPlugin(
       maxWaiting: plugin.options.maxWaiting ?? 1000,
       reentrant:
         plugin.options.reset !== "call" && (plugin.options.reentrant ?? code.manifest?.reentrant ?? false),
-      waits: plugin.options.slice !== undefined || abi.waits,
+      waits: plugin.options.slice !== undefined || abi.waits || wasi?.waits === true,
       resets: plugin.options.reset === "call",
       startTimeout: plugin.options.startTimeout ?? defaultStartTimeout,
       abi,
+      wasi,
     });
     refuseHandOver(plugin, made);
     return made;
@@ -151,9 +138,9 @@ async function decide(
   modules: readonly DefinedModule[],
   policy: LoadPolicy,
 ): Promise<Granted> {
-  const requested = code.manifest?.requests ?? {};
+  const requested = code.manifest && (code.manifest.requests ?? {});
   const about = { name: plugin.name, sha256: code.sha256, manifest: code.manifest };
-  const given = (await policy.grant?.(about, requested)) ?? {};
+  const given = (await policy.grant?.(about, requested ?? {})) ?? {};
   const registered = modules.map((m) => m.declaration.name);
   const plugins = Object.keys(code.manifest?.dependencies?.plugins ?? {});
   return intersect(requested, given, plugins, importedModules(module), registered, policy.limits);

@@ -10,6 +10,7 @@ import { methodOf } from "../abi/text-method.js";
 import { withinTime } from "../binding/limits.js";
 import type { FunctionSignature } from "../declare/signature.js";
 import { PluginError } from "../errors.js";
+import type { InstanceWasi } from "../wasi/plugin-wasi.js";
 import { defaultStartTimeout } from "./options.js";
 
 /** An export as a typed method. */
@@ -24,6 +25,7 @@ export interface InstanceOptions {
   readonly resets?: boolean;
   /** Milliseconds for each of its hooks. */
   readonly startTimeout?: number;
+  readonly wasi?: InstanceWasi;
 }
 
 export class PluginInstance implements Guest {
@@ -41,6 +43,8 @@ export class PluginInstance implements Guest {
   private readonly calls = new Map<string, AbiCall>();
   private readonly methods = new Map<string, { signature: FunctionSignature; call: BoundMethod }>();
   private image: Snapshot | undefined;
+  /** Calls of WASI when its image was taken. */
+  private wasiCalls = 0;
 
   constructor(
     readonly instance: Instance,
@@ -57,6 +61,7 @@ export class PluginInstance implements Guest {
     this.side.start(this);
     this.entered = false;
     if (this.options.resets) this.image = imageOf(this.instance);
+    this.wasiCalls = this.options.wasi?.calls ?? 0;
   }
 
   get restoresStack(): boolean {
@@ -74,7 +79,8 @@ export class PluginInstance implements Guest {
   /** Puts it back to how it was after its start, if calls are to begin so; false if that takes a new instance. */
   reset(): boolean {
     if (!this.options.resets) return true;
-    if (this.image === undefined || this.side.reset?.() === false) return false;
+    if (this.image === undefined || (this.options.wasi?.calls ?? 0) !== this.wasiCalls) return false;
+    if (this.side.reset?.() === false) return false;
     try {
       this.image.restore(this.instance);
       return true;
@@ -102,8 +108,10 @@ export class PluginInstance implements Guest {
     return error !== undefined && error === this.reported;
   }
 
-  exitCode(_error: unknown): number | undefined {
-    return undefined;
+  exitCode(error: unknown): number | undefined {
+    const code = this.options.wasi?.exitCode(error);
+    if (code !== undefined) this.retire();
+    return code;
   }
 
   /** How an export is called by name; the same each time. Undefined without such an export. */
@@ -193,6 +201,7 @@ export class PluginInstance implements Guest {
 
   private dispose(): void {
     this.side.dispose?.();
+    this.options.wasi?.close();
   }
 
   private within<T>(hook: string, action: () => T): T {

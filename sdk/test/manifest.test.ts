@@ -48,6 +48,11 @@ const refused: [string, unknown, RegExp][] = [
   ],
   ["a hash that is none", { name: "a", sha256: "AB" }, /sha256: expected 64 lower-case hexadecimal digits/],
   [
+    "more of WASI than there is",
+    { name: "a", requests: { wasi: { clocks: "coarse", env: "LANG", args: [] } } },
+    /requests\.wasi\.clocks: expected "fine", got "coarse"; requests\.wasi\.env: expected a list of texts.*; requests\.wasi\.args: expected true or false/,
+  ],
+  [
     "access that there isn't",
     { name: "a", requests: { paths: { "/x": "rw" } } },
     /paths\["\/x"\]: expected "read" or/,
@@ -144,6 +149,7 @@ const accepted: unknown[] = [
       modules: ["kv"],
       hosts: ["example.org"],
       paths: { "/data": "write" },
+      wasi: { args: true, env: ["LANG"], stdin: true, stdout: false, stderr: true, clocks: "fine" },
       limits: { memory: 0, timeout: 1 },
     },
   },
@@ -176,6 +182,7 @@ test("the schema knows the fields that the reader knows", (t) => {
   t.deepEqual(fieldsOf(requests), known({ requests: { zz: 1 } }));
   t.deepEqual(fieldsOf(dependencies), known({ dependencies: { zz: 1 } }));
   t.deepEqual(fieldsOf(requests.properties?.limits), known({ requests: { limits: { zz: 1 } } }));
+  t.deepEqual(fieldsOf(requests.properties?.wasi), known({ requests: { wasi: { zz: 1 } } }));
 });
 
 test("what holds is the intersection of request and grant", (t) => {
@@ -190,6 +197,7 @@ test("what holds is the intersection of request and grant", (t) => {
     plugins: [],
     hosts: [],
     paths: {},
+    wasi: { env: {}, preopens: {} },
     limits: { memory: 1000, timeout: 5 },
   });
   const given = {
@@ -197,6 +205,7 @@ test("what holds is the intersection of request and grant", (t) => {
     plugins: ["text", "third"],
     hosts: ["b.example", "c.example"],
     paths: { "/a": "write", "/b": "read" },
+    wasi: false,
   } as const;
   t.deepEqual(
     intersect(requested, { ...given, limits: { memory: 10 } }, ["text", "other"], [], ["app", "kv"], {
@@ -207,6 +216,7 @@ test("what holds is the intersection of request and grant", (t) => {
       plugins: ["text"],
       hosts: ["b.example"],
       paths: { "/a": "write", "/b": "read" },
+      wasi: undefined,
       limits: { memory: 10, timeout: 3 },
     },
   );

@@ -5,10 +5,34 @@ import { withinAllocatorTime } from "../../binding/limits.js";
 import type { Linkage } from "../../binding/link.js";
 import type { PluginMemory } from "../../binding/memory.js";
 import type { FunctionSignature } from "../../declare/signature.js";
+import type { CallOptions } from "../../plugin/options.js";
 import type { AbiCall, AbiInstance, Guest } from "../abi.js";
 
 export const saveHook = "backplane_save";
 export const restoreHook = "backplane_restore";
+
+/** A command's `_start`: its program has ended when it returns or exits, so the next call gets a new instance. */
+class CommandCall implements AbiCall {
+  constructor(
+    private readonly guest: Guest,
+    private readonly main: AbiCall,
+  ) {}
+
+  run(input: unknown, options: CallOptions): unknown {
+    this.guest.retire();
+    try {
+      const result = this.main.run(input, options);
+      return result instanceof Promise ? result.catch((error: unknown) => this.exited(error)) : result;
+    } catch (error) {
+      return this.exited(error);
+    }
+  }
+
+  /** An exit with code 0 is as good as a return. */
+  private exited(error: unknown): undefined {
+    if (this.guest.exitCode(error) !== 0) throw error;
+  }
+}
 
 export class BackplaneInstance implements AbiInstance {
   readonly imports: Linkage["imports"];
@@ -34,7 +58,8 @@ export class BackplaneInstance implements AbiInstance {
   }
 
   call(name: string): AbiCall | undefined {
-    return InputCall.of(this.guest, this.memory, name);
+    const call = InputCall.of(this.guest, this.memory, name);
+    return call !== undefined && name === "_start" ? new CommandCall(this.guest, call) : call;
   }
 
   method(name: string, signature: FunctionSignature): (...args: unknown[]) => unknown {
