@@ -186,12 +186,25 @@ export class SharedDeadline {
     this.scope = new Scope(undefined, { deadline }, engine.startClock().now());
   }
 
-  run<T>(action: () => T): T {
+  /** Runs `action(argument)`: with an argument no function has to be made for each call. */
+  run<T, A = undefined>(action: (argument: A) => T, argument?: A): T {
     const { engine, scope } = this;
+    const run = action as (argument: A | undefined) => T;
     // Within other limits the narrower of the two hold.
-    if (engine.scope !== undefined) return runInScope(engine, { deadline: this.deadline }, action);
+    if (engine.scope !== undefined) {
+      return runInScope(engine, { deadline: this.deadline }, () => run(argument));
+    }
+    const clock = engine.startClock();
+    const outerDeadline = clock.deadline;
+    engine.scope = scope;
     // So far away that the clock, which looks every few milliseconds, needn't be woken for it.
-    return withScope(engine, scope, action, 0);
+    if (scope.deadline < outerDeadline) clock.setDeadline(scope.deadline, 0);
+    try {
+      return run(argument);
+    } finally {
+      engine.scope = undefined;
+      clock.restoreDeadline(outerDeadline);
+    }
   }
 }
 

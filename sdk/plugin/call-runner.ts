@@ -33,6 +33,7 @@ export interface CallObserver {
 interface RunningCall {
   readonly slot: InstanceSlot;
   readonly frame: CallFrame;
+  readonly body: CallBody;
   /** By the host's clock. */
   readonly begin: number;
   /** Milliseconds, as the caller or the options said; perhaps infinite. */
@@ -93,7 +94,7 @@ export class CallRunner {
     const timeout = this.timeoutOf(slot.generation, options);
     const deadline = (started ?? begin) + timeout;
     const frame = new CallFrame(this.name, this.owner, exportName, currentFrame(), deadline, options.context);
-    const call: RunningCall = { slot, frame, begin, timeout, instance: undefined, stackTop: 0 };
+    const call: RunningCall = { slot, frame, body, begin, timeout, instance: undefined, stackTop: 0 };
     let result: unknown;
     try {
       this.requireCircuit();
@@ -101,7 +102,7 @@ export class CallRunner {
       call.instance = instance;
       instance.use();
       call.stackTop = instance.stackTop();
-      result = this.enter(call, body, instance);
+      result = this.enter(call);
     } catch (error) {
       this.failed(call, error);
       this.left(call);
@@ -113,20 +114,17 @@ export class CallRunner {
     return result;
   }
 
-  private enter(call: RunningCall, body: CallBody, instance: PluginInstance): unknown {
-    const { frame, begin, slot } = call;
-    const enter = slot.generation.waits ? runInParkableFrame : runInFrame;
-    if (frame.deadline === Number.POSITIVE_INFINITY && this.options.slice === undefined) {
-      return enter(frame, body, instance);
-    }
+  private enter(call: RunningCall): unknown {
+    const { frame, begin } = call;
     const { slice } = this.options;
+    if (frame.deadline === Number.POSITIVE_INFINITY && slice === undefined) return enterFrame(call);
     const timeout = frame.deadline - begin;
     if (timeout <= 0) throw timeoutError(this.where(call), call.timeout);
     if (timeout >= longTimeout && slice === undefined && this.clock === systemClock) {
-      return this.deadlineFrom(frame.deadline, timeout).run(() => enter(frame, body, instance));
+      return this.deadlineFrom(frame.deadline, timeout).run(enterFrame, call);
     }
     const limits = slice === undefined ? { timeout } : { timeout, slice, signal: frame.signal };
-    return withLimits(limits, () => enter(frame, body, instance));
+    return withLimits(limits, () => enterFrame(call));
   }
 
   /** One deadline for calls that begin at about the same time: late by a sixtieth of the time at most. */
@@ -259,6 +257,11 @@ export class CallRunner {
     slot.giveUp();
     this.replaced++;
   }
+}
+
+function enterFrame({ slot, frame, body, instance }: RunningCall): unknown {
+  const enter = slot.generation.waits ? runInParkableFrame : runInFrame;
+  return enter(frame, body, instance as PluginInstance);
 }
 
 export function abortedError(where: string, cause: unknown): BackplaneError {
