@@ -1,9 +1,13 @@
 /** Which instruction sets there are, and the one of this process. */
 import type { Target } from "../machine/target.js";
 import { amd64 } from "./amd64/index.js";
+import { arm64 } from "./arm64/index.js";
 
 /** By the names that Node has for them (`process.arch`). */
-const targets: ReadonlyMap<string, Target> = new Map([["x64", amd64]]);
+const targets: ReadonlyMap<string, Target> = new Map([
+  ["x64", amd64],
+  ["arm64", arm64],
+]);
 
 /** Undefined: the engine has none for this architecture. */
 export function targetOf(architecture: string): Target | undefined {

@@ -6,7 +6,7 @@ import { linuxPlatform } from "./linux.js";
 import { hasNodeWebAssembly } from "./native-webassembly.js";
 import type { Platform, PublishRoutine } from "./platform.js";
 
-const architectures = ["x64"];
+const architectures = ["x64", "arm64"];
 
 export { UnsupportedPlatformError } from "./errors.js";
 export { type NativeMemory, nodeWebAssembly } from "./native-webassembly.js";
@@ -25,7 +25,7 @@ export function createPlatform(publish?: PublishRoutine): Platform {
   if (process.platform !== "linux" || !architectures.includes(process.arch)) {
     throw new UnsupportedPlatformError(
       "platform",
-      `Backplane runs on Linux for x64; this is ${process.platform} for ${process.arch}.`,
+      `Backplane runs on Linux for x64 and arm64; this is ${process.platform} for ${process.arch}.`,
     );
   }
   if (usesMusl()) {
