@@ -6,10 +6,11 @@
  */
 import type { ExportedFunction, Guest } from "../abi/abi.js";
 import type { FunctionSignature } from "../declare/signature.js";
-import { BackplaneError, MarshalError } from "../errors.js";
+import { BackplaneError } from "../errors.js";
 import { type Crossings, crossingsOf } from "./crossing.js";
 import { withinAllocatorTime } from "./limits.js";
 import type { PluginMemory } from "./memory.js";
+import { putArguments, takeResults } from "./together.js";
 
 /** Takes and gives what the signature says; a promise of it if the plugin's host functions may wait. */
 export type BoundExport = (...args: unknown[]) => unknown;
@@ -66,8 +67,8 @@ function resultReader(memory: PluginMemory, { results }: Crossings, path: string
   const [only] = results;
   const where = `${path}: result`;
   const read = (raw: unknown): unknown => only.fromResult(memory, raw, where);
-  const readAll = (raw: unknown): unknown =>
-    results.map((result, i) => result.fromResult(memory, (raw as unknown[])[i], `${where} ${i + 1}`));
+  const paths = results.map((_, i) => `${where} ${i + 1}`);
+  const readAll = (raw: unknown): unknown => takeResults(memory, results, raw as unknown[], paths);
   const convert = results.length === 0 ? () => undefined : results.length === 1 ? read : readAll;
   return (raw) => {
     if (!(raw instanceof Promise)) return convert(raw);
@@ -88,39 +89,9 @@ function shortCall({ call, memory, crossings, parameterPaths, finish, enter }: E
 }
 
 function generalCall(target: ExportTarget): BoundExport {
-  const { call, finish, enter } = target;
+  const { call, memory, crossings, parameterPaths, finish, enter } = target;
   return (...args) => {
     enter();
-    return finish(call(...coreArguments(target, args)));
+    return finish(call(...putArguments(memory, crossings.params, args, parameterPaths)));
   };
-}
-
-/** Errors: MarshalError; what was allocated before is given back then, since the plugin never gets it. */
-function coreArguments(target: ExportTarget, args: readonly unknown[]): unknown[] {
-  const { memory, crossings, parameterPaths } = target;
-  const core: unknown[] = [];
-  const ranges: [pointer: number, size: number][] = [];
-  try {
-    for (let i = 0; i < crossings.params.length; i++) {
-      const param = crossings.params[i];
-      const value = param.toParameter(memory, args[i], parameterPaths[i]);
-      core.push(value);
-      if (param.width === 1) continue;
-      core.push(memory.putSize);
-      if (value !== 0) addRange(ranges, value as number, memory.putSize, parameterPaths[i]);
-    }
-    return core;
-  } catch (error) {
-    if (error instanceof MarshalError) for (const [pointer, size] of ranges) memory.release(pointer, size);
-    throw error;
-  }
-}
-
-function addRange(ranges: [number, number][], pointer: number, size: number, where: string): void {
-  for (const [other, length] of ranges) {
-    if (pointer < other + length && other < pointer + size) {
-      throw new MarshalError(`${where}: backplane_alloc gave memory that another argument is in`);
-    }
-  }
-  ranges.push([pointer, size]);
 }

@@ -20,6 +20,7 @@ import type { PluginMemory } from "./memory.js";
 import { isThenable } from "./references.js";
 import { mismatch } from "./scalars.js";
 import { wellFormed } from "./text.js";
+import { putResults } from "./together.js";
 
 export type HostMethod = (...args: unknown[]) => unknown;
 /** As the engine calls it: with core values. */
@@ -110,70 +111,66 @@ function severalResultsWriter(target: ImportTarget, memory: PluginMemory): (valu
       const text = `expected a list of ${results.length} values, got ${value.length}`;
       throw new MarshalError(`${target.path}: results: ${text}`);
     }
-    return results.map((result, i) => result.toResult(memory, value[i], target.resultPaths[i]));
+    return putResults(memory, results, value, target.resultPaths);
   };
 }
 
+/**
+ * Imports without a list of arguments. The method is called in functions of their own for each number of them, since it
+ * can tell how many it got.
+ */
 function fastImport(target: ImportTarget, memory: PluginMemory): ImportFunction {
-  const { method, object } = target;
   const [first, second, third] = target.crossings.params;
   const [where1, where2, where3] = target.parameterPaths;
   const finish = resultWriter(target, memory);
   switch (target.crossings.params.length) {
-    case 0:
-      return () => {
-        let result: unknown;
-        try {
-          result = method.call(object);
-        } catch (cause) {
-          throw thrown(target, memory, cause);
-        }
-        return finish(result);
-      };
-    case 1:
-      return (a: number, b: number) => {
-        const value = first.fromParameter(memory, a, b, where1);
-        let result: unknown;
-        try {
-          result = method.call(object, value);
-        } catch (cause) {
-          throw thrown(target, memory, cause);
-        }
-        return finish(result);
-      };
+    case 0: {
+      const call = guarded(target, memory, (method, object) => method.call(object));
+      return () => finish(call());
+    }
+    case 1: {
+      const call = guarded(target, memory, (method, object, value) => method.call(object, value));
+      return (a: number, b: number) => finish(call(first.fromParameter(memory, a, b, where1)));
+    }
     case 2: {
+      const call = guarded(target, memory, (method, object, x, y) => method.call(object, x, y));
       const wide = first.width === 2;
       return (a: number, b: number, c: number, d: number) => {
-        const value1 = first.fromParameter(memory, a, b, where1);
-        const value2 = second.fromParameter(memory, wide ? c : b, wide ? d : c, where2);
-        let result: unknown;
-        try {
-          result = method.call(object, value1, value2);
-        } catch (cause) {
-          throw thrown(target, memory, cause);
-        }
-        return finish(result);
+        const x = first.fromParameter(memory, a, b, where1);
+        const y = second.fromParameter(memory, wide ? c : b, wide ? d : c, where2);
+        return finish(call(x, y));
       };
     }
     default: {
+      const call = guarded(target, memory, (method, object, x, y, z) => method.call(object, x, y, z));
       const wide = first.width === 2;
       const at = first.width + second.width;
       return (a: number, b: number, c: number, d: number, e: number, f: number) => {
-        const value1 = first.fromParameter(memory, a, b, where1);
-        const value2 = second.fromParameter(memory, wide ? c : b, wide ? d : c, where2);
+        const x = first.fromParameter(memory, a, b, where1);
+        const y = second.fromParameter(memory, wide ? c : b, wide ? d : c, where2);
         const pointer = at === 2 ? c : at === 3 ? d : e;
         const length = at === 2 ? d : at === 3 ? e : f;
-        const value3 = third.fromParameter(memory, pointer, length, where3);
-        let result: unknown;
-        try {
-          result = method.call(object, value1, value2, value3);
-        } catch (cause) {
-          throw thrown(target, memory, cause);
-        }
-        return finish(result);
+        return finish(call(x, y, third.fromParameter(memory, pointer, length, where3)));
       };
     }
   }
+}
+
+type MethodCall = (method: HostMethod, object: object, x?: unknown, y?: unknown, z?: unknown) => unknown;
+
+function guarded(
+  target: ImportTarget,
+  memory: PluginMemory,
+  call: MethodCall,
+): (x?: unknown, y?: unknown, z?: unknown) => unknown {
+  const { method, object } = target;
+  return (x, y, z) => {
+    try {
+      return call(method, object, x, y, z);
+    } catch (cause) {
+      throw thrown(target, memory, cause);
+    }
+  };
 }
 
 /** The method's arguments, with the context if it takes one. */
@@ -210,7 +207,7 @@ function fail(target: ImportTarget, memory: PluginMemory, place: number, cause: 
 }
 
 /** The guest's result, and that there is no error. */
-function resultMaker(target: ImportTarget, memory: PluginMemory): (value: unknown, place: number) => unknown {
+function resultMaker(target: ImportTarget, memory: PluginMemory): ResultMaker {
   const write = resultWriter(target, memory);
   return (value, place) => {
     const result = write(value);
@@ -220,24 +217,20 @@ function resultMaker(target: ImportTarget, memory: PluginMemory): (value: unknow
 }
 
 function generalImport(target: ImportTarget, memory: PluginMemory): ImportFunction {
-  const read = argumentReader(target, memory);
-  const succeed = resultMaker(target, memory);
-  return (...core: unknown[]) => {
-    const place = errorPlace(target, memory, core);
-    const args = read(core);
-    let returned: unknown;
-    try {
-      returned = target.method.apply(target.object, args);
-    } catch (cause) {
-      return fail(target, memory, place, cause);
-    }
-    return succeed(returned, place);
-  };
+  return anyImport(target, memory, resultMaker(target, memory));
 }
 
 function waitingImport(target: ImportTarget, memory: PluginMemory): ImportFunction {
-  const read = argumentReader(target, memory);
   const succeed = resultMaker(target, memory);
+  return anyImport(target, memory, (returned, place) =>
+    isThenable(returned) ? parked(target, memory, returned, place, succeed) : succeed(returned, place),
+  );
+}
+
+type ResultMaker = (value: unknown, place: number) => unknown;
+
+function anyImport(target: ImportTarget, memory: PluginMemory, finish: ResultMaker): ImportFunction {
+  const read = argumentReader(target, memory);
   return (...core: unknown[]) => {
     const place = errorPlace(target, memory, core);
     const args = read(core);
@@ -247,22 +240,32 @@ function waitingImport(target: ImportTarget, memory: PluginMemory): ImportFuncti
     } catch (cause) {
       return fail(target, memory, place, cause);
     }
-    if (!isThenable(returned)) return succeed(returned, place);
-    // Only a promise of the language's own parks the caller.
-    const promise = Promise.resolve(returned);
-    const frame = currentFrame();
-    const settled = (frame?.untilAborted(promise) ?? promise).then(
-      (value) => withinAllocatorTime(memory.plugin, () => succeed(value, place)),
-      (cause: unknown) => {
-        if (!frame?.aborted) {
-          return withinAllocatorTime(memory.plugin, () => fail(target, memory, place, cause));
-        }
-        // The call is over: there is no guest to hand anything to.
-        throw frame.isReason(cause) ? cause : thrown(target, memory, cause);
-      },
-    );
-    // A caller that can't be parked, as in a start function, fails at once and never looks at the promise.
-    settled.catch(() => {});
-    return settled;
+    return finish(returned, place);
   };
+}
+
+/** What the guest gets when the method's promise settles. */
+function parked(
+  target: ImportTarget,
+  memory: PluginMemory,
+  returned: PromiseLike<unknown>,
+  place: number,
+  succeed: ResultMaker,
+): Promise<unknown> {
+  // Only a promise of the language's own parks the caller.
+  const promise = Promise.resolve(returned);
+  const frame = currentFrame();
+  const settled = (frame?.untilAborted(promise) ?? promise).then(
+    (value) => withinAllocatorTime(memory.plugin, () => succeed(value, place)),
+    (cause: unknown) => {
+      if (!frame?.aborted) {
+        return withinAllocatorTime(memory.plugin, () => fail(target, memory, place, cause));
+      }
+      // The call is over: there is no guest to hand anything to.
+      throw frame.isReason(cause) ? cause : thrown(target, memory, cause);
+    },
+  );
+  // A caller that can't be parked, as in a start function, fails at once and never looks at the promise.
+  settled.catch(() => {});
+  return settled;
 }

@@ -361,7 +361,7 @@ test("pointers that a hostile guest makes up", (t) => {
   const same = linked(`(module ${hostile("100")} (func (export "f") (param i32 i32 i32 i32)))`);
   t.throws(() => bindExport(same.instance, "f", fn(["string", "bytes"]))("12345", new Uint8Array(1)), {
     instanceOf: MarshalError,
-    message: "p: export f: argument 2: backplane_alloc gave memory that another argument is in",
+    message: "p: export f: argument 2: backplane_alloc gave memory that another value is in",
   });
   const results = linked(`(module ${hostile("8")}
     (func (export "far") (result i64) (i64.const 0x10000ffff))
@@ -429,6 +429,23 @@ test("several results, in both directions", (t) => {
     const wrong = forwarder({ two: [fn([], ["i32", "i32"]), (() => value) as never] });
     t.throws(() => wrong.plugin.function("two")?.(), { instanceOf: MarshalError, message });
   }
+});
+
+test("if one of several results can't cross, the memory of the others is given back", (t) => {
+  const counts = ["allocated", "freed", "lastFreed", "lastSize"];
+  const types = ["string", "string", "bytes"] as const;
+  const toGuest = forwarder({ three: [fn([], types), (() => ["abc", "de", 5]) as never] });
+  t.throws(() => toGuest.plugin.function("three")?.(), {
+    message: "p: import h.three (Host.three): result 3: expected a Uint8Array, got the number 5",
+  });
+  t.deepEqual(counts.map(toGuest.global), [2, 2, 32771, 2]);
+  const packed = (pointer: number, length: number): string => `(i64.const ${pointer + length * 2 ** 32})`;
+  const toHost = linked(`(module ${allocator} (data (i32.const 8) "\\ff\\ff abc")
+    (func (export "three") (result i64 i64 i64) ${packed(16, 1)} ${packed(8, 2)} ${packed(11, 3)}))`);
+  t.throws(() => bindExport(toHost.instance, "three", fn([], types))(), {
+    message: "p: export three: result 2: the 2 bytes at 8 are not valid UTF-8",
+  });
+  t.deepEqual(counts.map(toHost.global), [0, 3, 11, 3]);
 });
 
 test("shared memory: text and bytes, also after it grew", (t) => {
