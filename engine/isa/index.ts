@@ -1,6 +1,6 @@
 /** Which instruction sets there are, and the one of this process. */
 import type { Target } from "../machine/target.js";
-import { amd64 } from "./amd64/index.js";
+import { amd64, amd64Windows } from "./amd64/index.js";
 import { arm64 } from "./arm64/index.js";
 
 /** By the names that Node has for them (`process.arch`). */
@@ -10,7 +10,8 @@ const targets: ReadonlyMap<string, Target> = new Map([
 ]);
 
 /** Undefined: the engine has none for this architecture. */
-export function targetOf(architecture: string): Target | undefined {
+export function targetOf(architecture: string, platform: string = process.platform): Target | undefined {
+  if (architecture === "x64" && platform === "win32") return amd64Windows;
   return targets.get(architecture);
 }
 

@@ -82,6 +82,8 @@ export class Fiber {
     this.stackTopHi = Math.floor(this.stackTop / 2 ** 32);
     this.stackFloor = stackBase + guardSize + reserveSize + platform.signalFrameSize;
     setWord64(this.words, Context.stackFloor, this.stackFloor);
+    setWord64(this.words, Context.stackTop, this.stackTop);
+    setWord64(this.words, Context.stackBottom, stackBase + guardSize);
     setWord64(this.words, Context.fuel, unlimitedFuel);
     this.lowerInterrupt();
     this.ensureSlots(slotCount);

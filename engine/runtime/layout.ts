@@ -81,8 +81,10 @@ export const Context = {
   memmove: 168, // C library
   memset: 176,
   link: 184, // on arm64: the link register at the exit, where frameless functions keep their return address
-  builtins: 192, // address of each builtin's stub, 8 bytes each
-  size: 192 + 8 * builtins.length,
+  stackTop: 192, // the end of the fiber's stack, and its lowest accessible byte: for hosts that keep the bounds of stacks
+  stackBottom: 200,
+  builtins: 208, // address of each builtin's stub, 8 bytes each
+  size: 208 + 8 * builtins.length,
 } as const;
 
 /** A function reference points at one; table elements and ref.func values are addresses of these. 32 bytes. */

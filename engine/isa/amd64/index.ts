@@ -11,6 +11,7 @@ import {
   handlerSignature,
   handlerTableOffset,
 } from "./fault-handler.js";
+import { type HostConvention, microsoft, systemV } from "./host-convention.js";
 import { lower } from "./lower/lower.js";
 import { printListing, printMachineCode, printVCode } from "./print.js";
 import { registerFile } from "./registers.js";
@@ -30,15 +31,16 @@ import {
   slotThunk,
 } from "./trampoline.js";
 
-export const amd64: Target = {
+/** For a host whose C code follows a convention. */
+const amd64Target = (host: HostConvention): Target => ({
   name: "amd64",
   registers: registerFile,
   lower,
   ...withListings({ encode: encodeFunction, printListing, printMachineCode }),
   printVCode,
-  fixedStubs,
-  entryAdapter,
-  hostStub,
+  fixedStubs: (contextWord) => fixedStubs(contextWord, host),
+  entryAdapter: (signature) => entryAdapter(signature, host),
+  hostStub: (signature) => hostStub(signature, host),
   lazyStub,
   slotThunk,
   linkCall,
@@ -79,4 +81,7 @@ export const amd64: Target = {
   // Instruction fetch is coherent with stores (Intel SDM volume 3, 12.6, "Self-modifying code").
   publishRoutine: undefined,
   slotCount,
-};
+});
+
+export const amd64 = amd64Target(systemV);
+export const amd64Windows = amd64Target(microsoft);

@@ -3,8 +3,9 @@
  *
  * All are position-independent but for the address of the context word in `enter`. While any of them runs on a
  * fiber, r15 holds its context. Leaving means: `Context.wasmSp` and `Context.resumePc` are written, rsp becomes
- * `Context.hostSp`, the host's callee-saved registers are popped, `ret`. Entering undoes that. Nothing but the six
- * callee-saved registers and a return address lies on the host's stack meanwhile.
+ * `Context.hostSp`, the host's callee-saved registers are popped, `ret`. Entering undoes that. Nothing but the
+ * callee-saved registers, the bounds of the host's stack where it keeps such (host-convention.ts) and a return address
+ * lies on the host's stack meanwhile.
  *
  * What an unwinder needs: where the return address into Wasm code lies once a fiber has left.
  *
@@ -20,7 +21,7 @@
  *
  * A return address that isn't in a module's code is the entry adapter's: the end of the stack.
  *
- * Source of the host's convention: System V ABI, AMD64 supplement, 3.2 (callee-saved rbx, rbp, r12 to r15).
+ * The host's convention is a parameter of whatever enters, leaves, or calls the C library: see host-convention.ts.
  */
 
 import { isFloatPlace, isStackPlace, type Place, stackOffset } from "../../machine/abi.js";
@@ -28,8 +29,8 @@ import type { FixedStubs, Signature } from "../../machine/target.js";
 import { builtins, Context, ExitStatus } from "../../runtime/layout.js";
 import { Type } from "../../ssa/ops.js";
 import { signatureLayout } from "./abi.js";
-import { Encoder, inMemory } from "./encode.js";
 import { putWord32 } from "./encode-layout.js";
+import type { HostConvention } from "./host-convention.js";
 import { Amd64 } from "./instructions.js";
 import {
   calleeRegister,
@@ -39,26 +40,21 @@ import {
   intArguments,
   r12,
   r13,
-  r14,
-  r15,
   rax,
   rbp,
   rbx,
   rcx,
-  rdi,
   rdx,
-  rsi,
   rsp,
   scratchFloat,
 } from "./registers.js";
+import { HostEncoder, StubEncoder } from "./stub-encoder.js";
 
 /** Conditions, as opcodes number them. */
 const below = 2;
 const aboveOrEqual = 3;
 const equal = 4;
 const above = 7;
-
-const hostSaved = [rbx, rbp, r12, r13, r14, r15];
 
 /** Integer registers that may hold something when a function without code is called, in the order of saving. */
 const compileInts = [...intArguments, instanceRegister, calleeRegister];
@@ -72,94 +68,6 @@ export const signalSaved = interruptSaved + 8;
 /** Where a register (0..15 integer, 32..47 float) lies then, from wasmSp: for stack maps that name registers. */
 export const interruptSlot = (register: number): number =>
   register < 16 ? 8 * register : 128 + 16 * (register - 32);
-
-class StubEncoder extends Encoder {
-  raw(...bytes: number[]): void {
-    for (const b of bytes) this.byte(b);
-  }
-  load(row: number, to: number, base: number, displacement: number): void {
-    this.setAddress(base, displacement);
-    this.emit(row, to, inMemory);
-  }
-  store(row: number, from: number, base: number, displacement: number): void {
-    this.setAddress(base, displacement);
-    this.emit(row, from, inMemory);
-  }
-  storeImmediate(row: number, value: number, base: number, displacement: number): void {
-    this.setAddress(base, displacement);
-    this.emit(row, 0, inMemory, value);
-  }
-  callThrough(base: number, displacement: number): void {
-    this.setAddress(base, displacement);
-    this.indirect(2);
-  }
-  jumpThrough(base: number, displacement: number): void {
-    this.setAddress(base, displacement);
-    this.indirect(4);
-  }
-
-  /** Back to the host, for good: the stack pointer is kept for whoever looks at the fiber. */
-  leave(status: ExitStatus): void {
-    this.storeImmediate(Amd64.mov32_mi, status, contextRegister, Context.status);
-    this.store(Amd64.mov64_mr, rsp, contextRegister, Context.wasmSp);
-    this.load(Amd64.mov64_rm, rsp, contextRegister, Context.hostSp);
-    for (let i = hostSaved.length - 1; i >= 0; i--) this.pop(hostSaved[i]!);
-    this.return();
-  }
-
-  /** Back to the host, to go on with what is emitted next, all registers but rsp and r15 lost. */
-  leaveAndResume(status: ExitStatus): void {
-    this.setRipRelative();
-    this.emit(Amd64.lea64, rax, inMemory);
-    const displacement = this.ripPosition;
-    this.store(Amd64.mov64_mr, rax, contextRegister, Context.resumePc);
-    this.leave(status);
-    putWord32(this.bytes, displacement, this.size - (displacement + 4));
-  }
-
-  /**
-   * Takes one entry off the processor's return predictor: that of the call which led to this stub. The host's frames
-   * are returned to next, and a predictor off by one would be wrong about every one of them: 33 ns instead of 42 for
-   * a host call out and back. Destroys rax.
-   */
-  forgetCall(): void {
-    this.setRipRelative();
-    this.emit(Amd64.lea64, rax, inMemory);
-    const displacement = this.ripPosition;
-    this.push(rax);
-    this.return();
-    putWord32(this.bytes, displacement, this.size - (displacement + 4));
-  }
-
-  /** Returns to Wasm without the predictor, whose top now belongs to the host. Destroys rbp. */
-  returnUnpredicted(): void {
-    this.pop(rbp);
-    this.indirectRegister(4, rbp);
-  }
-
-  /** A branch (null: always) over less than 128 bytes. What it returns is called where it leads to. */
-  branch(condition: number | null): () => void {
-    this.raw(condition === null ? 0xeb : 0x70 | condition, 0);
-    const end = this.size;
-    return () => {
-      this.bytes[end - 1] = this.size - end;
-    };
-  }
-  /** The same over any distance. */
-  farBranch(condition: number): () => void {
-    this.raw(0x0f, 0x80 | condition, 0, 0, 0, 0);
-    const end = this.size;
-    return () => putWord32(this.bytes, end - 4, this.size - end);
-  }
-  jumpBack(target: number): void {
-    this.raw(0xe9, 0, 0, 0, 0);
-    putWord32(this.bytes, this.size - 4, target - this.size);
-  }
-
-  finished(): Uint8Array {
-    return this.bytes.slice(0, this.size);
-  }
-}
 
 // ---------------------------------------------------------------- values between slots and places
 
@@ -235,8 +143,8 @@ function placesToSlots(
  * [Context.entryCode] with the instance Context.entryEnv and arguments from the slots; leaves results in the slots,
  * status `done` and wasmSp as it was.
  */
-export function entryAdapter(signature: Signature): Uint8Array {
-  const e = new StubEncoder();
+export function entryAdapter(signature: Signature, host: HostConvention): Uint8Array {
+  const e = new HostEncoder(host);
   const layout = signatureLayout(signature);
   const area = layout.stackBytes;
   if (area !== 0) e.emit(Amd64.sub64_ri, 0, rsp, area);
@@ -259,7 +167,7 @@ function storeEnvironment(e: StubEncoder): void {
 }
 
 /** Arguments to slots, out with `status`, results from slots, back to the caller. */
-function exitForCall(e: StubEncoder, signature: Signature, status: ExitStatus): void {
+function exitForCall(e: HostEncoder, signature: Signature, status: ExitStatus): void {
   const layout = signatureLayout(signature);
   const returnAddress = 8;
   storeEnvironment(e);
@@ -273,8 +181,8 @@ function exitForCall(e: StubEncoder, signature: Signature, status: ExitStatus): 
 }
 
 /** An import's code: called as a Wasm function, with the HostRecord as instance. */
-export function hostStub(signature: Signature): Uint8Array {
-  const e = new StubEncoder();
+export function hostStub(signature: Signature, host: HostConvention): Uint8Array {
+  const e = new HostEncoder(host);
   exitForCall(e, signature, ExitStatus.hostCall);
   return e.finished();
 }
@@ -310,7 +218,7 @@ export function linkSignature(bytes: Uint8Array, offset: number, signature: numb
 
 const builtinTypes = { i32: Type.i32, i64: Type.i64, ptr: Type.ptr } as const;
 
-function builtinStub(e: StubEncoder, number: number): void {
+function builtinStub(e: HostEncoder, number: number): void {
   const b = builtins[number]!;
   if (b.native) {
     nativeBuiltin(e, b.name === "memoryMove" ? Context.memmove : Context.memset);
@@ -326,18 +234,16 @@ function builtinStub(e: StubEncoder, number: number): void {
 const piece = 1 << 20;
 
 /**
- * memmove or memset of the C library, on the fiber's stack. rsp is 8 below a multiple of 16 here, and the C convention
- * wants it aligned at a call. It keeps rbx, rbp and r12 to r15. Its frames are small: the limit's reserve holds them.
+ * memmove or memset of the C library, on the fiber's stack. rsp is 8 below a multiple of 16 here, and C conventions
+ * want it aligned at a call. They keep rbx, rbp and r12 to r15. Its frames are small: the limit's reserve holds them.
  *
  * The interrupt signal is without effect in there. So the interrupt word is looked at afterwards, and what is long is
  * done piece by piece.
  */
-function nativeBuiltin(e: StubEncoder, pointer: number): void {
+function nativeBuiltin(e: HostEncoder, pointer: number): void {
   e.emit(Amd64.cmp64_ri, 0, rcx, piece);
   const long = e.branch(above);
-  e.emit(Amd64.mov64_rr, rdi, rax);
-  e.emit(Amd64.mov64_rr, rsi, rdx);
-  e.emit(Amd64.mov64_rr, rdx, rcx);
+  moveAll(e, e.host.arguments, [rax, rdx, rcx]);
   callNative(e, pointer);
   const interrupted = e.branch(below);
   e.return();
@@ -347,11 +253,22 @@ function nativeBuiltin(e: StubEncoder, pointer: number): void {
   inPieces(e, pointer);
 }
 
+/** Moves registers where none of `to` is needed by a later move, given one order or its reverse. */
+function moveAll(e: HostEncoder, to: readonly number[], from: readonly number[]): void {
+  const pending = to.map((_, k) => k).filter((k) => to[k] !== from[k]);
+  while (pending.length > 0) {
+    const next = pending.findIndex((k) => !pending.some((other) => other !== k && from[other] === to[k]));
+    const [k] = pending.splice(next, 1) as [number];
+    e.emit(Amd64.mov64_rr, to[k]!, from[k]!);
+  }
+}
+
 /** Calls it, then compares as an interrupt check does: `below` if there is an interrupt. */
-function callNative(e: StubEncoder, pointer: number): void {
-  e.emit(Amd64.sub64_ri, 0, rsp, 8);
+function callNative(e: HostEncoder, pointer: number): void {
+  const space = 8 + e.host.shadowSpace;
+  e.emit(Amd64.sub64_ri, 0, rsp, space);
   e.callThrough(contextRegister, pointer);
-  e.emit(Amd64.add64_ri, 0, rsp, 8);
+  e.emit(Amd64.add64_ri, 0, rsp, space);
   e.load(Amd64.cmp64_rm, rsp, contextRegister, Context.interrupt);
 }
 
@@ -360,8 +277,9 @@ function callNative(e: StubEncoder, pointer: number): void {
  * rbp then says, the last piece comes first: so none overwrites what a later one reads. Between two pieces the fiber can
  * leave as by the interrupt stub, whose frame this is, with the caller's site above it.
  */
-function inPieces(e: StubEncoder, pointer: number): void {
+function inPieces(e: HostEncoder, pointer: number): void {
   const copies = pointer === Context.memmove;
+  const [first, second, length] = e.host.arguments;
   e.emit(Amd64.mov64_rr, rbx, rax);
   e.emit(Amd64.mov64_rr, r12, rdx);
   e.emit(Amd64.mov64_rr, r13, rcx);
@@ -372,16 +290,16 @@ function inPieces(e: StubEncoder, pointer: number): void {
     e.raw(0x40, 0x0f, 0x92, 0xc5); // setb bpl
   }
   const loop = e.size;
-  e.moveImmediate32(rdx, piece);
-  e.emit(Amd64.cmp64_rr, r13, rdx);
+  e.moveImmediate32(length, piece);
+  e.emit(Amd64.cmp64_rr, r13, length);
   const whole = e.branch(aboveOrEqual);
-  e.emit(Amd64.mov64_rr, rdx, r13);
+  e.emit(Amd64.mov64_rr, length, r13);
   whole();
-  e.emit(Amd64.sub64_rr, r13, rdx);
-  e.emit(Amd64.mov64_rr, rdi, rbx);
-  e.emit(Amd64.mov64_rr, rsi, r12);
+  e.emit(Amd64.sub64_rr, r13, length);
+  e.emit(Amd64.mov64_rr, first, rbx);
+  e.emit(Amd64.mov64_rr, second, r12);
   if (copies) nextOfCopy(e);
-  else e.emit(Amd64.add64_rr, rbx, rdx);
+  else e.emit(Amd64.add64_rr, rbx, length);
   callNative(e, pointer);
   const undisturbed = e.farBranch(aboveOrEqual);
   leaveKeepingAll(e, ExitStatus.interrupt);
@@ -394,20 +312,21 @@ function inPieces(e: StubEncoder, pointer: number): void {
 }
 
 /** Backwards the piece lies behind what is left then, and the beginnings stay. */
-function nextOfCopy(e: StubEncoder): void {
+function nextOfCopy(e: HostEncoder): void {
+  const [first, second, length] = e.host.arguments;
   e.emit(Amd64.test32_rr, rbp, rbp);
   const forwards = e.branch(equal);
-  e.emit(Amd64.add64_rr, rdi, r13);
-  e.emit(Amd64.add64_rr, rsi, r13);
+  e.emit(Amd64.add64_rr, first, r13);
+  e.emit(Amd64.add64_rr, second, r13);
   const go = e.branch(null);
   forwards();
-  e.emit(Amd64.add64_rr, rbx, rdx);
-  e.emit(Amd64.add64_rr, r12, rdx);
+  e.emit(Amd64.add64_rr, rbx, length);
+  e.emit(Amd64.add64_rr, r12, length);
   go();
 }
 
-function enterRoutine(e: StubEncoder, contextWord: bigint): void {
-  for (const r of hostSaved) e.push(r);
+function enterRoutine(e: HostEncoder, contextWord: bigint): void {
+  e.saveHost();
   e.moveImmediate64(
     rax,
     Number(BigInt.asIntN(32, contextWord)),
@@ -416,12 +335,13 @@ function enterRoutine(e: StubEncoder, contextWord: bigint): void {
   e.load(Amd64.mov64_rm, contextRegister, rax, 0);
   e.storeImmediate(Amd64.mov32_mi, ExitStatus.running, contextRegister, Context.status);
   e.store(Amd64.mov64_mr, rsp, contextRegister, Context.hostSp);
+  e.enterBounds();
   e.load(Amd64.mov64_rm, rsp, contextRegister, Context.wasmSp);
   e.jumpThrough(contextRegister, Context.resumePc);
 }
 
 /** Called by a trap exit: the return address is the site. Never resumed. */
-function trapRoutine(e: StubEncoder): void {
+function trapRoutine(e: HostEncoder): void {
   e.pop(rax);
   e.store(Amd64.mov64_mr, rax, contextRegister, Context.trapPc);
   e.storeImmediate(Amd64.mov64_mi, 0, contextRegister, Context.faultAddress);
@@ -444,7 +364,7 @@ function limitRoutine(e: StubEncoder, bound: number): void {
 }
 
 /** Called by interrupt checks: keeps every register, the flags not. */
-function interruptRoutine(e: StubEncoder): void {
+function interruptRoutine(e: HostEncoder): void {
   leaveKeepingAll(e, ExitStatus.interrupt);
   e.return();
 }
@@ -454,14 +374,14 @@ function interruptRoutine(e: StubEncoder): void {
  * register and the flags. Wasm code has nothing below rsp, and no state beyond these registers (the upper halves of
  * the ymm registers are nobody's).
  */
-function signalRoutine(e: StubEncoder): void {
+function signalRoutine(e: HostEncoder): void {
   e.raw(0x9c); // pushfq
   leaveKeepingAll(e, ExitStatus.signal);
   e.raw(0x9d); // popfq
   e.return();
 }
 
-function leaveKeepingAll(e: StubEncoder, status: ExitStatus): void {
+function leaveKeepingAll(e: HostEncoder, status: ExitStatus): void {
   e.emit(Amd64.sub64_ri, 0, rsp, interruptSaved);
   for (let r = 0; r < 16; r++) {
     if (r !== rsp) e.store(Amd64.mov64_mr, r, rsp, interruptSlot(r));
@@ -480,7 +400,7 @@ function leaveKeepingAll(e: StubEncoder, status: ExitStatus): void {
  * host sets to the new code. References among the kept registers are in no stack map: the host mustn't sweep
  * reference handles during this exit.
  */
-function compileRoutine(e: StubEncoder): void {
+function compileRoutine(e: HostEncoder): void {
   e.emit(Amd64.sub64_ri, 0, rsp, compileSaved);
   const floats = 8 * compileInts.length;
   for (let k = 0; k < compileInts.length; k++) e.store(Amd64.mov64_mr, compileInts[k]!, rsp, 8 * k);
@@ -498,8 +418,8 @@ function compileRoutine(e: StubEncoder): void {
 }
 
 /** The routines that all modules share. `contextWord`: address of the word that holds the context's address. */
-export function fixedStubs(contextWord: bigint): FixedStubs {
-  const e = new StubEncoder();
+export function fixedStubs(contextWord: bigint, host: HostConvention): FixedStubs {
+  const e = new HostEncoder(host);
   const begin = (): number => {
     while (e.size & 15) e.byte(0xcc);
     return e.size;

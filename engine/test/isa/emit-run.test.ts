@@ -8,7 +8,7 @@ import {
   conditionPair,
   specialAddress,
 } from "../../isa/amd64/instructions.js";
-import { entryAdapter, interruptSaved } from "../../isa/amd64/trampoline.js";
+import { interruptSaved } from "../../isa/amd64/trampoline.js";
 import { type MachineCode, prologueSource } from "../../machine/machine-code.js";
 import type { Signature } from "../../machine/target.js";
 import { InstructionFlag } from "../../machine/vcode.js";
@@ -32,7 +32,7 @@ function load(
 ): { run: (...args: number[]) => number; machine: MachineCode; at: number } {
   const machine = encodeFunction(b.code, b.allocation());
   const at = bench.add(machine.bytes);
-  const adapter = bench.add(entryAdapter(signature));
+  const adapter = bench.add(bench.target.entryAdapter(signature));
   const result = signature.results[0];
   const run = (...args: number[]): number => {
     signature.params.forEach((type, k) => {
@@ -87,7 +87,7 @@ native("a signalling NaN comes out of minimum quiet", (t) => {
   b.op(Amd64.fmin64, [xmm(0), xmm(0), xmm(1)]);
   const machine = encodeFunction(b.return().code, b.allocation());
   const f = bench.add(machine.bytes);
-  const adapter = bench.add(entryAdapter({ params: [f64, f64], results: [f64] }));
+  const adapter = bench.add(bench.target.entryAdapter({ params: [f64, f64], results: [f64] }));
   for (const [x, y] of [
     [0x7ff0_0000_0000_0001n, 0x3ff0_0000_0000_0000n],
     [0x3ff0_0000_0000_0000n, 0xfff0_0000_0000_0001n],

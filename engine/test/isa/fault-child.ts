@@ -13,7 +13,6 @@ import {
 } from "../../isa/amd64/fault-handler.js";
 import { Amd64 } from "../../isa/amd64/instructions.js";
 import { rax, rcx, rsp } from "../../isa/amd64/registers.js";
-import { entryAdapter } from "../../isa/amd64/trampoline.js";
 import { nodeWebAssembly } from "../../platform/index.js";
 import { Context, ExitStatus } from "../../runtime/layout.js";
 import { NativeBench } from "./native-bench.js";
@@ -45,7 +44,7 @@ class FaultBench extends NativeBench {
     e.return();
     this.loader = this.add(e.bytes.slice(0, e.size));
     this.site = this.loader + site;
-    this.adapter = this.add(entryAdapter({ params: [], results: [] }));
+    this.adapter = this.add(this.target.entryAdapter({ params: [], results: [] }));
     this.siteBits[site >> 3] = 1 << (site & 7);
   }
 

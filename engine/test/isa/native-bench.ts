@@ -19,8 +19,7 @@ const spareBytes = 1024;
 export const environmentIndex = 4321;
 
 export class NativeBench {
-  readonly target: Target = nativeTarget();
-  readonly platform: Platform = createPlatform(this.target.publishRoutine);
+  readonly platform: Platform;
   readonly context = new DataView(new ArrayBuffer(spareOffset + spareBytes));
   readonly slots = new DataView(new ArrayBuffer(slotBytes));
   readonly stubs: FixedStubs;
@@ -29,13 +28,14 @@ export class NativeBench {
   private readonly contextWord = new BigUint64Array(new ArrayBuffer(16));
   private readonly code: ExecutableMapping;
   private used = 0;
-  private readonly enterRoutine: () => void;
+  private enterRoutine: (() => void) | undefined = undefined;
   readonly stubsAddress: number;
   /** Stands for an instance or HostRecord: its first word is `environmentIndex`. */
   private readonly record = new Uint32Array(new ArrayBuffer(64)).fill(environmentIndex, 0, 1);
   readonly environment: number;
 
-  constructor() {
+  constructor(readonly target: Target = nativeTarget()) {
+    this.platform = createPlatform(target.publishRoutine);
     const { platform, context } = this;
     this.environment = platform.addressOf(this.record.buffer);
     this.code = platform.mapCode(1 << 22, 1 << 16);
@@ -43,11 +43,12 @@ export class NativeBench {
     this.contextWord[0] = BigInt(this.contextAddress);
     this.stubs = this.target.fixedStubs(BigInt(platform.addressOf(this.contextWord.buffer)));
     this.stubsAddress = this.add(this.stubs.bytes);
-    this.enterRoutine = platform.routine(this.stubsAddress + this.stubs.enter);
     const stack = platform.allocate(stackSize);
     this.stackTop = stack + stackSize;
     this.set(Context.stackLimit, stack + 32768);
     this.set(Context.stackFloor, stack + 32768);
+    this.set(Context.stackTop, this.stackTop);
+    this.set(Context.stackBottom, stack);
     this.set(Context.slots, platform.addressOf(this.slots.buffer));
     this.set(Context.trapStub, this.stubsAddress + this.stubs.trapStub);
     this.set(Context.interruptStub, this.stubsAddress + this.stubs.interruptStub);
@@ -121,8 +122,14 @@ export class NativeBench {
 
   resume(): number {
     this.context.setUint32(Context.status, 99, true);
+    this.enterRoutine ??= this.callable(this.stubsAddress + this.stubs.enter);
     this.enterRoutine();
     return this.status;
+  }
+
+  /** The routine `void enter()` at an address as a function. */
+  protected callable(enter: number): () => void {
+    return this.platform.routine(enter);
   }
 
   /** The word on the fiber's stack at an address. */
