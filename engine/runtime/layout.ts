@@ -81,9 +81,9 @@ export const Context = {
   memmove: 168, // C library
   memset: 176,
   link: 184, // on arm64: the link register at the exit, where frameless functions keep their return address
-  stackTop: 192, // the end of the fiber's stack, and its lowest accessible byte: for hosts that keep the bounds of stacks
-  stackBottom: 200,
-  builtins: 208, // address of each builtin's stub, 8 bytes each
+  builtins: 192, // address of each builtin's stub, 8 bytes each
+  stackTop: 192 + 8 * builtins.length, // end of the fiber's stack, for hosts that keep the bounds of stacks
+  stackBottom: 200 + 8 * builtins.length, // its lowest accessible byte
   size: 208 + 8 * builtins.length,
 } as const;
 

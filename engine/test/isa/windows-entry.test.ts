@@ -1,6 +1,6 @@
 /**
  * How Wasm code is entered and left on Windows, instruction by instruction, against the bytes that GNU as makes of the text
- * (in windows-entry-encodings.txt; `BACKPLANE_GOLDEN=write` writes that anew).
+ * (in windows-entry.txt; `BACKPLANE_GOLDEN=write` writes that anew).
  */
 import test from "ava";
 import { amd64Windows } from "../../isa/amd64/index.js";
