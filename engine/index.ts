@@ -27,9 +27,10 @@ export {
   WebAssembly,
 } from "./js-api/namespace.js";
 export { Global, Memory, Table } from "./js-api/objects.js";
+export { type RefusedGrowth, takeRefusedGrowth } from "./js-api/refused-growth.js";
 export { Snapshot } from "./js-api/snapshot.js";
 export { parkable, promising, Suspending } from "./js-api/suspending.js";
-export { threaded } from "./js-api/threaded.js";
+export { threaded, whenFree } from "./js-api/threaded.js";
 export type { Effort } from "./pipeline.js";
 export { UnsupportedPlatformError, type UnsupportedReason } from "./platform/errors.js";
 export type { EngineOptions } from "./runtime/engine.js";
@@ -40,6 +41,7 @@ export {
   type InterruptReason,
   LinkError,
   RuntimeError,
+  StopCall,
   SuspendError,
   type Trap,
   trapOf,
@@ -49,5 +51,6 @@ export {
 } from "./runtime/errors.js";
 export { type CallLimits, Fuel, type SharedDeadline } from "./runtime/limits.js";
 export { SnapshotError } from "./runtime/snapshot.js";
+export { formatFrame } from "./runtime/stack-trace.js";
 export * from "./wasi/index.js";
 export { type ErrorFamily, type FormatErrorCode, WasmFormatError } from "./wasm/index.js";

@@ -4,6 +4,8 @@
  * Traps, and what the engine throws when it compiles and links, are the engine's own classes; they are the `cause`
  * of the errors here where a step of the SDK failed because of them.
  */
+import { formatFrame, type WasmFrame } from "../engine/index.js";
+
 export type BackplaneErrorCode =
   | "PLUGIN_NOT_FOUND"
   | "EXPORT_NOT_FOUND"
@@ -48,7 +50,7 @@ export class BackplaneError extends Error {
 
 /** A host function threw while a plugin was calling it; `cause` is what it threw. */
 export class HostError extends BackplaneError {
-  override readonly name = "HostError";
+  override readonly name: string = "HostError";
   constructor(message: string, options?: ErrorOptions) {
     super("HOST_FUNCTION", message, options);
   }
@@ -72,6 +74,60 @@ export class PluginExitError extends BackplaneError {
     options?: ErrorOptions,
   ) {
     super("EXIT", `${where}: the plugin exited with code ${exitCode}`, options);
+  }
+}
+
+/**
+ * An `async` host function was reached by a call that can't wait: one of `plugin.exports`, or one with a JavaScript
+ * function between it and the call that could. `cause` is the engine's error.
+ */
+export class SuspendError extends HostError {
+  override readonly name = "SuspendError";
+}
+
+/** A call was stopped from outside: its time was over (TIMEOUT), or it was aborted (ABORTED). */
+export class CallStoppedError extends BackplaneError {
+  override readonly name = "CallStoppedError";
+
+  /**
+   * @param frames what the plugin was doing, innermost first; its `stack` begins with them too. Empty if it hadn't begun
+   */
+  constructor(
+    code: "TIMEOUT" | "ABORTED",
+    message: string,
+    readonly frames: readonly WasmFrame[],
+    options?: ErrorOptions,
+  ) {
+    super(code, message, options);
+    const head = `${this.name}: ${message}`;
+    const at = this.stack?.indexOf("\n    at ") ?? -1;
+    const own = at < 0 ? "" : (this.stack as string).slice(at);
+    this.stack = [head, ...frames.map(formatFrame)].join("\n") + own;
+  }
+}
+
+/** A call that can't wait, as those of `plugin.exports`, found the instance, or one it is linked with, in use. */
+export class InstanceBusyError extends BackplaneError {
+  override readonly name = "InstanceBusyError";
+  constructor(message: string, options?: ErrorOptions) {
+    super("BUSY", message, options);
+  }
+}
+
+/** A plugin wanted more than one of its limits allows. */
+export class LimitError extends BackplaneError {
+  override readonly name = "LimitError";
+  /**
+   * @param limit its name, as in a manifest's `requests.limits`
+   * @param value what is allowed
+   */
+  constructor(
+    readonly limit: string,
+    readonly value: number,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super("LIMIT", message, options);
   }
 }
 

@@ -85,13 +85,17 @@ export type { HostModuleSource, TokenResolver } from "./di.js";
 export {
   BackplaneError,
   type BackplaneErrorCode,
+  CallStoppedError,
   DependencyError,
   HostError,
+  InstanceBusyError,
+  LimitError,
   ManifestError,
   MarshalError,
   PluginError,
   PluginExitError,
   ReentrancyError,
+  SuspendError,
 } from "./errors.js";
 export type {
   PluginEvent,
@@ -116,7 +120,14 @@ export type {
 } from "./manifest/manifest.js";
 export type { LogLevel, LogRate } from "./plugin/guest-log.js";
 export type { GrantPolicy } from "./plugin/loader.js";
-export type { CallOptions, CallResult, HandOverSide, PluginOptions, PluginStats } from "./plugin/options.js";
+export type {
+  CallOptions,
+  CallResult,
+  HandOverSide,
+  PluginOptions,
+  PluginStats,
+  RunsOn,
+} from "./plugin/options.js";
 export { Plugin } from "./plugin/plugin.js";
 export type { PluginSource, PluginSourceDetails } from "./plugin/source.js";
 export { Secret, secret } from "./secret.js";

@@ -1,5 +1,6 @@
 /** Calls whose Wasm code runs off the JavaScript thread. Not in the JS API's specification. */
 import { FunctionReference } from "../runtime/function.js";
+import { whenFree as runWhenFree } from "../runtime/promise-integration.js";
 import { callThreaded } from "../runtime/threaded-call.js";
 
 /**
@@ -26,4 +27,24 @@ export function threaded(exported: Function): (...args: unknown[]) => Promise<un
   }
   const object = (...args: unknown[]): Promise<unknown> => callThreaded(reference, args);
   return Object.defineProperty(object, "length", { value: reference.type.params.length, configurable: true });
+}
+
+/**
+ * Runs an action that calls a function synchronously, or uses its instance in another way: at once, or, while a call of
+ * the instance runs on a thread, when it is its turn. Then the result is a promise of what the action gives. In the
+ * action, and not in what it may wait for, no call on a thread is in the way.
+ *
+ * Errors: TypeError for what isn't an exported function; InterruptError if the limits of the moment end the waiting; what
+ * the action throws.
+ *
+ * @example
+ * const length = await whenFree(instance.exports.run, () => instance.exports.memory.grow(1));
+ */
+// biome-ignore lint/complexity/noBannedTypes: any exported function
+export function whenFree<T>(exported: Function, action: () => T): T | Promise<Awaited<T>> {
+  const reference = FunctionReference.of(exported);
+  if (reference === undefined) {
+    throw new TypeError("whenFree(): Argument 0 must be a WebAssembly exported function");
+  }
+  return runWhenFree(reference, action);
 }

@@ -84,14 +84,31 @@ export class InterruptError extends Error {
   /**
    * @param frames what the call was doing, innermost first; empty if it hadn't begun
    * @param cause the signal's reason, if it was aborted
+   * @param waiting it was waiting, for a promise or for its turn, and not computing
    */
   constructor(
     readonly reason: InterruptReason,
     readonly frames: readonly WasmFrame[],
     cause?: unknown,
+    readonly waiting = false,
   ) {
     super(interruptMessages[reason], cause === undefined ? undefined : { cause });
   }
+}
+
+/**
+ * What the promise of a host function rejects with to stop the call that waits for it as its limits would: with an
+ * InterruptError, which tells where in the Wasm code it was.
+ *
+ * @example
+ * const wait = new Suspending(() => Promise.race([work(), gone.then(() => { throw new StopCall("aborted", why); })]));
+ */
+export class StopCall {
+  /** @param cause of the InterruptError */
+  constructor(
+    readonly reason: InterruptReason,
+    readonly cause?: unknown,
+  ) {}
 }
 
 /**

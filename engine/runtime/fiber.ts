@@ -40,7 +40,9 @@ export class Fiber {
   readonly stackTopLo: number;
   readonly stackTopHi: number;
   /** Below it a function may not go. */
-  readonly stackFloor: number;
+  private stackFloor: number;
+  /** The lowest that it can be. */
+  private readonly lowestFloor: number;
   private stackView: DataView | undefined;
 
   /** The group whose code runs on it, for stack maps and dispatch; undefined in the pool. */
@@ -80,7 +82,8 @@ export class Fiber {
     this.stackTop = stackBase + stackSize;
     this.stackTopLo = this.stackTop | 0;
     this.stackTopHi = Math.floor(this.stackTop / 2 ** 32);
-    this.stackFloor = stackBase + guardSize + reserveSize + platform.signalFrameSize;
+    this.lowestFloor = stackBase + guardSize + reserveSize + platform.signalFrameSize;
+    this.stackFloor = this.lowestFloor;
     setWord64(this.words, Context.stackFloor, this.stackFloor);
     setWord64(this.words, Context.stackTop, this.stackTop);
     setWord64(this.words, Context.stackBottom, stackBase + guardSize);
@@ -102,6 +105,15 @@ export class Fiber {
   lowerInterrupt(): void {
     setWord64(this.words, Context.stackLimit, this.stackFloor);
     setWord64(this.words, Context.interrupt, 0);
+  }
+
+  /** Sets how many bytes of the stack the next call may use. */
+  limitStack(bytes: number): void {
+    const floor = Math.max(this.lowestFloor, Math.floor(this.stackTop - bytes));
+    if (floor === this.stackFloor) return;
+    this.stackFloor = floor;
+    setWord64(this.words, Context.stackFloor, floor);
+    this.lowerInterrupt();
   }
 
   /**
@@ -164,6 +176,7 @@ export class FiberPool {
   release(fiber: Fiber): void {
     fiber.group = undefined;
     fiber.promising = false;
+    if (fiber.scope !== undefined) fiber.limitStack(Number.POSITIVE_INFINITY);
     fiber.scope = undefined;
     fiber.hasUnmapped = false;
     fiber.entry = undefined;

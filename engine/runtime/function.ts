@@ -171,7 +171,9 @@ export abstract class FunctionReference {
     const group = this.ownGroup.root();
     fiber.group = group;
     fiber.entry = this.made;
-    fiber.scope = this.engine.scope;
+    const { scope } = this.engine;
+    fiber.scope = scope;
+    if (scope !== undefined) fiber.limitStack(scope.stackBytes);
     fiber.sequence = this.engine.nextSequence++;
     group.fibers.push(fiber);
   }

@@ -13,7 +13,7 @@ import { performance } from "node:perf_hooks";
 import { setImmediate as macrotask } from "node:timers/promises";
 import type { Clock } from "./clock.js";
 import type { Engine } from "./engine.js";
-import { InstanceBusy, InterruptError, type InterruptReason } from "./errors.js";
+import { InstanceBusy, InterruptError, type InterruptReason, StopCall } from "./errors.js";
 import type { Fiber } from "./fiber.js";
 import { Context } from "./layout.js";
 import { Monitor } from "./monitor.js";
@@ -92,6 +92,8 @@ export interface CallLimits {
    * wait. Never more than the system has room for stacks.
    */
   readonly parkedCalls?: number;
+  /** Bytes of its stack that a call may use; beyond them it gets the RangeError of an overflow. */
+  readonly stackBytes?: number;
 }
 
 /** Limits as they are looked at: with those of the scopes around. */
@@ -103,6 +105,7 @@ export class Scope {
   readonly fuel: Fuel | undefined;
   readonly signal: AbortSignal | undefined;
   readonly parkedCalls: number;
+  readonly stackBytes: number;
 
   constructor(
     readonly outer: Scope | undefined,
@@ -122,10 +125,8 @@ export class Scope {
         : milliseconds(limits.slice, "slice");
     this.fuel = limits.fuel ?? outer?.fuel;
     this.signal = limits.signal;
-    this.parkedCalls = Math.min(
-      outer?.parkedCalls ?? Number.POSITIVE_INFINITY,
-      limits.parkedCalls === undefined ? Number.POSITIVE_INFINITY : callCount(limits.parkedCalls),
-    );
+    this.parkedCalls = narrower(outer?.parkedCalls, limits.parkedCalls, "parkedCalls");
+    this.stackBytes = narrower(outer?.stackBytes, limits.stackBytes, "stackBytes");
   }
 
   /** The first signal that was aborted, this scope's or an outer one's. */
@@ -142,9 +143,10 @@ function milliseconds(value: number, name: string): number {
   throw new RangeError(`${name}: expected a number of milliseconds from 0 on, got ${String(value)}`);
 }
 
-function callCount(value: number): number {
-  if (typeof value === "number" && value >= 0) return value;
-  throw new RangeError(`parkedCalls: expected a number of calls from 0 on, got ${String(value)}`);
+/** The smaller of two limits, each of which may not be there. Errors: RangeError. */
+function narrower(outer = Number.POSITIVE_INFINITY, own = Number.POSITIVE_INFINITY, name: string): number {
+  if (typeof own === "number" && own >= 0) return Math.min(outer, own);
+  throw new RangeError(`${name}: expected a number from 0 on, got ${String(own)}`);
 }
 
 /** Runs an action in a scope of its own; see `withLimits` in js-api/limits.ts. */
@@ -280,7 +282,7 @@ export async function waitWithin(
   if (scope.deadline === Number.POSITIVE_INFINITY && signalsOf(scope).length === 0) return promise;
   let cancel = (): void => {};
   const limit = new Promise<never>((_, reject) => {
-    cancel = whenOver(engine, scope, (reason, cause) => reject(stopped(engine, fiber, reason, cause)));
+    cancel = whenOver(engine, scope, (reason, cause) => reject(stopped(engine, fiber, reason, cause, true)));
   });
   try {
     // Awaited in a function of its own, since the promise's `then` may be anybody's.
@@ -360,7 +362,13 @@ export function stopped(
   fiber: Fiber | undefined,
   reason: InterruptReason,
   cause?: unknown,
+  waiting = false,
 ): InterruptError {
-  if (fiber === undefined) return new InterruptError(reason, [], cause);
-  return interruptError(fiber, reason, framesOf(engine, fiber), cause);
+  if (fiber === undefined) return new InterruptError(reason, [], cause, waiting);
+  return interruptError(fiber, reason, framesOf(engine, fiber), cause, waiting);
+}
+
+/** What a parked call fails with when its promise was rejected. */
+export function rejected(engine: Engine, fiber: Fiber, error: unknown): unknown {
+  return error instanceof StopCall ? stopped(engine, fiber, error.reason, error.cause, true) : error;
 }

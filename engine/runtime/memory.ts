@@ -20,6 +20,8 @@ export class Memory {
   /** Of all instances that have the memory. */
   readonly monitor = new Monitor();
   base = 0;
+  /** Pages that `memory.grow` would have led to when it last failed; 0 if it didn't. */
+  refusedPages = 0;
   private bytes: Uint8Array | undefined;
 
   constructor(
@@ -65,12 +67,16 @@ export class Memory {
 
   /** memory.grow: -1 when it can't. */
   tryGrow(delta: number): number {
-    if (this.pages + delta > (this.maximum ?? largestPages)) return -1;
-    try {
-      return this.grow(delta);
-    } catch {
-      return -1;
+    const after = this.pages + delta;
+    if (after <= (this.maximum ?? largestPages)) {
+      try {
+        return this.grow(delta);
+      } catch {
+        // Refused by the system: -1 as well.
+      }
     }
+    this.refusedPages = after;
+    return -1;
   }
 
   private refresh(): void {

@@ -7,7 +7,7 @@
 import { finishHostCall, type Parked, run } from "./dispatch.js";
 import type { Fiber } from "./fiber.js";
 import { type FunctionReference, leaveFiber } from "./function.js";
-import { enterWithin, type Scope, waitWithin, withScope } from "./limits.js";
+import { enterWithin, rejected, type Scope, waitWithin, withScope } from "./limits.js";
 import { readResults } from "./values.js";
 
 /**
@@ -16,7 +16,7 @@ import { readResults } from "./values.js";
  * promise.
  */
 export function callParkable(reference: FunctionReference, args: ArrayLike<unknown>): unknown {
-  if (mustWait(reference)) return callInTurn(reference, args);
+  if (mustWait(reference)) return whenFree(reference, () => begin(reference, args));
   return begin(reference, args);
 }
 
@@ -47,14 +47,25 @@ function mustWait({ engine, linkGroup }: FunctionReference): boolean {
   return engine.threadedCalls !== 0 && linkGroup.monitor.mustWait;
 }
 
-async function callInTurn(reference: FunctionReference, args: ArrayLike<unknown>): Promise<unknown> {
-  const { scope } = reference.engine;
-  const start = (): unknown => begin(reference, args);
-  // Wrapped, since the promise that a call may give is awaited after its turn.
+/**
+ * Runs an action that calls a function, at once or, if a call on a thread is in the way, when it is its turn: then the
+ * result is a promise.
+ */
+export function whenFree<T>(reference: FunctionReference, action: () => T): T | Promise<Awaited<T>> {
+  if (!mustWait(reference)) return action();
+  return whenLeft(reference, reference.engine.scope, action);
+}
+
+async function whenLeft<T>(
+  reference: FunctionReference,
+  scope: Scope | undefined,
+  action: () => T,
+): Promise<Awaited<T>> {
+  // Wrapped, since a promise that the action gives is awaited after its turn.
   const { result } = await inTurn(reference, undefined, scope, () => ({
-    result: scope === undefined ? start() : withScope(reference.engine, scope, start),
+    result: scope === undefined ? action() : withScope(reference.engine, scope, action),
   }));
-  return result;
+  return await result;
 }
 
 /** Runs an action that enters Wasm code when it is its turn. */
@@ -84,6 +95,8 @@ async function finishParked(reference: FunctionReference, fiber: Fiber, first: P
       engine.parkedCalls++;
       try {
         value = await (scope === undefined ? promise : waitWithin(engine, fiber, scope, promise));
+      } catch (error) {
+        throw rejected(engine, fiber, error);
       } finally {
         engine.parkedCalls--;
       }

@@ -239,8 +239,9 @@ export function interruptError(
   reason: InterruptReason,
   frames: WasmFrame[],
   cause?: unknown,
+  waiting = false,
 ): InterruptError {
-  const error = new InterruptError(reason, frames, cause);
+  const error = new InterruptError(reason, frames, cause, waiting);
   if (fiber.entry !== undefined) Error.captureStackTrace(error, fiber.entry);
   insertFrames(error, frames);
   return error;

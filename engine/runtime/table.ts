@@ -18,6 +18,8 @@ export class Table {
   private words: Int32Array;
   private readonly ownGroup = new LinkGroup();
   length: number;
+  /** Elements that growing would have led to when it last failed; 0 if it didn't. */
+  refusedLength = 0;
 
   /** Every element is the null reference at first. Errors: RangeError. */
   constructor(
@@ -73,10 +75,10 @@ export class Table {
   grow(delta: number, word: number): number {
     const before = this.length;
     const after = before + delta;
-    if (after > Math.min(this.maximum ?? largestTable, largestTable)) return -1;
+    if (after > Math.min(this.maximum ?? largestTable, largestTable)) return this.refuse(after);
     if (after * 2 > this.words.length) {
       const bigger = this.largerWords(after);
-      if (bigger === undefined) return -1;
+      if (bigger === undefined) return this.refuse(after);
       bigger.set(this.words.subarray(0, before * 2));
       this.words = bigger;
     }
@@ -84,6 +86,11 @@ export class Table {
     this.length = after;
     this.publish();
     return before;
+  }
+
+  private refuse(length: number): -1 {
+    this.refusedLength = length;
+    return -1;
   }
 
   /** Room for at least `length` elements, undefined when there is no memory for them. */

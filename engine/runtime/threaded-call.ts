@@ -11,7 +11,16 @@ import type { Engine } from "./engine.js";
 import type { InterruptReason } from "./errors.js";
 import type { Fiber } from "./fiber.js";
 import { type FunctionReference, leaveFiber } from "./function.js";
-import { enterWithin, interrupted, type Scope, stopped, waitWithin, whenOver, withScope } from "./limits.js";
+import {
+  enterWithin,
+  interrupted,
+  rejected,
+  type Scope,
+  stopped,
+  waitWithin,
+  whenOver,
+  withScope,
+} from "./limits.js";
 import type { Monitor } from "./monitor.js";
 import type { Job } from "./threads.js";
 import { readResults } from "./values.js";
@@ -88,6 +97,8 @@ class ThreadedCall {
     engine.parkedCalls++;
     try {
       return await (scope === undefined ? promise : waitWithin(engine, fiber, scope, promise));
+    } catch (error) {
+      throw rejected(engine, fiber, error);
     } finally {
       engine.parkedCalls--;
     }

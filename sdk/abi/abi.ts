@@ -9,6 +9,7 @@
  * `docs/writing-an-abi.md` shows how one is written.
  */
 import type { ImportType, Instance, Module, ModuleTypes } from "../../engine/index.js";
+import type { HostCallLimits } from "../binding/host-call-limits.js";
 import type { Clock } from "../clock.js";
 import type { FunctionSignature, Signatures } from "../declare/signature.js";
 import type { DefinedModule } from "../di.js";
@@ -53,6 +54,10 @@ export interface AbiPlugin {
   readonly granted: Granted;
   /** Each call begins with the instance as it was after its start. */
   readonly resets: boolean;
+  /** Bounds on its calls of host functions, for imports that the ABI serves. */
+  readonly hostCalls: HostCallLimits;
+  /** Bytes of each value that it may hand to the host, `limits.outputBytes`; undefined: no bound. */
+  readonly outputBytes: number | undefined;
   readonly clock: Clock;
   /** What call frames have as `owner`. */
   readonly owner: object;

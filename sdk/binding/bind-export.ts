@@ -72,7 +72,7 @@ function resultReader(memory: PluginMemory, { results }: Crossings, path: string
   const convert = results.length === 0 ? () => undefined : results.length === 1 ? read : readAll;
   return (raw) => {
     if (!(raw instanceof Promise)) return convert(raw);
-    return raw.then((value) => withinAllocatorTime(memory.plugin, () => convert(value)));
+    return raw.then((value) => withinAllocatorTime(memory, () => convert(value)));
   };
 }
 

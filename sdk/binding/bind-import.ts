@@ -9,7 +9,7 @@
  * What the method throws is the cause of a HostError, or with `throws` the guest's to handle; values that can't cross
  * are MarshalErrors and end the call in any case.
  */
-import { Suspending } from "../../engine/index.js";
+import { StopCall, Suspending } from "../../engine/index.js";
 import { currentFrame } from "../call-frame.js";
 import type { FunctionSignature } from "../declare/signature.js";
 import { HostError, MarshalError, messageOf } from "../errors.js";
@@ -69,9 +69,18 @@ export function importTarget(
 /** The import for one instance, whose memory is attached before the plugin is called. */
 export function bindImport(target: ImportTarget, memory: PluginMemory): ImportFunction | Suspending {
   const { signature, crossings, waits, takesContext } = target;
-  if (waits) return new Suspending(waitingImport(target, memory));
-  if (signature.throws || takesContext || crossings.params.length > 3) return generalImport(target, memory);
-  return fastImport(target, memory);
+  if (waits) return new Suspending(rated(target, waitingImport(target, memory)));
+  const general = signature.throws || takesContext || crossings.params.length > 3;
+  return rated(target, general ? generalImport(target, memory) : fastImport(target, memory));
+}
+
+/** The same function, counted where the plugin's host calls have a rate. */
+function rated({ caller: { hostCalls } }: ImportTarget, call: ImportFunction): ImportFunction {
+  if (hostCalls === undefined || !hostCalls.isRated) return call;
+  return (...core: unknown[]) => {
+    hostCalls.called();
+    return call(...core);
+  };
 }
 
 /** What the call fails with when the method threw `cause`: a trap of the plugin's own passes as it is. */
@@ -234,6 +243,7 @@ function anyImport(target: ImportTarget, memory: PluginMemory, finish: ResultMak
   return (...core: unknown[]) => {
     const place = errorPlace(target, memory, core);
     const args = read(core);
+    if (target.waits) target.caller.hostCalls?.requireRoom();
     let returned: unknown;
     try {
       returned = target.method.apply(target.object, args);
@@ -256,16 +266,17 @@ function parked(
   const promise = Promise.resolve(returned);
   const frame = currentFrame();
   const settled = (frame?.untilAborted(promise) ?? promise).then(
-    (value) => withinAllocatorTime(memory.plugin, () => succeed(value, place)),
+    (value) => withinAllocatorTime(memory, () => succeed(value, place)),
     (cause: unknown) => {
       if (!frame?.aborted) {
-        return withinAllocatorTime(memory.plugin, () => fail(target, memory, place, cause));
+        return withinAllocatorTime(memory, () => fail(target, memory, place, cause));
       }
       // The call is over: there is no guest to hand anything to.
-      throw frame.isReason(cause) ? cause : thrown(target, memory, cause);
+      throw frame.isReason(cause) ? new StopCall("aborted", cause) : thrown(target, memory, cause);
     },
   );
   // A caller that can't be parked, as in a start function, fails at once and never looks at the promise.
   settled.catch(() => {});
+  target.caller.hostCalls?.park(settled);
   return settled;
 }

@@ -52,8 +52,8 @@ export class InputCall implements AbiCall {
     const raw = form === "core" ? this.callCore(input) : this.callWith(input, form);
     const demanded = result !== undefined;
     if (raw instanceof Promise) {
-      const { plugin } = this.memory;
-      return raw.then((value) => withinAllocatorTime(plugin, () => this.resultOf(value, wanted, demanded)));
+      const { memory } = this;
+      return raw.then((value) => withinAllocatorTime(memory, () => this.resultOf(value, wanted, demanded)));
     }
     return this.resultOf(raw, wanted, demanded);
   }

@@ -2,6 +2,7 @@
 import { type CallFrame, currentFrame } from "../call-frame.js";
 import { type Clock, systemClock } from "../clock.js";
 import type { CallContext, GuestMemory } from "../declare/context.js";
+import type { HostCallLimits } from "./host-call-limits.js";
 
 /** The plugin that an import belongs to. */
 export interface CallingPlugin {
@@ -11,6 +12,10 @@ export interface CallingPlugin {
   readonly owner?: object;
   /** Default: the process's. */
   readonly clock?: Clock;
+  /** Bounds on its calls of host functions. Default: none. */
+  readonly hostCalls?: HostCallLimits;
+  /** Bytes of a value that it hands to the host. Default: no limit. */
+  readonly outputBytes?: number;
 }
 
 export class HostCallContext implements CallContext {

@@ -55,8 +55,11 @@ function referenceCrossing(reference: Reference): Crossing {
   return {
     width: 2,
     reference,
-    fromParameter: (memory, pointer, length, where) =>
-      pointer === 0 ? nothing(where) : reference.read(memory, pointer, length, where),
+    fromParameter(memory, pointer, length, where) {
+      if (pointer === 0) return nothing(where);
+      memory.requireOutput(length, where);
+      return reference.read(memory, pointer, length, where);
+    },
     toParameter: put,
     toResult(memory, value, where) {
       const pointer = put(memory, value, where);

@@ -4,6 +4,7 @@
  */
 import { InterruptError, withLimits } from "../../engine/index.js";
 import { BackplaneError } from "../errors.js";
+import type { PluginMemory } from "./memory.js";
 
 /**
  * @param timeout milliseconds
@@ -26,7 +27,10 @@ export function withinTime<T>(timeout: number, where: string, action: () => T): 
 /** Milliseconds that a plugin's allocator may take. */
 const allocatorTimeout = 5000;
 
-/** For a value that crosses after a call has waited: the limits of the call aren't set then. */
-export function withinAllocatorTime<T>(plugin: string, action: () => T): T {
-  return withinTime(allocatorTimeout, `${plugin}: its allocator`, action);
+/**
+ * For a value that crosses after a call has waited: the limits of the call aren't set then, and another call of the
+ * instance may run on a thread, whose end it waits for.
+ */
+export function withinAllocatorTime<T>(memory: PluginMemory, action: () => T): T | Promise<Awaited<T>> {
+  return memory.whenFree(() => withinTime(allocatorTimeout, `${memory.plugin}: its allocator`, action));
 }

@@ -70,7 +70,7 @@ export function importLinker(
     }
   }
   return () => {
-    const memory = new PluginMemory(caller.name);
+    const memory = new PluginMemory(caller.name, caller.outputBytes);
     const imports = Object.create(null) as Record<string, Record<string, ImportFunction | Suspending>>;
     for (const { module: from, name, target } of wanted) {
       imports[from] ??= Object.create(null) as Record<string, ImportFunction | Suspending>;

@@ -9,9 +9,9 @@
  * after which its length is 0 and nothing is in bounds; a shared memory's view stays, but too short. Either way an
  * access that doesn't fit looks again before it fails.
  */
-import type { Instance } from "../../engine/index.js";
+import { type Instance, whenFree } from "../../engine/index.js";
 import type { GuestMemory } from "../declare/context.js";
-import { MarshalError, messageOf } from "../errors.js";
+import { LimitError, MarshalError, messageOf } from "../errors.js";
 import { decodeText, encodeText, type TextBuffer, textSize } from "./text.js";
 
 type Exported = (...args: number[]) => unknown;
@@ -44,6 +44,8 @@ export class PluginMemory implements GuestMemory {
   private memory: { readonly buffer: ArrayBufferLike } | undefined;
   private allocator: Exported | undefined;
   private releaser: Exported | undefined;
+  /** By which the engine knows the instance. */
+  private anyFunction: Exported | undefined;
   private attached = false;
   private failure: unknown;
   private data: Uint8Array = nothing;
@@ -52,7 +54,11 @@ export class PluginMemory implements GuestMemory {
   private shared = false;
   private readonly where: string;
 
-  constructor(readonly plugin: string) {
+  /** @param mostOutput bytes of a value that the plugin hands to the host */
+  constructor(
+    readonly plugin: string,
+    private readonly mostOutput = Number.POSITIVE_INFINITY,
+  ) {
     this.where = `${plugin}: memory`;
   }
 
@@ -63,7 +69,15 @@ export class PluginMemory implements GuestMemory {
     }
     this.allocator = asFunction(backplane_alloc);
     this.releaser = asFunction(backplane_free);
+    this.anyFunction = Object.values(instance.exports)
+      .map(asFunction)
+      .find((exported) => exported !== undefined);
     this.attached = true;
+  }
+
+  /** Runs an action that enters the plugin: at once, or as a promise when no call of it runs on a thread. */
+  whenFree<T>(action: () => T): T | Promise<Awaited<T>> {
+    return this.anyFunction === undefined ? action() : whenFree(this.anyFunction, action);
   }
 
   get size(): number {
@@ -155,10 +169,19 @@ export class PluginMemory implements GuestMemory {
     if (pointer === 0) return absent(where);
     this.place(pointer, length, where);
     try {
+      this.requireOutput(length, where);
       return read(this, pointer, length, where);
     } finally {
       this.release(pointer, length, where);
     }
+  }
+
+  /** Errors: LimitError for a value of more bytes than the plugin may hand to the host. */
+  requireOutput(length: number, where: string): void {
+    const size = length >>> 0;
+    if (size <= this.mostOutput) return;
+    const text = `${where}: limit outputBytes: it has ${size} bytes, ${this.mostOutput} are allowed`;
+    throw new LimitError("outputBytes", this.mostOutput, text);
   }
 
   /** Whether this is what the plugin's allocator threw last: a trap above all. */

@@ -4,7 +4,7 @@
  *
  * After a trap of the plugin's own, in its allocator above all, it isn't called any more.
  */
-import { MarshalError } from "../errors.js";
+import { LimitError, MarshalError } from "../errors.js";
 import type { Crossing } from "./crossing.js";
 import { type PluginMemory, pack } from "./memory.js";
 
@@ -81,7 +81,7 @@ export function putResults(
 
 /**
  * The values of several results of the plugin's, the memory of all given back.
- * Errors: MarshalError, of the first that can't cross; what the plugin's allocator throws.
+ * Errors: MarshalError or LimitError, of the first that can't cross; what the plugin's allocator throws.
  */
 export function takeResults(
   memory: PluginMemory,
@@ -89,12 +89,12 @@ export function takeResults(
   core: readonly unknown[],
   paths: readonly string[],
 ): unknown[] {
-  const faults: MarshalError[] = [];
+  const faults: (MarshalError | LimitError)[] = [];
   const values = results.map((result, i) => {
     try {
       return result.fromResult(memory, core[i], paths[i]);
     } catch (error) {
-      if (!(error instanceof MarshalError)) throw error;
+      if (!(error instanceof MarshalError || error instanceof LimitError)) throw error;
       faults.push(error);
       return undefined;
     }

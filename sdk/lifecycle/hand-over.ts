@@ -4,7 +4,7 @@
  * The next generation's instance exists and serves no calls. After a transfer it has the state; if that throws, the
  * old generation is as it was.
  */
-import { BackplaneError, messageOf } from "../errors.js";
+import { BackplaneError, CallStoppedError, messageOf } from "../errors.js";
 import type { Generation } from "../plugin/generation.js";
 import type { HandOverSide, PluginOptions } from "../plugin/options.js";
 
@@ -33,7 +33,7 @@ export async function drainOrAbort(
   timeout: number,
 ): Promise<boolean> {
   if (await drainedWithin(generation, timeout)) return true;
-  generation.abortCalls(new BackplaneError("ABORTED", `${plugin}: stopped while the call was running`));
+  generation.abortCalls(new CallStoppedError("ABORTED", `${plugin}: stopped while the call was running`, []));
   return drainedWithin(generation, timeout);
 }
 

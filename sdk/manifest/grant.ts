@@ -44,8 +44,21 @@ function smaller(a: number | undefined, b: number | undefined): number | undefin
   return Math.min(a, b);
 }
 
-function bothLimits(a: PluginLimits, b: PluginLimits): PluginLimits {
-  return { memory: smaller(a.memory, b.memory), timeout: smaller(a.timeout, b.timeout) };
+const limitNames = [
+  "memory",
+  "tableEntries",
+  "stackBytes",
+  "instances",
+  "outputBytes",
+  "hostCallsPerSecond",
+  "parkedCalls",
+  "timeout",
+] as const satisfies readonly (keyof PluginLimits)[];
+
+/** The smaller of each. */
+export function bothLimits(a: PluginLimits, b: PluginLimits): PluginLimits {
+  const both = limitNames.map((name) => [name, smaller(a[name], b[name])] as const);
+  return Object.fromEntries(both.filter(([, value]) => value !== undefined));
 }
 
 /**

@@ -5,10 +5,25 @@
 import { validRange } from "semver";
 import { ManifestError, messageOf } from "../errors.js";
 
-/** Bounds on what a plugin may use. */
+/**
+ * Bounds on what a plugin may use. What goes beyond one of them fails with a LimitError that names it, or has it as
+ * `cause`.
+ */
 export interface PluginLimits {
-  /** Bytes of memory; growing beyond them fails in the plugin. */
+  /** Bytes of memory, in whole pages of 64 KiB; growing beyond them fails in the plugin. */
   readonly memory?: number;
+  /** Entries of each of its own tables; growing beyond them fails in the plugin. */
+  readonly tableEntries?: number;
+  /** Bytes of the stack that a call computes on; an overflow is a trap. Not more than 4 MiB in any case. */
+  readonly stackBytes?: number;
+  /** Instances that the application may make of it. */
+  readonly instances?: number;
+  /** Bytes of each text, list of bytes and JSON that it hands to the host, as a result or an argument. */
+  readonly outputBytes?: number;
+  /** Calls of host functions a second on the average; a second's calls may come at once. */
+  readonly hostCallsPerSecond?: number;
+  /** Calls that may wait in host functions at a time. Default: 10,000. */
+  readonly parkedCalls?: number;
   /** Milliseconds that a call may take, waiting included. */
   readonly timeout?: number;
 }
@@ -155,7 +170,16 @@ const checkManifest = fields({
       stderr: boolean,
       clocks: oneOf("fine"),
     }),
-    limits: fields({ memory: integer(0), timeout: integer(1) }),
+    limits: fields({
+      memory: integer(0),
+      tableEntries: integer(0),
+      stackBytes: integer(4096),
+      instances: integer(1),
+      outputBytes: integer(0),
+      hostCallsPerSecond: integer(1),
+      parkedCalls: integer(0),
+      timeout: integer(1),
+    }),
   }),
 });
 

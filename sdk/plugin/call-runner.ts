@@ -6,22 +6,35 @@
  * they cost no promise, no timer and no AbortController here. Only one that was parked is watched.
  */
 import {
+  SuspendError as EngineSuspendError,
+  InstanceBusy,
   InterruptError,
   type SharedDeadline,
   sharedDeadline,
   trapOf,
+  type WasmFrame,
   withLimits,
 } from "../../engine/index.js";
 import { CallFrame, currentFrame, runInFrame, runInParkableFrame } from "../call-frame.js";
 import { type Clock, systemClock } from "../clock.js";
-import { BackplaneError, PluginExitError } from "../errors.js";
+import {
+  BackplaneError,
+  CallStoppedError,
+  InstanceBusyError,
+  PluginExitError,
+  SuspendError,
+} from "../errors.js";
 import { Circuit } from "../lifecycle/circuit.js";
 import type { Generation, InstanceSlot } from "./generation.js";
-import { type CallOptions, defaultTimeout, type PluginOptions } from "./options.js";
+import { nameExceeded } from "./limit-causes.js";
+import { type CallOptions, defaultTimeout, type PluginOptions, type RunsOn } from "./options.js";
 import type { PluginInstance } from "./plugin-instance.js";
 
 /** What is done with an instance: gives the result, or a promise of it. */
 export type CallBody = (instance: PluginInstance) => unknown;
+
+/** Whether a call may give a promise, or has to compute at once, on this thread. */
+export type CallMode = "async" | "sync";
 
 /** Told of what happens to calls. */
 export interface CallObserver {
@@ -38,6 +51,8 @@ interface RunningCall {
   readonly begin: number;
   /** Milliseconds, as the caller or the options said; perhaps infinite. */
   readonly timeout: number;
+  readonly mode: CallMode;
+  readonly onThread: boolean;
   /** Undefined until there is one. */
   instance: PluginInstance | undefined;
   /** The guest's stack pointer before the call. */
@@ -73,9 +88,15 @@ export class CallRunner {
     this.circuit = new Circuit(options.circuit ?? {}, () => clock.now());
   }
 
-  /** Milliseconds that a call may take; perhaps infinite. */
-  timeoutOf(generation: Generation, options: CallOptions): number {
-    return options.timeout ?? this.options.timeout ?? generation.granted.limits.timeout ?? defaultTimeout;
+  /**
+   * Milliseconds that a call may take; perhaps infinite.
+   *
+   * @param started when its time began to count
+   */
+  timeoutOf(generation: Generation, { timeout, deadline }: CallOptions, started: number): number {
+    if (deadline !== undefined) return Math.min(timeout ?? Number.POSITIVE_INFINITY, deadline - started);
+    if (timeout !== undefined) return timeout;
+    return this.options.timeout ?? generation.granted.limits.timeout ?? defaultTimeout;
   }
 
   /**
@@ -88,13 +109,25 @@ export class CallRunner {
     exportName: string,
     body: CallBody,
     options: CallOptions,
+    mode: CallMode,
     started?: number,
   ): unknown {
     const begin = this.clock.now();
-    const timeout = this.timeoutOf(slot.generation, options);
+    const timeout = this.timeoutOf(slot.generation, options, started ?? begin);
+    const onThread = mode === "async" && (options.run ?? this.options.run) === "thread";
     const deadline = (started ?? begin) + timeout;
     const frame = new CallFrame(this.name, this.owner, exportName, currentFrame(), deadline, options.context);
-    const call: RunningCall = { slot, frame, body, begin, timeout, instance: undefined, stackTop: 0 };
+    const call: RunningCall = {
+      slot,
+      frame,
+      body,
+      begin,
+      timeout,
+      mode,
+      onThread,
+      instance: undefined,
+      stackTop: 0,
+    };
     let result: unknown;
     try {
       this.requireCircuit();
@@ -115,16 +148,18 @@ export class CallRunner {
   }
 
   private enter(call: RunningCall): unknown {
-    const { frame, begin } = call;
+    const { frame, begin, onThread } = call;
     const { slice } = this.options;
-    if (frame.deadline === Number.POSITIVE_INFINITY && slice === undefined) return enterFrame(call);
+    const { stackBytes } = call.slot.generation.granted.limits;
+    const plain = slice === undefined && stackBytes === undefined && !onThread;
+    if (plain && frame.deadline === Number.POSITIVE_INFINITY) return enterFrame(call);
     const timeout = frame.deadline - begin;
     if (timeout <= 0) throw timeoutError(this.where(call), call.timeout);
-    if (timeout >= longTimeout && slice === undefined && this.clock === systemClock) {
+    if (plain && timeout >= longTimeout && this.clock === systemClock) {
       return this.deadlineFrom(frame.deadline, timeout).run(enterFrame, call);
     }
-    const limits = slice === undefined ? { timeout } : { timeout, slice, signal: frame.signal };
-    return withLimits(limits, () => enterFrame(call));
+    const signal = slice !== undefined || onThread ? frame.signal : undefined;
+    return withLimits({ timeout, slice, signal, stackBytes }, () => enterFrame(call));
   }
 
   /** One deadline for calls that begin at about the same time: late by a sixtieth of the time at most. */
@@ -140,15 +175,28 @@ export class CallRunner {
     return `${this.name}.${frame.export}`;
   }
 
-  /** An error as the caller is told it: an interruption by what caused it. */
+  /** An error as the caller is told it: an interruption by what caused it, the engine's errors by ours. */
   private toldAs(call: RunningCall, error: unknown): unknown {
+    const { frame } = call;
+    const where = this.where(call);
     const exitCode = call.instance?.exitCode(error);
-    if (exitCode !== undefined) return new PluginExitError(this.where(call), exitCode, { cause: error });
-    if (!isInterruption(error)) return error;
-    if (this.clock.now() >= call.frame.deadline) return timeoutError(this.where(call), call.timeout, error);
+    if (exitCode !== undefined) return new PluginExitError(where, exitCode, { cause: error });
+    if (error instanceof EngineSuspendError) {
+      const text = `${where}: an async host function can't make this call wait: it, or one that it is within, was made synchronously; make it with call()`;
+      return new SuspendError(text, { cause: error });
+    }
+    if (error instanceof InstanceBusy) {
+      const text = `${where}: a call of the plugin, or of one that it is linked with, runs on a thread; call() waits for it`;
+      return new InstanceBusyError(text, { cause: error });
+    }
+    const interruption = interruptionOf(error);
+    if (interruption === undefined) return frame.outcome(error);
+    if (frame.aborted) return stoppedWithin(frame.outcome(error), interruption);
+    if (this.clock.now() >= frame.deadline)
+      return timeoutError(where, call.timeout, error, interruption.frames);
     // A plugin's call that is called by another's ends with that.
     if (error instanceof InterruptError && error.reason === "deadline") {
-      return new BackplaneError("TIMEOUT", `${this.where(call)}: its caller's time is over`, {
+      return new CallStoppedError("TIMEOUT", `${where}: its caller's time is over`, error.frames, {
         cause: error,
       });
     }
@@ -176,8 +224,8 @@ export class CallRunner {
       this.failed(call, error);
       const told = this.toldAs(call, error);
       // The engine may be the first to find that its time is over; what waits in its host functions is to know.
-      if (told !== error) frame.abort(told);
-      throw frame.outcome(told);
+      if (told instanceof CallStoppedError) frame.abort(told);
+      throw told;
     } finally {
       unwatch();
       parked.delete(frame);
@@ -216,6 +264,8 @@ export class CallRunner {
     const { slot, instance, frame } = call;
     this.failures++;
     if (trapOf(error) !== undefined) {
+      if (instance !== undefined)
+        nameExceeded(error as Error, this.name, slot.generation.granted.limits, instance);
       this.giveUp(slot, instance);
       this.traps++;
       this.observer.trapped(error, frame.export);
@@ -226,10 +276,7 @@ export class CallRunner {
       this.succeeded();
       return;
     }
-    if (
-      error instanceof InterruptError ||
-      (error instanceof Error && error.cause instanceof InterruptError)
-    ) {
+    if (wasComputing(error)) {
       if (this.options.afterError !== "keep" && !slot.generation.resets) this.giveUp(slot, instance);
       this.countTrap();
       return;
@@ -259,29 +306,80 @@ export class CallRunner {
   }
 }
 
-function enterFrame({ slot, frame, body, instance }: RunningCall): unknown {
-  const enter = slot.generation.waits ? runInParkableFrame : runInFrame;
-  return enter(frame, body, instance as PluginInstance);
+function enterFrame(call: RunningCall): unknown {
+  const { slot, frame, body, mode, onThread } = call;
+  const { generation } = slot;
+  const instance = call.instance as PluginInstance;
+  const enter = generation.waits || onThread ? runInParkableFrame : runInFrame;
+  if (!onThread && !generation.overlaps) return enter(frame, body, instance);
+  const start = (): unknown => enter(frame, body, instance);
+  const action = onThread ? () => instance.onThread(start) : start;
+  // Another call of a re-entrant plugin may be computing on a thread.
+  return mode === "async" && generation.overlaps ? instance.whenFree(action) : action();
 }
 
-export function abortedError(where: string, cause: unknown): BackplaneError {
-  return new BackplaneError("ABORTED", `${where}: the caller aborted it`, { cause });
+export function abortedError(where: string, cause: unknown): CallStoppedError {
+  return new CallStoppedError("ABORTED", `${where}: the caller aborted it`, [], { cause });
 }
 
-/** @param cause what the plugin was doing, if it was computing */
-export function timeoutError(where: string, timeout: number, cause?: unknown): BackplaneError {
+/**
+ * @param cause what the engine stopped the call with, if it had begun
+ * @param frames where it was then
+ */
+export function timeoutError(
+  where: string,
+  timeout: number,
+  cause?: unknown,
+  frames: readonly WasmFrame[] = [],
+): CallStoppedError {
   const options = cause === undefined ? undefined : { cause };
-  return new BackplaneError("TIMEOUT", `${where}: not done after ${timeout} ms`, options);
+  const text = `${where}: not done after ${Math.round(timeout * 1000) / 1000} ms`;
+  return new CallStoppedError("TIMEOUT", text, frames, options);
 }
 
-/** Whether an error comes of an interruption, perhaps of a plugin that a host function called. */
-function isInterruption(error: unknown): boolean {
+/** Why a call was stopped, with where it was. */
+function stoppedWithin(reason: unknown, interruption: InterruptError): unknown {
+  if (!(reason instanceof CallStoppedError)) return reason;
+  const { code, message, cause = interruption } = reason;
+  return new CallStoppedError(code as "TIMEOUT" | "ABORTED", message, interruption.frames, { cause });
+}
+
+/** Errors: BackplaneError OPTIONS. */
+export function requireCallOptions(plugin: string, { timeout, deadline, run }: CallOptions): void {
+  requireRun(plugin, run);
+  requireTime(plugin, "timeout", timeout);
+  requireTime(plugin, "deadline", deadline);
+}
+
+function requireTime(plugin: string, name: string, value: number | undefined): void {
+  if (value === undefined || (typeof value === "number" && !Number.isNaN(value))) return;
+  const text = `${plugin}: ${name}: expected a number of milliseconds, got ${String(value)}`;
+  throw new BackplaneError("OPTIONS", text);
+}
+
+/** Errors: BackplaneError OPTIONS. */
+export function requireRun(plugin: string, run: RunsOn | undefined): void {
+  if (run === undefined || run === "main" || run === "thread") return;
+  throw new BackplaneError(
+    "OPTIONS",
+    `${plugin}: run: expected "main" or "thread", got ${JSON.stringify(run)}`,
+  );
+}
+
+/** The interruption that an error comes of, perhaps of a plugin that a host function called. */
+function interruptionOf(error: unknown): InterruptError | undefined {
   let at = error;
   for (let depth = 0; at instanceof Error && depth < 20; depth++) {
-    if (at instanceof InterruptError) return true;
+    if (at instanceof InterruptError) return at;
     at = at.cause;
   }
-  return false;
+  return undefined;
+}
+
+/** Whether a call was stopped in the middle of the plugin's code, not while it waited. */
+function wasComputing(error: unknown): boolean {
+  const own = error instanceof InterruptError ? error : error instanceof Error ? error.cause : undefined;
+  return own instanceof InterruptError && !own.waiting;
 }
 
 /** Tells when a signal is aborted or the time is over, unless what it returns was called before. */

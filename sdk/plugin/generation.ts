@@ -40,6 +40,8 @@ export class InstanceSlot implements Slot {
       instance = this.instance();
     }
     instance.entered = false;
+    // So that what is told after a trap was refused in that call.
+    if (this.generation.limitsGrowth) instance.refusedGrowth();
     return instance;
   }
 
@@ -103,7 +105,9 @@ export class Generation {
   readonly exportNames: ReadonlySet<string>;
   /** No stack in linear memory can have been left behind. */
   readonly stackless: boolean;
-  /** Calls that wait in host functions, and can be told to stop. */
+  /** Its memory or tables may be denied growth that the module allows itself. */
+  readonly limitsGrowth: boolean;
+  /** Calls that wait in host functions or compute on threads, and can be told to stop. */
   readonly parked = new Set<CallFrame>();
   /** Plugins that it imports from; filled before the first instance is made. */
   links: readonly PluginLink[] = [];
@@ -119,6 +123,8 @@ export class Generation {
     this.granted = options.granted;
     this.waits = options.waits;
     this.exportNames = options.exportNames;
+    const { memory, tableEntries } = options.granted.limits;
+    this.limitsGrowth = memory !== undefined || tableEntries !== undefined;
     this.stackless = !mayHaveStackPointer(options.bytes);
     const slots = Array.from({ length: options.instances }, () => new InstanceSlot(this));
     this.pool = new SlotPool(options.name, slots, options.maxWaiting, options.reentrant);
@@ -134,6 +140,11 @@ export class Generation {
 
   get reentrant(): boolean {
     return this.options.reentrant;
+  }
+
+  /** Calls may overlap in an instance, or in those that it is linked with. */
+  get overlaps(): boolean {
+    return this.linkGroup?.reentrant ?? this.options.reentrant;
   }
 
   /** Each call begins with the instance as after its start. */
@@ -235,7 +246,7 @@ export class Generation {
     return errors;
   }
 
-  /** Aborts the calls that wait in host functions. */
+  /** Aborts the calls that wait in host functions or compute on threads. */
   abortCalls(reason: unknown): void {
     for (const frame of [...this.parked]) frame.abort(reason);
   }

@@ -6,12 +6,12 @@ import { type Module, WebAssembly } from "../../engine/index.js";
 import type { Abi } from "../abi/abi.js";
 import type { HostModuleDeclaration } from "../declare/decorators.js";
 import type { DefinedModule } from "../di.js";
-import { BackplaneError, DependencyError } from "../errors.js";
+import { BackplaneError, DependencyError, LimitError } from "../errors.js";
 import { requireHostModules } from "../manifest/dependencies.js";
-import { type Granted, intersect, type PluginGrant } from "../manifest/grant.js";
+import { bothLimits, type Granted, intersect, type PluginGrant } from "../manifest/grant.js";
 import type { PluginLimits, PluginManifest, PluginRequests } from "../manifest/manifest.js";
 import { Generation } from "./generation.js";
-import { limitMemory } from "./module-sections.js";
+import { limitGrowth } from "./module-sections.js";
 import { defaultStartTimeout } from "./options.js";
 import type { Plugin } from "./plugin.js";
 import { prepareAbi } from "./prepare-abi.js";
@@ -74,8 +74,8 @@ export async function draftPlugin(
   const request = { plugin, module, manifest, granted, modules: usable, linked, abis: policy.abis };
   const { abi, wasi } = prepareAbi(request);
   plugin.checkDescriptions(abi);
-  const { memory } = granted.limits;
-  const bytes = memory === undefined ? code.bytes : limitMemory(code.bytes, memory, plugin.name);
+  requireInstances(plugin, granted.limits);
+  const bytes = limitGrowth(code.bytes, granted.limits, plugin.name);
   const limited = bytes === code.bytes ? module : await WebAssembly.compile(bytes as Uint8Array<ArrayBuffer>);
   const generation = (number: number): Generation => {
     const made = new Generation({
@@ -102,6 +102,14 @@ export async function draftPlugin(
     return made;
   };
   return { plugin, code, granted, imports, companions, module: limited, generation };
+}
+
+/** Errors: LimitError. */
+function requireInstances({ name, options: { instances = 1 } }: Plugin, limits: PluginLimits): void {
+  const most = limits.instances;
+  if (most === undefined || instances <= most) return;
+  const text = `${name}: limit instances: its options ask for ${instances}, ${most} are allowed`;
+  throw new LimitError("instances", most, text);
 }
 
 /** Errors: BackplaneError NOT_GRANTED; HOST_MODULE for a name that a host module has as well. */
@@ -143,7 +151,8 @@ async function decide(
   const given = (await policy.grant?.(about, requested ?? {})) ?? {};
   const registered = modules.map((m) => m.declaration.name);
   const plugins = Object.keys(code.manifest?.dependencies?.plugins ?? {});
-  return intersect(requested, given, plugins, importedModules(module), registered, policy.limits);
+  const limits = bothLimits(policy.limits, plugin.options.limits ?? {});
+  return intersect(requested, given, plugins, importedModules(module), registered, limits);
 }
 
 function requireImports(

@@ -1,13 +1,16 @@
 /**
- * What the host has to know of a module's bytes beyond its imports and exports: how large its memory may grow, which
- * it may have to lower, and whether it has a global that can be a stack pointer.
+ * What the host has to know of a module's bytes beyond its imports and exports: how large its memory and tables may
+ * grow, which it may have to lower, and whether it has a global that can be a stack pointer.
  *
  * The bytes must be those of a module that compiled: nothing is checked here again.
  * Source: WebAssembly Core Specification 2.0, "Binary Format": Modules.
  */
-import { BackplaneError } from "../errors.js";
+import { LimitError } from "../errors.js";
+import type { PluginLimits } from "../manifest/manifest.js";
 
 const pageSize = 65_536;
+const mostPages = 65_536;
+const tableSection = 4;
 const memorySection = 5;
 const globalSection = 6;
 
@@ -63,36 +66,81 @@ function unsignedBytes(value: number): number[] {
   }
 }
 
+/** Lowers the maximum of something that can grow, if it is above; undefined: it isn't. */
+type Lower = (minimum: number, maximum: number | undefined) => number | undefined;
+
 /**
- * The module with the maximum of its own memory lowered, if it is above; then growing beyond it fails in the plugin
- * as the specification says, with -1. Offsets of what follows in the file can move by a few bytes.
+ * The module with the maxima of its own memory and tables lowered, where they are above; then growing beyond them fails in
+ * the plugin as the specification says, with -1. Offsets of what follows in the file can move by a few bytes.
  *
- * @param limit bytes
- * Errors: BackplaneError LIMIT for a module that starts with more.
+ * Errors: LimitError for a module that starts with more.
  */
-export function limitMemory(bytes: Uint8Array, limit: number, plugin: string): Uint8Array {
-  const section = sectionOf(bytes, memorySection);
-  if (section === undefined) return bytes;
-  const reader = new Reader(bytes, section.start);
-  if (reader.unsigned() === 0) return bytes;
-  const hasMaximum = (reader.byte() & 1) === 1;
-  const minimum = reader.unsigned();
-  const maximum = hasMaximum ? reader.unsigned() : 65_536;
-  const pages = Math.floor(limit / pageSize);
-  if (minimum > pages) {
-    const wants = minimum * pageSize;
-    throw new BackplaneError(
-      "LIMIT",
-      `${plugin}: it starts with ${wants} bytes of memory, ${limit} are allowed`,
+export function limitGrowth(bytes: Uint8Array, limits: PluginLimits, plugin: string): Uint8Array {
+  const { memory, tableEntries } = limits;
+  let limited = bytes;
+  if (memory !== undefined) {
+    const lower = lowerTo(
+      "memory",
+      memory,
+      pageSize,
+      mostPages,
+      `${plugin}: limit memory: it starts with`,
+      "bytes",
     );
+    limited = withMaxima(limited, memorySection, 0, lower);
   }
-  if (maximum <= pages) return bytes;
-  const content = [1, 1, ...unsignedBytes(minimum), ...unsignedBytes(pages)];
-  const changed = [memorySection, ...unsignedBytes(content.length), ...content];
+  if (tableEntries !== undefined) {
+    const start = `${plugin}: limit tableEntries: a table starts with`;
+    const lower = lowerTo("tableEntries", tableEntries, 1, 2 ** 32 - 1, start, "entries");
+    limited = withMaxima(limited, tableSection, 1, lower);
+  }
+  return limited;
+}
+
+/** @param unit what the counts in the module are of, in the limit's own measure */
+function lowerTo(
+  limit: keyof PluginLimits,
+  value: number,
+  unit: number,
+  most: number,
+  start: string,
+  what: string,
+): Lower {
+  const count = Math.floor(value / unit);
+  return (minimum, maximum = most) => {
+    if (minimum <= count) return maximum > count ? count : undefined;
+    throw new LimitError(limit, value, `${start} ${minimum * unit} ${what}, ${value} are allowed`);
+  };
+}
+
+/**
+ * The module with other maxima in a section of types with limits.
+ *
+ * @param head bytes of each type before its limits
+ */
+function withMaxima(bytes: Uint8Array, section: number, head: number, lower: Lower): Uint8Array {
+  const found = sectionOf(bytes, section);
+  if (found === undefined) return bytes;
+  const reader = new Reader(bytes, found.start);
+  const count = reader.unsigned();
+  const content: number[] = unsignedBytes(count);
+  let changed = false;
+  for (let i = 0; i < count; i++) {
+    for (let k = 0; k < head; k++) content.push(reader.byte());
+    const hasMaximum = (reader.byte() & 1) === 1;
+    const minimum = reader.unsigned();
+    const maximum = hasMaximum ? reader.unsigned() : undefined;
+    const lowered = lower(minimum, maximum);
+    if (lowered !== undefined) changed = true;
+    const bound = lowered ?? maximum;
+    content.push(bound === undefined ? 0 : 1, ...unsignedBytes(minimum));
+    if (bound !== undefined) content.push(...unsignedBytes(bound));
+  }
+  if (!changed) return bytes;
   return Buffer.concat([
-    bytes.subarray(0, section.head),
-    Uint8Array.from(changed),
-    bytes.subarray(section.end),
+    bytes.subarray(0, found.head),
+    Uint8Array.from([section, ...unsignedBytes(content.length), ...content]),
+    bytes.subarray(found.end),
   ]);
 }
 

@@ -1,6 +1,7 @@
 /** What an application may say about a plugin when it loads it, and what its calls take. */
 import type { Abi } from "../abi/abi.js";
 import type { CircuitOptions } from "../lifecycle/circuit.js";
+import type { PluginLimits } from "../manifest/manifest.js";
 import type { LogRate } from "./guest-log.js";
 
 /** What a state hand-over by the application gets of each generation. */
@@ -14,6 +15,14 @@ export interface HandOverSide {
 export interface PluginOptions {
   /** Instances that serve calls at the same time; each has its own memory. Default: 1. */
   readonly instances?: number;
+  /**
+   * "thread": its calls compute off the main thread, on threads of the engine's own; host functions are called on the main
+   * thread all the same. With `instances: n` up to n processors compute at a time. For `call` and typed handles; `exports`,
+   * start functions and hooks run on the main thread. Default: "main".
+   */
+  readonly run?: RunsOn;
+  /** Bounds on what it may use, beside those of the grant and of the host; the smallest hold. */
+  readonly limits?: PluginLimits;
   /** Calls that may wait for an instance; more fail with QUEUE_FULL. Default: 1000. */
   readonly maxWaiting?: number;
   /** Calls to one instance may overlap while host functions wait. Default: the manifest's, or false. */
@@ -62,6 +71,9 @@ export interface PluginOptions {
   readonly onDrainTimeout?: "abort" | "abandon";
 }
 
+/** Where a plugin's code computes. */
+export type RunsOn = "main" | "thread";
+
 export const defaultTimeout = 30_000;
 export const defaultStartTimeout = 5000;
 
@@ -70,10 +82,20 @@ export type CallResult = "core" | "string" | "bytes" | "json";
 
 /** What goes with one call. */
 export interface CallOptions {
-  /** Stops it where it waits; where it computes only with the plugin's `slice`, as no signal comes meanwhile. */
+  /**
+   * Stops it where it waits, and where it computes on a thread; where it computes on the main thread only with the plugin's
+   * `slice`, as no signal comes meanwhile.
+   */
   readonly signal?: AbortSignal;
   /** Milliseconds, waiting and computing included; a loop without end is stopped as well. Infinity: no limit. */
   readonly timeout?: number;
+  /**
+   * When it has to be done, on the scale of `performance.now()` (of the host's clock, if it has one of its own). In place
+   * of a default timeout; with `timeout` the earlier of the two holds.
+   */
+  readonly deadline?: number;
+  /** Where it computes. Default: the plugin's. */
+  readonly run?: RunsOn;
   /** Handed to the host functions that the call reaches. */
   readonly context?: unknown;
   /** Default: the input's own form if the export gives an i64, else "core". */

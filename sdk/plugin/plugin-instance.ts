@@ -4,7 +4,18 @@
  * It is the ABI's `Guest`. Whether the guest was entered, and whether it can be called again, is noted here, so that
  * an ABI can't leave an instance in use that isn't sound.
  */
-import { Global, type Instance, parkable, Snapshot, SnapshotError, WebAssembly } from "../../engine/index.js";
+import {
+  Global,
+  type Instance,
+  parkable,
+  type RefusedGrowth,
+  Snapshot,
+  SnapshotError,
+  takeRefusedGrowth,
+  threaded,
+  WebAssembly,
+  whenFree,
+} from "../../engine/index.js";
 import type { AbiCall, AbiInstance, ExportedFunction, Guest } from "../abi/abi.js";
 import { methodOf } from "../abi/text-method.js";
 import { withinTime } from "../binding/limits.js";
@@ -12,6 +23,9 @@ import type { FunctionSignature } from "../declare/signature.js";
 import { PluginError } from "../errors.js";
 import type { InstanceWasi } from "../wasi/plugin-wasi.js";
 import { defaultStartTimeout } from "./options.js";
+
+// biome-ignore lint/complexity/noBannedTypes: as the engine takes it
+type ExportedObject = Function;
 
 /** An export as a typed method. */
 export type BoundMethod = (...args: unknown[]) => unknown;
@@ -38,6 +52,7 @@ export class PluginInstance implements Guest {
   private reported: PluginError | undefined;
   private users = 0;
   private abandoned = false;
+  private threads = false;
   private readonly stackPointer: Global | undefined;
   private readonly functions = new Map<string, ExportedFunction>();
   private readonly calls = new Map<string, AbiCall>();
@@ -138,24 +153,46 @@ export class PluginInstance implements Guest {
     const exported = this.exports[name];
     if (typeof exported !== "function") return undefined;
     const target = this.options.waits ? parkable(exported) : (exported as ExportedFunction);
-    call = exported.length <= 3 ? this.shortCall(target) : this.anyCall(target);
+    call = exported.length <= 3 ? this.shortCall(exported, target) : this.anyCall(exported, target);
     this.functions.set(name, call);
     return call;
   }
 
+  /** Runs an action in which the calls of `function` compute on a thread. */
+  onThread<T>(action: () => T): T {
+    const outer = this.threads;
+    this.threads = true;
+    try {
+      return action();
+    } finally {
+      this.threads = outer;
+    }
+  }
+
+  /** Runs an action that enters the plugin: at once, or as a promise when no call of it runs on a thread. */
+  whenFree<T>(action: () => T): T | Promise<Awaited<T>> {
+    const any = Object.values(this.exports).find((exported) => typeof exported === "function");
+    return any === undefined ? action() : whenFree(any as ExportedFunction, action);
+  }
+
   /** Without a list of arguments, which most calls don't need. */
-  private shortCall(target: ExportedFunction): ExportedFunction {
+  private shortCall(exported: ExportedObject, target: ExportedFunction): ExportedFunction {
     return (a, b, c) => {
       this.entered = true;
-      return target(a, b, c);
+      return this.threads ? threaded(exported)(a, b, c) : target(a, b, c);
     };
   }
 
-  private anyCall(target: ExportedFunction): ExportedFunction {
+  private anyCall(exported: ExportedObject, target: ExportedFunction): ExportedFunction {
     return (...args) => {
       this.entered = true;
-      return target(...args);
+      return this.threads ? threaded(exported)(...args) : target(...args);
     };
+  }
+
+  /** How it wanted to grow, and couldn't, since this was last asked for. */
+  refusedGrowth(): RefusedGrowth {
+    return takeRefusedGrowth(this.instance);
   }
 
   /** Errors: what its stop hook throws; BackplaneError TIMEOUT. So for the next two. */

@@ -10,7 +10,7 @@ import { chainThrough } from "../call-frame.js";
 import type { Clock } from "../clock.js";
 import type { Description, Handle } from "../declare/describe.js";
 import type { Signatures } from "../declare/signature.js";
-import { BackplaneError, messageOf, ReentrancyError } from "../errors.js";
+import { BackplaneError, InstanceBusyError, messageOf, ReentrancyError } from "../errors.js";
 import { callChannel, loadChannel, type PluginHostEvents, reloadChannel } from "../events.js";
 import { defaultDrainTimeout, drainOrAbort } from "../lifecycle/hand-over.js";
 import { encodeSnapshot, type PluginSnapshot, snapshotError } from "../lifecycle/snapshot.js";
@@ -23,6 +23,8 @@ import {
   type CallBody,
   type CallObserver,
   CallRunner,
+  requireCallOptions,
+  requireRun,
   timeoutError,
   watchCall,
 } from "./call-runner.js";
@@ -79,6 +81,7 @@ export class Plugin {
     options: PluginOptions,
     private readonly services: PluginServices,
   ) {
+    requireRun(name, options.run);
     const { secrets, ...plain } = options;
     this.options = { ...plain, config: withSecrets(options.config, secrets) };
     this.redact = redactorOf(this.options.config);
@@ -137,7 +140,7 @@ export class Plugin {
 
   /**
    * Its exports. Functions take and give core values, run at once, and go on working after a reload; other objects
-   * are those of the first instance at the time. A call throws a BackplaneError BUSY while all instances are in use.
+   * are those of the first instance at the time. A call throws an InstanceBusyError while all instances are in use.
    */
   get exports(): Readonly<Record<string, unknown>> {
     const generation = this.serving();
@@ -152,8 +155,8 @@ export class Plugin {
    *
    * @param input a string, bytes (Uint8Array) or any other object (as JSON) cross as `docs/lifecycle.md` says; a number, a
    * bigint or a list of them are core values
-   * Errors: BackplaneError EXPORT_NOT_FOUND, TIMEOUT, ABORTED, QUEUE_FULL, CIRCUIT_OPEN, CLOSED; ReentrancyError;
-   * MarshalError; HostError; traps as they are.
+   * Errors: BackplaneError EXPORT_NOT_FOUND, QUEUE_FULL, CIRCUIT_OPEN, CLOSED, OPTIONS; CallStoppedError TIMEOUT, ABORTED;
+   * ReentrancyError; MarshalError; LimitError; HostError; traps as they are.
    * @example
    * await plugin.call("greet", "Ada", { timeout: 100 }); // "Hello, Ada!"
    * await plugin.call("add", [1, 2]); // 3
@@ -477,10 +480,11 @@ export class Plugin {
       return callChannel.tracePromise(() => this.runWaiting(name, body, options), step);
     }
     try {
+      if (options !== noOptions) requireCallOptions(this.name, options);
       this.requireEntry(name);
       const slot = options.signal?.aborted ? undefined : this.generation?.pool.tryAcquire();
       if (slot === undefined) return this.runWaiting(name, body, options);
-      const result = this.runner.run(slot, name, body, options);
+      const result = this.runner.run(slot, name, body, options, "async");
       return result instanceof Promise ? result : Promise.resolve(result);
     } catch (error) {
       return Promise.reject(error);
@@ -488,12 +492,13 @@ export class Plugin {
   }
 
   private async runWaiting(name: string, body: CallBody, options: CallOptions): Promise<unknown> {
+    requireCallOptions(this.name, options);
     this.requireEntry(name);
     if (this.generation === undefined) await this.load();
     this.requireOpen();
     const started = this.clock.now();
     const slot = await this.waitForSlot(name, options);
-    return this.runner.run(slot, name, body, options, started);
+    return this.runner.run(slot, name, body, options, "async", started);
   }
 
   /** Has an instance for itself, as a call has. */
@@ -520,7 +525,7 @@ export class Plugin {
     const generation = this.serving();
     const where = `${this.name}.${name}`;
     const controller = new AbortController();
-    const timeout = this.runner.timeoutOf(generation, options);
+    const timeout = this.runner.timeoutOf(generation, options, this.clock.now());
     const unwatch = watchCall(this.clock, options.signal, timeout, {
       aborted: (cause) => controller.abort(abortedError(where, cause)),
       late: () => controller.abort(timeoutError(where, timeout)),
@@ -553,10 +558,7 @@ export class Plugin {
     this.requireEntry(name);
     const slot = this.serving().pool.tryAcquire();
     if (slot === undefined) {
-      throw new BackplaneError(
-        "BUSY",
-        `${this.name}.${name}: its instances are in use; call() waits for one`,
-      );
+      throw new InstanceBusyError(`${this.name}.${name}: its instances are in use; call() waits for one`);
     }
     const body: CallBody = (instance) => {
       const exported = instance.exports[name];
@@ -564,6 +566,6 @@ export class Plugin {
       instance.entered = true;
       return (exported as (...values: unknown[]) => unknown)(...args);
     };
-    return this.runner.run(slot, name, body, noOptions);
+    return this.runner.run(slot, name, body, noOptions, "sync");
   }
 }

@@ -5,6 +5,7 @@
 import { type ImportType, type Module, moduleTypes } from "../../engine/index.js";
 import type { Abi, AbiModule, AbiPlugin } from "../abi/abi.js";
 import { chooseAbi } from "../abi/choose-abi.js";
+import { HostCallLimits } from "../binding/host-call-limits.js";
 import type { DefinedModule } from "../di.js";
 import { BackplaneError } from "../errors.js";
 import type { Granted } from "../manifest/grant.js";
@@ -47,6 +48,8 @@ export function prepareAbi(request: AbiRequest): { abi: AbiModule; wasi: PluginW
     manifest,
     config: plugin.settings(manifest),
     granted,
+    hostCalls: new HostCallLimits(name, granted.limits, clock),
+    outputBytes: granted.limits.outputBytes,
     resets: options.reset === "call",
     clock,
     owner: plugin,

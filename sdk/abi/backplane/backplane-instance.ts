@@ -73,7 +73,7 @@ export class BackplaneInstance implements AbiInstance {
   save(): Uint8Array | null | Promise<Uint8Array | null> {
     const packed = this.guest.function(saveHook)?.();
     if (!(packed instanceof Promise)) return this.memory.take(packed);
-    return packed.then((value) => withinAllocatorTime(this.memory.plugin, () => this.memory.take(value)));
+    return packed.then((value) => withinAllocatorTime(this.memory, () => this.memory.take(value)));
   }
 
   restore(state: Uint8Array | null): unknown {
