@@ -1,8 +1,11 @@
-/** Lowering as text: the files in `engine/test/lower/golden`. The stage is `lower` or `lower-sse` (no optional instructions). */
+/**
+ * Lowering as text: the files in `engine/test/lower/golden` for amd64, whose stage is `lower` or `lower-sse` (no optional
+ * instructions), and in `engine/test/lower/golden-arm64`.
+ */
 import test from "ava";
-import { lower } from "../../isa/amd64/lower/lower.js";
-import { printVCode } from "../../isa/amd64/print.js";
-import type { Signature } from "../../machine/target.js";
+import { amd64 } from "../../isa/amd64/index.js";
+import { arm64 } from "../../isa/arm64/index.js";
+import type { Signature, Target } from "../../machine/target.js";
 import type { SsaFunction } from "../../ssa/function.js";
 import { layoutBlocks } from "../../ssa/layout.js";
 import { Type } from "../../ssa/ops.js";
@@ -20,15 +23,20 @@ function signatures(func: SsaFunction): readonly Signature[] {
   ];
 }
 
-goldenTests(test, "../lower/golden", (stage, input) => {
+function lowered(target: Target, input: string, features: ReadonlySet<string>): string {
   const func = parseFunction(input);
   verifyFunction(func, "test");
   const list = signatures(func);
-  const code = lower(func, layoutBlocks(func).order, {
-    features: stage === "lower-sse" ? leastFeatures : allFeatures,
+  const code = target.lower(func, layoutBlocks(func).order, {
+    features,
     guardPages: true,
     signature: list[0]!,
     signatureOf: (typeIndex) => list[typeIndex]!,
   });
-  return printVCode(code);
-});
+  return target.printVCode(code);
+}
+
+goldenTests(test, "../lower/golden", (stage, input) =>
+  lowered(amd64, input, stage === "lower-sse" ? leastFeatures : allFeatures),
+);
+goldenTests(test, "../lower/golden-arm64", (_, input) => lowered(arm64, input, new Set()));

@@ -32,8 +32,8 @@ function rowTable(): readonly RowLowering<Lowering>[] {
   set(integer.lowerSub, Op.sub);
   set(integer.lowerMul, Op.mul);
   set(lowerDivision, Op.sdiv, Op.udiv, Op.srem, Op.urem);
-  set(integer.lowerAnd, Op.and);
-  set(integer.lowerOr, Op.or);
+  set((c, v) => (compare.isJoined(c, v) ? compare.lowerComparison(c, v) : integer.lowerAnd(c, v)), Op.and);
+  set((c, v) => (compare.isJoined(c, v) ? compare.lowerComparison(c, v) : integer.lowerOr(c, v)), Op.or);
   set(integer.lowerXor, Op.xor);
   set(lowerShift, Op.shl, Op.sshr, Op.ushr);
   set(lowerRotate, Op.rotl, Op.rotr);

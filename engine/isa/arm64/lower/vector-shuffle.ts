@@ -27,9 +27,11 @@ export function lowerShuffle(c: Lowering, v: number): void {
   } else if (lanes.every((lane) => lane < 16)) y = x;
   const to = c.defined(v);
   const left = c.reg(x);
-  const right = c.reg(y);
   if (x === y) oneVector(c, left, lanes, to);
-  else twoVectors(c, left, right, lanes, to);
+  else if (c.isConstant(y) && c.lo[y] === 0) {
+    // A lookup gives zero for all that isn't in the table.
+    binary(c, i.tbl_16b, left, constantVector(c, wordsOf(lanes)), to);
+  } else twoVectors(c, left, c.reg(y), lanes, to);
 }
 
 // ---------------------------------------------------------------- what instructions choose
