@@ -9,6 +9,7 @@ export { inject, injectable } from "tsyringe";
 export type {
   Abi,
   AbiCall,
+  AbiHostFunction,
   AbiImports,
   AbiInstance,
   AbiModule,

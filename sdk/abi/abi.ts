@@ -11,6 +11,7 @@
 import type { ImportType, Instance, Module, ModuleTypes } from "../../engine/index.js";
 import type { HostCallLimits } from "../binding/host-call-limits.js";
 import type { Clock } from "../clock.js";
+import type { GuestMemory } from "../declare/context.js";
 import type { FunctionSignature, Signatures } from "../declare/signature.js";
 import type { DefinedModule } from "../di.js";
 import type { PluginError } from "../errors.js";
@@ -27,6 +28,10 @@ export interface Abi {
   detects?(types: ModuleTypes): boolean;
   /** WASI is its to serve, if a module imports that. Default: the host does, for every ABI alike. */
   readonly servesWasi?: boolean;
+  /**
+   * The plugin names host modules when it calls, not in its imports: then one whose manifest names none asks for all.
+   */
+  readonly callsByName?: boolean;
   /**
    * Prepares a plugin's module, once for each generation.
    * Errors: BackplaneError IMPORT_MISMATCH, EXPORT_MISMATCH if the module doesn't fit; then the plugin isn't loaded,
@@ -61,8 +66,25 @@ export interface AbiPlugin {
   readonly clock: Clock;
   /** What call frames have as `owner`. */
   readonly owner: object;
+  /**
+   * A function of `modules`, to be called with values that the ABI has made; undefined if there is none of that name, or none that was granted.
+   */
+  hostFunction(module: string, name: string): AbiHostFunction | undefined;
   /** Writes to the plugin's log: the text is made safe, and dropped beyond the plugin's rate. */
   log(level: LogLevel, text: string): void;
+}
+
+/** A function of the application's that a plugin may call. */
+export interface AbiHostFunction {
+  /** What it takes and gives; the ABI has to keep to it. */
+  readonly signature: FunctionSignature;
+  /** It may give a promise. An import that calls it has to be `Suspending` then. */
+  readonly waits: boolean;
+  /**
+   * Gives what the function gives, or a promise of it, which is rejected as soon as the call is given up.
+   * Errors: HostError with what it threw as cause. Whatever else is thrown ends the call: don't hand that to the guest.
+   */
+  call(guest: Guest, ...args: unknown[]): unknown;
 }
 
 /** A plugin's module under an ABI. */
@@ -141,6 +163,18 @@ export type ExportedFunction = (...args: unknown[]) => unknown;
 /** The instance as its ABI sees it. */
 export interface Guest {
   readonly instance: Instance;
+  /** The export `memory`, with every access checked. `put` needs the plugin's `backplane_alloc`. */
+  readonly memory: GuestMemory;
+  /**
+   * A copy of a value that the guest hands to the host, in its memory.
+   * Errors: MarshalError; LimitError for one that is longer than the plugin's `limits.outputBytes`.
+   */
+  output(pointer: number, length: number): Uint8Array;
+  /**
+   * Runs an action that enters the guest or reads its memory after a wait, when the call's own limits aren't set any
+   * more and another call may compute on a thread: within time, and as a promise if that has to end first.
+   */
+  afterWait<T>(action: () => T): T | Promise<Awaited<T>>;
   /** As the engine gives them. Functions from here can't wait; during `start` they are the ones to call. */
   readonly exports: Readonly<Record<string, unknown>>;
   /** An exported function for calls: gives a promise if imports make it wait. The same each time for a name. */

@@ -3,9 +3,11 @@ import type { ModuleTypes } from "../../engine/index.js";
 import { BackplaneError } from "../errors.js";
 import type { Abi } from "./abi.js";
 import { backplaneAbi } from "./backplane/backplane-abi.js";
+import { dprintAbi } from "./dprint/dprint-abi.js";
+import { wapcAbi } from "./wapc/wapc-abi.js";
 
 /** Those that every host has, in the order in which they look at a module. */
-const builtIn: readonly Abi[] = [];
+export const builtInAbis: readonly Abi[] = [wapcAbi, dprintAbi, backplaneAbi];
 
 /**
  * The application's choice for the plugin if there is one, else the manifest's, else the first ABI that recognizes
@@ -24,7 +26,7 @@ export function chooseAbi(
   named: string | undefined,
 ): Abi {
   if (typeof chosen === "object") return chosen;
-  const known = [...own, ...builtIn, backplaneAbi];
+  const known = [...own, ...builtInAbis];
   const name = chosen ?? named;
   if (name === undefined) return known.find((abi) => abi.detects?.(types)) ?? backplaneAbi;
   const found = known.find((abi) => abi.name === name);

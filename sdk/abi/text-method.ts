@@ -13,8 +13,9 @@ import {
   type ValueType,
 } from "../declare/signature.js";
 import { BackplaneError, MarshalError } from "../errors.js";
-import type { CallResult } from "../plugin/options.js";
 import type { AbiCall, AbiInstance, AbiModule } from "./abi.js";
+import { isOptional, kindOf } from "./payload.js";
+import { settle } from "./settle.js";
 
 type Method = (...args: unknown[]) => unknown;
 
@@ -58,17 +59,8 @@ function textMethod(call: AbiCall, signature: FunctionSignature, where: string):
     result === undefined ? undefined : resultOf(value, result, `${where}: result`);
   return (value) => {
     const input = param === undefined ? undefined : inputOf(value, param, `${where}: argument 1`);
-    const given = call.run(input, options);
-    return given instanceof Promise ? given.then(finish) : finish(given);
+    return settle(call.run(input, options), finish);
   };
-}
-
-function kindOf(type: ValueType): CallResult {
-  return typeof type === "object" ? "json" : (type.replace("?", "") as CallResult);
-}
-
-function isOptional(type: ValueType): boolean {
-  return typeof type === "object" ? type.optional : type.endsWith("?");
 }
 
 /** Errors: MarshalError. */

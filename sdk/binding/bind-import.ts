@@ -61,9 +61,14 @@ export function importTarget(
     path,
     parameterPaths: crossings.params.map((_, i) => `${path}: argument ${i + 1}`),
     resultPaths: crossings.results.map((_, i) => (several ? `${path}: result ${i + 1}` : `${path}: result`)),
-    waits: signature.async || Object.prototype.toString.call(method) === "[object AsyncFunction]",
+    waits: bindsAsync(method, signature),
     takesContext: method.length > crossings.params.length,
   };
+}
+
+/** Whether a method makes its caller wait. */
+export function bindsAsync(method: HostMethod, signature: FunctionSignature): boolean {
+  return signature.async || Object.prototype.toString.call(method) === "[object AsyncFunction]";
 }
 
 /** The import for one instance, whose memory is attached before the plugin is called. */

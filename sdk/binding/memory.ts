@@ -115,7 +115,8 @@ export class PluginMemory implements GuestMemory {
   }
 
   write(pointer: number, bytes: Uint8Array): void {
-    this.data.set(bytes, this.place(pointer, bytes.length, this.where));
+    const start = this.place(pointer, bytes.length, this.where);
+    this.data.set(bytes, start);
   }
 
   put(value: Uint8Array | string, where = this.where): [pointer: number, length: number] {

@@ -64,7 +64,7 @@ export function bothLimits(a: PluginLimits, b: PluginLimits): PluginLimits {
 /**
  * @param requested undefined for a plugin without a manifest
  * @param wanted the plugins that it depends on
- * @param imported the modules that it imports, which a plugin that names none asks for
+ * @param imported the modules that a plugin which names none asks for: those that it imports
  * @param registered the host's modules
  * @param limits the host's, for every plugin
  */

@@ -193,7 +193,14 @@ export class Generation {
       for (const link of this.links) imports[link.name] = this.importsOf(link);
       const instance = new WebAssembly.Instance(this.module, imports);
       const { waits, resets } = this;
-      const made = new PluginInstance(instance, side, { plugin, waits, resets, startTimeout, wasi });
+      const made = new PluginInstance(instance, side, {
+        plugin,
+        waits,
+        resets,
+        startTimeout,
+        wasi,
+        outputBytes: this.granted.limits.outputBytes,
+      });
       wasi?.attach(instance.exports, () => made.retire());
       made.start();
       return made;

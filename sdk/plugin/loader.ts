@@ -2,8 +2,9 @@
  * From a plugin's source to a generation: read, checked, compiled. Linking it with other plugins and making its
  * instances comes after, see `linker.ts`. What throws on the way leaves nothing behind.
  */
-import { type Module, WebAssembly } from "../../engine/index.js";
+import { type Module, moduleTypes, WebAssembly } from "../../engine/index.js";
 import type { Abi } from "../abi/abi.js";
+import { chooseAbi } from "../abi/choose-abi.js";
 import type { HostModuleDeclaration } from "../declare/decorators.js";
 import type { DefinedModule } from "../di.js";
 import { BackplaneError, DependencyError, LimitError } from "../errors.js";
@@ -63,15 +64,18 @@ export async function draftPlugin(
   const declarations = modules.map((m) => m.declaration);
   requireHostModules(plugin.name, code.manifest, declarations);
   const module = await WebAssembly.compile(code.bytes as Uint8Array<ArrayBuffer>);
-  const granted = await decide(plugin, code, module, modules, policy);
+  const { manifest } = code;
+  const types = moduleTypes(module);
+  const chosen = chooseAbi(plugin.name, types, policy.abis, plugin.options.abi, manifest?.abi);
+  const asked = chosen.callsByName ? declarations.map(({ name }) => name) : importedModules(module);
+  const granted = await decide(plugin, code, asked, modules, policy);
   const given = modules.filter((m) => granted.modules.includes(m.declaration.name));
   const usable = [...given, plugin.guestLog.module];
   requireImports(plugin.name, module, usable, modules);
   requireDeclared(plugin.name, code.manifest, module, isPlugin);
   const { imports, companions } = pluginImports(plugin.name, code, module, granted, declarations);
-  const { manifest } = code;
   const linked = new Set(imports.keys());
-  const request = { plugin, module, manifest, granted, modules: usable, linked, abis: policy.abis };
+  const request = { plugin, abi: chosen, module, types, manifest, granted, modules: usable, linked };
   const { abi, wasi } = prepareAbi(request);
   plugin.checkDescriptions(abi);
   requireInstances(plugin, granted.limits);
@@ -142,7 +146,7 @@ function pluginImports(
 async function decide(
   plugin: Plugin,
   code: PluginCode,
-  module: Module,
+  asked: readonly string[],
   modules: readonly DefinedModule[],
   policy: LoadPolicy,
 ): Promise<Granted> {
@@ -152,7 +156,7 @@ async function decide(
   const registered = modules.map((m) => m.declaration.name);
   const plugins = Object.keys(code.manifest?.dependencies?.plugins ?? {});
   const limits = bothLimits(policy.limits, plugin.options.limits ?? {});
-  return intersect(requested, given, plugins, importedModules(module), registered, limits);
+  return intersect(requested, given, plugins, asked, registered, limits);
 }
 
 function requireImports(

@@ -18,7 +18,8 @@ import {
 } from "../../engine/index.js";
 import type { AbiCall, AbiInstance, ExportedFunction, Guest } from "../abi/abi.js";
 import { methodOf } from "../abi/text-method.js";
-import { withinTime } from "../binding/limits.js";
+import { withinAllocatorTime, withinTime } from "../binding/limits.js";
+import { PluginMemory } from "../binding/memory.js";
 import type { FunctionSignature } from "../declare/signature.js";
 import { PluginError } from "../errors.js";
 import type { InstanceWasi } from "../wasi/plugin-wasi.js";
@@ -40,6 +41,8 @@ export interface InstanceOptions {
   /** Milliseconds for each of its hooks. */
   readonly startTimeout?: number;
   readonly wasi?: InstanceWasi;
+  /** Bytes of a value that it hands to the host. Default: no limit. */
+  readonly outputBytes?: number;
 }
 
 export class PluginInstance implements Guest {
@@ -57,6 +60,7 @@ export class PluginInstance implements Guest {
   private readonly functions = new Map<string, ExportedFunction>();
   private readonly calls = new Map<string, AbiCall>();
   private readonly methods = new Map<string, { signature: FunctionSignature; call: BoundMethod }>();
+  private guestMemory: PluginMemory | undefined;
   private image: Snapshot | undefined;
   /** Calls of WASI when its image was taken. */
   private wasiCalls = 0;
@@ -75,8 +79,29 @@ export class PluginInstance implements Guest {
   start(): void {
     this.side.start(this);
     this.entered = false;
+    // A guest that exits when it has initialized itself can be called all the same.
+    this.retired = false;
     if (this.options.resets) this.image = imageOf(this.instance);
     this.wasiCalls = this.options.wasi?.calls ?? 0;
+  }
+
+  get memory(): PluginMemory {
+    if (this.guestMemory === undefined) {
+      const { plugin, outputBytes } = this.options;
+      this.guestMemory = new PluginMemory(plugin, outputBytes);
+      this.guestMemory.attach(this.instance);
+    }
+    return this.guestMemory;
+  }
+
+  output(pointer: number, length: number): Uint8Array {
+    const { memory } = this;
+    memory.requireOutput(length, `${memory.plugin}: output`);
+    return memory.bytes(pointer, length);
+  }
+
+  afterWait<T>(action: () => T): T | Promise<Awaited<T>> {
+    return withinAllocatorTime(this.memory, action);
   }
 
   get restoresStack(): boolean {

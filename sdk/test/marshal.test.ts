@@ -317,6 +317,16 @@ test("what isn't JSON is refused without quoting it", (t) => {
   }
 });
 
+test("the first access to a memory, and the first after it grew, may be a write", (t) => {
+  const { memory, plugin } = linked(`(module (memory (export "memory") 1)
+    (func (export "grow") (drop (memory.grow (i32.const 1)))))`);
+  memory.write(10, new Uint8Array([1, 2]));
+  t.deepEqual(memory.bytes(10, 2), new Uint8Array([1, 2]));
+  (plugin.exports.grow as () => void)();
+  memory.write(65536 + 10, new Uint8Array([3]));
+  t.deepEqual(memory.bytes(65536 + 10, 1), new Uint8Array([3]));
+});
+
 test("an allocator that grows memory moves nothing under the host", (t) => {
   // Every allocation takes a new page, so each detaches the buffer that was there before.
   const growing = `(memory (export "memory") 1)

@@ -13,12 +13,14 @@ import {
   type RandomSource,
   type StdinSource,
   type StdoutTarget,
+  StopCall,
   Suspending,
   seededRandom,
   Wasi,
   type WasiFunction,
   type WasiModule,
 } from "../../engine/index.js";
+import type { HostCallLimits } from "../binding/host-call-limits.js";
 import { suggestion } from "../binding/nearest-name.js";
 import { currentFrame } from "../call-frame.js";
 import { BackplaneError } from "../errors.js";
@@ -37,16 +39,23 @@ type Imports = Readonly<Record<string, Readonly<Record<string, object>>>>;
 /** Writes to the plugin's log. */
 type Log = (level: LogLevel, text: string) => void;
 
+/** Whom it is for. */
+export interface PluginWasiOwner {
+  /** The plugin's, and the program's first argument. */
+  readonly name: string;
+  /** Bounds on calls that wait. */
+  readonly hostCalls: HostCallLimits;
+}
+
 export class PluginWasi {
   private readonly waiting: ReadonlySet<string>;
 
   /**
-   * @param name the plugin's, and the program's first argument
    * @param wanted its imports from WASI
    * Errors: BackplaneError IMPORT_MISMATCH.
    */
   constructor(
-    private readonly name: string,
+    private readonly owner: PluginWasiOwner,
     private readonly wanted: readonly ImportType[],
     private readonly granted: GrantedWasi,
     private readonly log: Log,
@@ -60,7 +69,7 @@ export class PluginWasi {
     for (const { module, name } of this.wanted) {
       if (Object.hasOwn(imports[module as WasiModule], name)) continue;
       const near = suggestion(name, Object.keys(imports[module as WasiModule]), "it has");
-      const text = `${this.name}: import ${module}.${name}: WASI preview 1 has no such function${near}`;
+      const text = `${this.owner.name}: import ${module}.${name}: WASI preview 1 has no such function${near}`;
       throw new BackplaneError("IMPORT_MISMATCH", text);
     }
   }
@@ -72,7 +81,7 @@ export class PluginWasi {
 
   /** Errors: an Error with a `code` if a folder can't be opened. */
   instance(): InstanceWasi {
-    return new InstanceWasi(this.name, this.wanted, this.waiting, this.granted, this.log);
+    return new InstanceWasi(this.owner, this.wanted, this.waiting, this.granted, this.log);
   }
 }
 
@@ -99,7 +108,7 @@ export class InstanceWasi {
   private gaveUp: () => void = () => {};
 
   constructor(
-    name: string,
+    private readonly owner: PluginWasiOwner,
     wanted: readonly ImportType[],
     waiting: ReadonlySet<string>,
     granted: GrantedWasi,
@@ -107,7 +116,7 @@ export class InstanceWasi {
   ) {
     const { args = [], env, stdin, preopens, maxDescriptors } = granted;
     this.wasi = new Wasi({
-      args: [name, ...args],
+      args: [owner.name, ...args],
       env,
       stdin,
       preopens,
@@ -133,16 +142,20 @@ export class InstanceWasi {
     return new Suspending(this.untilAborted(found as WasiFunction));
   }
 
-  /** A wait that is given up with its call ends the instance: who knows how long it would go on for nobody. */
+  /** Errors: LimitError if too many calls wait already. A wait that is given up with its call ends the instance: who knows how long it would go on for nobody. */
   private untilAborted(run: WasiFunction): WasiFunction {
     return (...args) => {
+      this.owner.hostCalls.requireRoom();
       const errno = run(...args);
       const frame = currentFrame();
       if (!(errno instanceof Promise) || frame === undefined) return errno;
-      const settled = frame.untilAborted(errno);
-      settled.catch(() => {
-        if (frame.aborted) this.gaveUp();
+      const settled = frame.untilAborted(errno).catch((cause: unknown) => {
+        if (!frame.aborted) throw cause;
+        this.gaveUp();
+        throw frame.isReason(cause) ? new StopCall("aborted", cause) : cause;
       });
+      settled.catch(() => {});
+      this.owner.hostCalls.park(settled);
       return settled;
     };
   }
