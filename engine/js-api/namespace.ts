@@ -106,7 +106,8 @@ function engineOptions(options: NamespaceOptions): EngineOptions {
     bounds: options.bounds === "explicit" || !engine.guardPages ? "explicit" : "guard",
     compile: options.compile ?? "lazy",
     effort: options.effort ?? "full",
-    interrupts: options.interrupts ?? false,
+    // Without signals nothing else stops a loop.
+    interrupts: options.interrupts ?? engine.platform.signals === undefined,
     fuel: options.fuel ?? false,
     canonicalNaNs: options.canonicalNaNs ?? false,
     vectors: options.vectors ?? true,

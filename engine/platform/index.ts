@@ -1,5 +1,6 @@
 /** Picks the operating system's implementation, or says clearly that there is none. */
 import { readFileSync } from "node:fs";
+import { debugOptions } from "../debug.js";
 import { UnsupportedPlatformError } from "./errors.js";
 import { loadKoffi } from "./koffi.js";
 import { linuxPlatform } from "./linux.js";
@@ -10,7 +11,7 @@ const architectures = ["x64", "arm64"];
 
 export { UnsupportedPlatformError } from "./errors.js";
 export { type NativeMemory, nodeWebAssembly } from "./native-webassembly.js";
-export type { ExecutableMapping, Platform, PublishRoutine, ThreadSystem } from "./platform.js";
+export type { ExecutableMapping, Platform, PublishRoutine, SignalSystem, ThreadSystem } from "./platform.js";
 
 /**
  * `publish`: the instruction set's routine for newly written code (Target.publishRoutine). Errors: UnsupportedPlatformError.
@@ -34,7 +35,8 @@ export function createPlatform(publish?: PublishRoutine): Platform {
       "Backplane has not been tested with musl, the C library of this Node (Alpine); use a Node for glibc, as in the image node:22-slim.",
     );
   }
-  return linuxPlatform(loadKoffi(), publish);
+  const platform = linuxPlatform(loadKoffi(), publish);
+  return debugOptions.off.has("signals") ? { ...platform, signals: undefined } : platform;
 }
 
 /** Whether the process was linked by musl's loader, which then is one of its files. */

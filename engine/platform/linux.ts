@@ -5,11 +5,18 @@
  * Sources: mmap(2), memfd_create(2), mprotect(2), madvise(2), sigaction(2), getauxval(3).
  */
 import { readFileSync } from "node:fs";
-import { performance } from "node:perf_hooks"; // the global is an accessor, which takes a quarter of the time again
 import { UnsupportedPlatformError } from "./errors.js";
 import type { IKoffi } from "./koffi.js";
 import { linuxThreads } from "./linux-threads.js";
-import type { ExecutableMapping, HandledSignal, Platform, PublishRoutine, ThreadSystem } from "./platform.js";
+import { monotonicNow } from "./monotonic.js";
+import type {
+  ExecutableMapping,
+  HandledSignal,
+  Platform,
+  PublishRoutine,
+  SignalSystem,
+  ThreadSystem,
+} from "./platform.js";
 
 const PROT_NONE = 0;
 const PROT_READ = 1;
@@ -30,7 +37,7 @@ const SA_SIGINFO = 4;
 const SA_ONSTACK = 0x08000000;
 const SA_RESTART = 0x10000000;
 /** SIGSEGV and SIGURG. A system call that the latter strikes goes on as if nothing had happened. */
-const signals: Record<HandledSignal, { number: number; flags: number }> = {
+const handled: Record<HandledSignal, { number: number; flags: number }> = {
   fault: { number: 11, flags: SA_SIGINFO | SA_ONSTACK },
   interrupt: { number: 23, flags: SA_SIGINFO | SA_ONSTACK | SA_RESTART },
 };
@@ -45,24 +52,6 @@ const defaultMappings = 65_530;
 /** glibc's and musl's struct sigaction on 64-bit Linux: handler, 128 bytes of mask, flags, restorer. */
 const sigactionSize = 152;
 const sigactionFlags = 136;
-
-/**
- * Nanoseconds between `performance.now()`, which is the cheaper to call, and CLOCK_MONOTONIC, which `process.hrtime`
- * reads. The closest of a few pairs of readings; the rest is what a fiftieth of a millisecond of tolerance is for.
- */
-function offsetOfNow(): number {
-  let best = Number.POSITIVE_INFINITY;
-  let offset = 0;
-  for (let i = 0; i < 8; i++) {
-    const before = performance.now() * 1e6;
-    const monotonic = Number(process.hrtime.bigint());
-    const after = performance.now() * 1e6;
-    if (after - before >= best) continue;
-    best = after - before;
-    offset = monotonic - (before + after) / 2;
-  }
-  return offset;
-}
 
 export function linuxPlatform(koffi: IKoffi, publishCode?: PublishRoutine): Platform {
   const c = koffi.load(null);
@@ -87,7 +76,6 @@ export function linuxPlatform(koffi: IKoffi, publishCode?: PublishRoutine): Plat
   const voidRoutine = koffi.proto("void", []);
 
   const pageSize = Number(sysconf(30));
-  const timeOffset = offsetOfNow();
   let threads: ThreadSystem | undefined;
 
   function map(
@@ -114,7 +102,7 @@ export function linuxPlatform(koffi: IKoffi, publishCode?: PublishRoutine): Plat
 
   function currentHandler(signal: HandledSignal): { address: number; flags: number } {
     const old = new ArrayBuffer(sigactionSize);
-    sigaction(signals[signal].number, null, new Uint8Array(old));
+    sigaction(handled[signal].number, null, new Uint8Array(old));
     const words = new DataView(old);
     return { address: Number(words.getBigUint64(0, true)), flags: words.getInt32(sigactionFlags, true) };
   }
@@ -178,45 +166,7 @@ export function linuxPlatform(koffi: IKoffi, publishCode?: PublishRoutine): Plat
   }
   const publish = publishCode === undefined ? undefined : publisher(publishCode);
 
-  return {
-    name: "linux",
-    processorCapabilities: Number(BigInt(getauxval(AT_HWCAP)) & 0xffffffffn),
-    pageSize,
-    signalFrameSize: Math.max(Number(getauxval(AT_MINSIGSTKSZ)), 2048),
-    allocate(size) {
-      const address = map(0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE);
-      madvise(address, size, MADV_NOHUGEPAGE);
-      return address;
-    },
-    protect(address, size) {
-      if (mprotect(address, size, PROT_NONE) !== 0) throw new Error(`mprotect of ${size} bytes failed`);
-    },
-    free(address, size) {
-      munmap(address, size);
-    },
-    release(address, size) {
-      madvise(address, size, MADV_DONTNEED);
-    },
-    mapCode(codeSize, dataSize): ExecutableMapping {
-      const { address, window } = mapTwice(codeSize, dataSize);
-      const windowBytes = new Uint8Array(koffi.view(BigInt(window), codeSize));
-      return {
-        address,
-        size: codeSize,
-        write(offset, bytes) {
-          opened(window + offset, bytes.length, () => windowBytes.set(bytes, offset));
-          publish?.(address + offset, bytes.length);
-        },
-        discard: (offset, size) =>
-          opened(window + offset, size, () => void madvise(window + offset, size, MADV_REMOVE)),
-      };
-    },
-    view: (address, size) => koffi.view(BigInt(address), size),
-    // Of a shared buffer, koffi on Node 20 only finds the address through a view.
-    addressOf: (buffer) =>
-      Number(koffi.address(buffer instanceof ArrayBuffer ? buffer : new Uint8Array(buffer))),
-    routine: (address) => koffi.decode(BigInt(address), voidRoutine) as () => void,
-    symbol: (name) => Number(koffi.address(c.symbol(name))),
+  const signalSystem: SignalSystem = {
     threadNumber: () => Number(systemCall(SYS_gettid, 0, 0, 0)),
     hasThread: (number) => Number(systemCall(SYS_tgkill, process.pid, number, 0)) === 0,
     startThread(address, argument = 0) {
@@ -237,14 +187,6 @@ export function linuxPlatform(koffi: IKoffi, publishCode?: PublishRoutine): Plat
       threads ??= linuxThreads(koffi);
       return threads;
     },
-    now: () => performance.now() * 1e6 + timeOffset,
-    mostMappings() {
-      try {
-        return Number(readFileSync("/proc/sys/vm/max_map_count", "latin1")) || defaultMappings;
-      } catch {
-        return defaultMappings;
-      }
-    },
     addressMap() {
       let text: string;
       try {
@@ -262,7 +204,7 @@ export function linuxPlatform(koffi: IKoffi, publishCode?: PublishRoutine): Plat
         });
     },
     installHandler(signal, handlerAddress) {
-      const { number, flags } = signals[signal];
+      const { number, flags } = handled[signal];
       const action = new ArrayBuffer(sigactionSize);
       const words = new DataView(action);
       words.setBigUint64(0, BigInt(handlerAddress), true);
@@ -274,5 +216,56 @@ export function linuxPlatform(koffi: IKoffi, publishCode?: PublishRoutine): Plat
       return Number(new DataView(old).getBigUint64(0, true));
     },
     currentHandler,
+  };
+
+  return {
+    name: "linux",
+    processorCapabilities: Number(BigInt(getauxval(AT_HWCAP)) & 0xffffffffn),
+    pageSize,
+    signalFrameSize: Math.max(Number(getauxval(AT_MINSIGSTKSZ)), 2048),
+    allocate(size) {
+      const address = map(0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE);
+      madvise(address, size, MADV_NOHUGEPAGE);
+      return address;
+    },
+    protect(address, size) {
+      if (mprotect(address, size, PROT_NONE) !== 0) throw new Error(`mprotect of ${size} bytes failed`);
+    },
+    free(address, size) {
+      munmap(address, size);
+    },
+    release(address, size) {
+      madvise(address, size, MADV_DONTNEED);
+    },
+    codeSizes: [1 << 30, 1 << 28, 1 << 26],
+    mapCode(codeSize, dataSize): ExecutableMapping {
+      const { address, window } = mapTwice(codeSize, dataSize);
+      const windowBytes = new Uint8Array(koffi.view(BigInt(window), codeSize));
+      return {
+        address,
+        size: codeSize,
+        write(offset, bytes) {
+          opened(window + offset, bytes.length, () => windowBytes.set(bytes, offset));
+          publish?.(address + offset, bytes.length);
+        },
+        discard: (offset, size) =>
+          opened(window + offset, size, () => void madvise(window + offset, size, MADV_REMOVE)),
+      };
+    },
+    view: (address, size) => koffi.view(BigInt(address), size),
+    // Of a shared buffer, koffi on Node 20 only finds the address through a view.
+    addressOf: (buffer) =>
+      Number(koffi.address(buffer instanceof ArrayBuffer ? buffer : new Uint8Array(buffer))),
+    routine: (address) => koffi.decode(BigInt(address), voidRoutine) as () => void,
+    symbol: (name) => Number(koffi.address(c.symbol(name))),
+    now: monotonicNow(),
+    mostMappings() {
+      try {
+        return Number(readFileSync("/proc/sys/vm/max_map_count", "latin1")) || defaultMappings;
+      } catch {
+        return defaultMappings;
+      }
+    },
+    signals: signalSystem,
   };
 }

@@ -38,6 +38,28 @@ export interface ThreadSystem {
 /** Code of a routine `void f()` that publishes the range of code in two words at an address (see machine/target.ts). */
 export type PublishRoutine = (range: bigint) => Uint8Array;
 
+/**
+ * Signals, and threads of the system's own: they stop Wasm code wherever it is, turn faults into traps, and run calls off
+ * the JavaScript thread. On a system without them bounds are checked explicitly, loops look at the interrupt word, and the
+ * clock is a worker (runtime/worker-clock.ts).
+ */
+export interface SignalSystem {
+  /** This thread's number, unique in the system while it lives. */
+  threadNumber(): number;
+  /** Whether a thread of this process has a number. */
+  hasThread(number: number): boolean;
+  /** Starts a thread at an address that nobody joins, and that keeps nothing alive. Returns whether it could. */
+  startThread(address: number, argument?: number): boolean;
+  /** What threads that run Wasm need beside it. */
+  readonly threads: ThreadSystem;
+  /** The address ranges of this process with their protection, ascending; null where unknown. */
+  addressMap(): { start: number; end: number; protection: string }[] | null;
+  /** Installs a handler; returns the address of the one it replaced (see isa/NAME/fault-handler.ts). */
+  installHandler(signal: HandledSignal, handlerAddress: number): number;
+  /** The installed handler's address and its flags, for chaining. */
+  currentHandler(signal: HandledSignal): { address: number; flags: number };
+}
+
 export interface Platform {
   readonly name: string;
   /** 32 bits that say what the processor can do, as the system has them (AT_HWCAP); 0 where it has none. */
@@ -52,6 +74,8 @@ export interface Platform {
   free(address: number, size: number): void;
   /** Gives the memory of a range back; it reads as zeros afterwards. */
   release(address: number, size: number): void;
+  /** Sizes of code memory to ask for, the best first. */
+  readonly codeSizes: readonly number[];
   /**
    * One executable mapping of `codeSize`, followed without a gap by `dataSize` bytes that are readable and writable
    * only.
@@ -65,22 +89,10 @@ export interface Platform {
   routine(address: number): () => void;
   /** Address of a C library's function. */
   symbol(name: string): number;
-  /** This thread's number, unique in the system while it lives. */
-  threadNumber(): number;
-  /** Whether a thread of this process has a number. */
-  hasThread(number: number): boolean;
-  /** Starts a thread at an address that nobody joins, and that keeps nothing alive. Returns whether it could. */
-  startThread(address: number, argument?: number): boolean;
-  /** What threads that run Wasm need beside it. */
-  readonly threads: ThreadSystem;
-  /** Nanoseconds of the clock that native code reads, as a number (resolution below a microsecond). */
+  /** Nanoseconds of the system's monotonic clock, which native code reads too (resolution below a microsecond). */
   now(): number;
   /** How many address ranges the system allows this process. */
   mostMappings(): number;
-  /** The address ranges of this process with their protection, ascending; null where unknown. */
-  addressMap(): { start: number; end: number; protection: string }[] | null;
-  /** Installs a handler; returns the address of the one it replaced (see isa/NAME/fault-handler.ts). */
-  installHandler(signal: HandledSignal, handlerAddress: number): number;
-  /** The installed handler's address and its flags, for chaining. */
-  currentHandler(signal: HandledSignal): { address: number; flags: number };
+  /** Undefined on a system without signals, or where they aren't used. */
+  readonly signals: SignalSystem | undefined;
 }

@@ -1,17 +1,32 @@
 /**
- * A thread's part of the process's clock (isa/NAME/clock.ts): its entry in the table, which says whether it is in a call
- * and until when, and the clock's thread itself, started by whoever needs it first.
+ * What interrupts the calls of a JavaScript thread, at deadlines and every few milliseconds, and the one for systems with
+ * signals: a thread's part of the process's clock (isa/NAME/clock.ts), which is its entry in the table, that says whether it
+ * is in a call and until when, and the clock's thread itself, started by whoever needs it first.
  */
 import type { ClockCode } from "../machine/target.js";
-import type { Platform } from "../platform/index.js";
+import type { Platform, SignalSystem } from "../platform/index.js";
 import type { CodeArena } from "./code-arena.js";
 import type { ContextMemory } from "./context-memory.js";
 import { raiseTo } from "./words.js";
 
 /** Added to deadlines, since the clock's reading of the time and TypeScript's differ by a few microseconds. */
-const tolerance = 50_000;
+export const tolerance = 50_000;
 
-export class Clock {
+export interface Clock {
+  /** This thread begins a call, perhaps within another. Returns what `leave` needs. */
+  enter(): number;
+  leave(outer: number): void;
+  /** Nanoseconds, as deadlines are in. */
+  now(): number;
+  /** When calls of this thread are interrupted beside the ticks: what `restoreDeadline` takes. Infinite: never. */
+  readonly deadline: number;
+  /** Sets it. */
+  setDeadline(nanoseconds: number, now: number): void;
+  /** Puts an earlier value of `deadline` back, one that was announced when it was set. */
+  restoreDeadline(value: number): void;
+}
+
+export class SignalClock implements Clock {
   /** Makes the clock look at the table now. About a microsecond. */
   private readonly wake: () => void;
   private readonly table: Int32Array;
@@ -25,13 +40,14 @@ export class Clock {
   constructor(
     code: ClockCode,
     private readonly platform: Platform,
+    signals: SignalSystem,
     arena: CodeArena,
     contexts: ContextMemory,
     shared: number,
   ) {
-    const own = takeEntry(code, platform, shared);
+    const own = takeEntry(code, platform, signals, shared);
     const table = own === undefined ? platform.allocate(code.table.size) : shared;
-    const at = own ?? (takeEntry(code, platform, table) as number);
+    const at = own ?? (takeEntry(code, platform, signals, table) as number);
     this.table = new Int32Array(platform.view(table, code.table.entries));
     const buffer = platform.view(table + at, code.entry.size);
     this.entry = new Int32Array(buffer);
@@ -47,12 +63,11 @@ export class Clock {
     const routines = code.routines(BigInt(table));
     const base = arena.addPermanent(routines.bytes);
     this.wake = platform.routine(base + routines.wake);
-    if (this.table[code.table.thread >> 2] === 0 && !platform.startThread(base + routines.thread)) {
+    if (this.table[code.table.thread >> 2] === 0 && !signals.startThread(base + routines.thread)) {
       throw new Error("the system refused a thread for the clock that interrupts calls");
     }
   }
 
-  /** This thread begins a call, perhaps within another. Returns what `leave` needs. */
   enter(): number {
     const { entry, calls } = this;
     const outer = entry[calls];
@@ -66,23 +81,20 @@ export class Clock {
     this.entry[this.calls] = outer;
   }
 
-  /** Nanoseconds, as deadlines are in. */
   now(): number {
     return this.platform.now();
   }
 
-  /** When calls of this thread are interrupted beside the ticks: what `restoreDeadline` takes. Infinite: never. */
   get deadline(): number {
     return this.deadlineCell[0];
   }
 
-  /** Sets it. Wakes the clock if it may sleep beyond; else that costs a store. */
+  /** Wakes the clock if it may sleep beyond; else that costs a store. */
   setDeadline(nanoseconds: number, now: number): void {
     this.deadlineCell[0] = nanoseconds + tolerance;
     if (nanoseconds < now + this.tick) this.wake();
   }
 
-  /** Puts an earlier value of `deadline` back, one that was announced when it was set. */
   restoreDeadline(value: number): void {
     this.deadlineCell[0] = value;
   }
@@ -92,15 +104,20 @@ export class Clock {
  * Takes an entry of a table for this thread: a free one, or one whose thread has ended. Returns its offset, or undefined
  * if all are in use. Another engine of the same thread (another copy of this code) has an entry of its own.
  */
-function takeEntry(code: ClockCode, platform: Platform, table: number): number | undefined {
+function takeEntry(
+  code: ClockCode,
+  platform: Platform,
+  signals: SignalSystem,
+  table: number,
+): number | undefined {
   const { table: layout, entry } = code;
   const words = new Int32Array(platform.view(table, layout.size));
-  const self = platform.threadNumber();
+  const self = signals.threadNumber();
   for (let i = 0; i < layout.mostEntries; i++) {
     const at = layout.entries + i * entry.size;
     const owner = (at + entry.owner) >> 2;
     const found = Atomics.load(words, owner);
-    if (found !== 0 && platform.hasThread(found)) continue;
+    if (found !== 0 && signals.hasThread(found)) continue;
     if (Atomics.compareExchange(words, owner, found, self) !== found) continue;
     raiseTo(words, layout.count >> 2, i + 1);
     return at;

@@ -10,7 +10,6 @@ import type { ExecutableMapping, Platform } from "../platform/index.js";
 import type { FunctionCode } from "./module-code.js";
 
 const slotsShare = 1 / 16;
-const sizesToTry = [1 << 30, 1 << 28, 1 << 26];
 
 /** A page-aligned piece of the arena and the functions in it, ascending by address. */
 export class Segment {
@@ -252,7 +251,7 @@ export class CodeArena {
 
 function mapLargest(platform: Platform): ExecutableMapping {
   let refusal: unknown;
-  for (const size of sizesToTry) {
+  for (const size of platform.codeSizes) {
     try {
       return platform.mapCode(size, size * slotsShare);
     } catch (error) {

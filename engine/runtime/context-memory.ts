@@ -19,6 +19,7 @@ export class ContextMemory {
   readonly current: Int32Array;
   readonly currentAddress: number;
   private readonly region: ArrayBuffer;
+  /** Address of `currentAddress` and of everything else here. */
   private readonly base: number;
   private readonly free: number[] = [];
   private used = 1;

@@ -10,9 +10,10 @@ import {
   createPlatform,
   nodeWebAssembly,
   type Platform,
+  type SignalSystem,
   UnsupportedPlatformError,
 } from "../platform/index.js";
-import { Clock } from "./clock.js";
+import { type Clock, SignalClock } from "./clock.js";
 import { CodeArena } from "./code-arena.js";
 import { ContextMemory } from "./context-memory.js";
 import { installFaultHandling } from "./fault-handling.js";
@@ -22,6 +23,7 @@ import type { Scope } from "./limits.js";
 import { SignatureTable } from "./signatures.js";
 import { Threads } from "./threads.js";
 import { setWord64 } from "./words.js";
+import { WorkerClock } from "./worker-clock.js";
 
 /** How modules are compiled and run. */
 export interface EngineOptions {
@@ -70,7 +72,7 @@ export class Engine {
   parkedCalls = 0;
   private parkable: number | undefined = undefined;
   private ownThreads: Threads | undefined = undefined;
-  private readonly clockTable: number;
+  private readonly clockTable: number = 0;
   private readonly nullFunction = new ArrayBuffer(FunctionRecord.size);
 
   constructor(
@@ -89,9 +91,13 @@ export class Engine {
     this.signatures = new SignatureTable(target, arena);
     this.fibers = new FiberPool(this, this.contextTemplate(base), stackSize);
     const exits = { fault: base + this.stubs.faultExit, interrupt: base + this.stubs.signalStub };
-    const faults = installFaultHandling(target, platform, arena, exits);
-    this.guardPages = provesGuardPages(platform) && faults.installed;
-    this.clockTable = faults.clockTable;
+    const { signals } = platform;
+    if (signals === undefined) this.guardPages = false;
+    else {
+      const faults = installFaultHandling(target, platform, signals, arena, exits);
+      this.guardPages = provesGuardPages(platform, signals) && faults.installed;
+      this.clockTable = faults.clockTable;
+    }
     // So that a worker can be terminated while Wasm code runs; nobody can do that to the main thread.
     if (!isMainThread) this.startClock();
   }
@@ -101,8 +107,15 @@ export class Engine {
    * Errors: Error when the system refuses the clock's thread.
    */
   startClock(): Clock {
-    this.clock ??= new Clock(this.target.clock, this.platform, this.arena, this.contexts, this.clockTable);
+    this.clock ??= this.newClock();
     return this.clock;
+  }
+
+  private newClock(): Clock {
+    const { platform, target, arena, contexts, clockTable } = this;
+    const { signals } = platform;
+    if (signals === undefined) return new WorkerClock(platform, contexts, target.clock.tick);
+    return new SignalClock(target.clock, platform, signals, arena, contexts, clockTable);
   }
 
   /**
@@ -179,13 +192,13 @@ const reservation = 2 ** 33;
  * Looks a probe memory up in the address map: everything from its end to 8 GiB from its base must be mapped and
  * inaccessible.
  */
-function provesGuardPages(platform: Platform): boolean {
+function provesGuardPages(platform: Platform, signals: SignalSystem): boolean {
   const { Memory } = nodeWebAssembly();
   const probe = new Memory({ initial: 1, maximum: 2 });
   const base = platform.addressOf(probe.buffer);
   const accessible = base + probe.buffer.byteLength;
   let covered = accessible;
-  for (const { start, end, protection } of platform.addressMap() ?? []) {
+  for (const { start, end, protection } of signals.addressMap() ?? []) {
     if (end <= covered) continue;
     if (start > covered) break;
     if (!protection.startsWith("---")) return false;

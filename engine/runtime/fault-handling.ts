@@ -13,7 +13,7 @@
  */
 import { isMainThread } from "node:worker_threads";
 import type { FaultHandling, Target } from "../machine/target.js";
-import type { Platform } from "../platform/index.js";
+import type { Platform, SignalSystem } from "../platform/index.js";
 import type { CodeArena } from "./code-arena.js";
 import { raiseTo, setWord64, word64 } from "./words.js";
 
@@ -33,12 +33,14 @@ export interface FaultHandlingResult {
 export function installFaultHandling(
   target: Target,
   platform: Platform,
+  signals: SignalSystem,
   arena: CodeArena,
   exits: Exits,
 ): FaultHandlingResult {
   const { faults, clock } = target;
-  const table = existingTable(faults, platform) ?? installHandler(faults, platform, clock.table.size);
-  keepInterruptSignal(faults, platform, table);
+  const table =
+    existingTable(faults, platform, signals) ?? installHandler(faults, platform, signals, clock.table.size);
+  keepInterruptSignal(faults, platform, signals, table);
   return {
     installed: addRange(faults, platform, table, arena, exits),
     clockTable: table + faults.table.clock,
@@ -46,8 +48,8 @@ export function installFaultHandling(
 }
 
 /** The table of a handler of ours that is installed already. */
-function existingTable(faults: FaultHandling, platform: Platform): number | undefined {
-  const { address } = platform.currentHandler("fault");
+function existingTable(faults: FaultHandling, platform: Platform, signals: SignalSystem): number | undefined {
+  const { address } = signals.currentHandler("fault");
   // 0 is SIG_DFL, 1 is SIG_IGN. Anything else is code, with more code of the same mapping before it.
   if (address <= 1 || address % platform.pageSize < 64) return undefined;
   const head = new Uint8Array(platform.view(address - 32, 32));
@@ -55,7 +57,12 @@ function existingTable(faults: FaultHandling, platform: Platform): number | unde
   return word64(new Int32Array(head.slice().buffer), 32 + faults.tableOffset);
 }
 
-function installHandler(faults: FaultHandling, platform: Platform, clockSize: number): number {
+function installHandler(
+  faults: FaultHandling,
+  platform: Platform,
+  signals: SignalSystem,
+  clockSize: number,
+): number {
   const { table: layout } = faults;
   const table = platform.allocate(layout.clock + clockSize);
   const words = new Int32Array(platform.view(table, layout.pageSize));
@@ -64,13 +71,13 @@ function installHandler(faults: FaultHandling, platform: Platform, clockSize: nu
   const { bytes, entry, interrupt } = faults.handler(BigInt(table));
   const mapping = platform.mapCode(platform.pageSize, platform.pageSize);
   mapping.write(lead, bytes);
-  const expected = platform.currentHandler("fault").address;
+  const expected = signals.currentHandler("fault").address;
   setWord64(words, layout.previousSegv, expected);
   // Another thread may have installed one of its own since; then that is who comes next.
-  const replaced = platform.installHandler("fault", mapping.address + lead + entry);
+  const replaced = signals.installHandler("fault", mapping.address + lead + entry);
   if (replaced !== expected) setWord64(words, layout.previousSegv, replaced);
-  setWord64(words, layout.previousInterrupt, platform.currentHandler("interrupt").address);
-  platform.installHandler("interrupt", mapping.address + lead + interrupt);
+  setWord64(words, layout.previousInterrupt, signals.currentHandler("interrupt").address);
+  signals.installHandler("interrupt", mapping.address + lead + interrupt);
   permanent.push(mapping);
   return table;
 }
@@ -78,16 +85,21 @@ function installHandler(faults: FaultHandling, platform: Platform, clockSize: nu
 /** Keeps what must never be unmapped. */
 const permanent: unknown[] = [];
 
-function keepInterruptSignal(faults: FaultHandling, platform: Platform, table: number): void {
+function keepInterruptSignal(
+  faults: FaultHandling,
+  platform: Platform,
+  signals: SignalSystem,
+  table: number,
+): void {
   const { entry, interrupt } = faults.handler(BigInt(table));
-  const ours = platform.currentHandler("fault").address - entry + interrupt;
+  const ours = signals.currentHandler("fault").address - entry + interrupt;
   const previous = new BigUint64Array(platform.view(table + faults.table.previousInterrupt, 8));
   const keep = (): void => {
-    const { address } = platform.currentHandler("interrupt");
+    const { address } = signals.currentHandler("interrupt");
     if (address === ours) return;
     // In one store: threads may be in the handler.
     Atomics.store(previous, 0, BigInt(address));
-    platform.installHandler("interrupt", ours);
+    signals.installHandler("interrupt", ours);
   };
   keep();
   if (!isMainThread) return;

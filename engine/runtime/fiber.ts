@@ -185,7 +185,9 @@ export class FiberPool {
       this.free(fiber.stackBase, fiber.contextAddress);
       return;
     }
-    if (this.idle.length >= this.warmCount) this.engine.platform.release(fiber.stackBase, fiber.stackSize);
+    if (this.idle.length >= this.warmCount) {
+      this.engine.platform.release(fiber.stackBase + guardSize, fiber.stackSize - guardSize);
+    }
     this.idle.push(fiber);
   }
 

@@ -63,7 +63,7 @@ export class Module implements CompileUnit {
   /** Decodes and validates. The bytes are kept and must not change. Errors: CompileError. */
   static compile(engine: Engine, bytes: Uint8Array, options: EngineOptions): Module {
     const module = checkedModule(bytes, options);
-    if (options.interrupts) engine.startClock();
+    if (options.interrupts && engine.platform.signals !== undefined) engine.startClock();
     const compiled = new Module(engine, module, options);
     if (options.compile === "ahead") compiled.compileAll();
     return compiled;

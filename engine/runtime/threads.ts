@@ -18,7 +18,7 @@ import { type OnReadOpts, Socket, type SocketConstructorOpts } from "node:net";
 import { availableParallelism } from "node:os";
 import { isMainThread } from "node:worker_threads";
 import type { ThreadCode } from "../machine/target.js";
-import type { Platform } from "../platform/index.js";
+import type { Platform, SignalSystem } from "../platform/index.js";
 import type { Engine } from "./engine.js";
 import type { Fiber } from "./fiber.js";
 import type { Monitor } from "./monitor.js";
@@ -52,7 +52,7 @@ const stopSignals = [58, 57, 56, 55, 54, 53, 52, 51, 50];
 
 export class Threads {
   private readonly code: ThreadCode;
-  private readonly platform: Platform;
+  private readonly signals: SignalSystem;
   private readonly table: number;
   private readonly words: Int32Array;
   private readonly routine: number;
@@ -69,23 +69,26 @@ export class Threads {
   /** Errors: Error when the system or this build of Node lacks something that threads need. */
   constructor(private readonly engine: Engine) {
     const { platform, arena, target } = engine;
-    this.platform = platform;
+    const { signals } = platform;
+    if (signals === undefined)
+      throw new Error("calls can't run on threads: that needs signals, which aren't used on this system");
+    this.signals = signals;
     this.code = target.threads;
     const { table } = this.code;
     this.table = platform.allocate(table.size);
     this.words = new Int32Array(platform.view(this.table, table.size));
-    const routines = this.code.routines(BigInt(this.table), stopSignal(this.code, platform));
+    const routines = this.code.routines(BigInt(this.table), stopSignal(this.code, platform, signals));
     const base = arena.addPermanent(routines.bytes);
     this.routine = base + routines.thread;
     this.endRoutine = base + routines.end;
     this.post = platform.routine(base + routines.post);
-    if (!platform.threads.atEnd(base + routines.stop, this.table) && !isMainThread) {
+    if (!signals.threads.atEnd(base + routines.stop, this.table) && !isMainThread) {
       throw new Error(
         "this build of Node doesn't tell native code when a worker ends: calls can't run on threads in it",
       );
     }
-    arena.synchronize = () => platform.threads.synchronizeCode();
-    const pipe = platform.threads.pipe();
+    arena.synchronize = () => signals.threads.synchronizeCode();
+    const pipe = signals.threads.pipe();
     this.words[table.pipe >> 2] = pipe.write;
     this.socket = this.listen(pipe.read);
   }
@@ -118,7 +121,7 @@ export class Threads {
   private interruptThread(thread: Thread, job: Job): void {
     job.fiber.raiseInterrupt();
     const number = this.words[(thread.mailbox + this.code.mailbox.thread) >> 2]!;
-    if (number !== 0) this.platform.threads.interrupt(number);
+    if (number !== 0) this.signals.threads.interrupt(number);
     thread.interrupting = setTimeout(() => this.interruptThread(thread, job), retry).unref();
   }
 
@@ -192,7 +195,7 @@ export class Threads {
     if (this.refused || count >= Math.min(availableParallelism(), code.table.mostThreads)) return undefined;
     const mailbox = code.table.mailboxes + count * code.mailbox.size;
     setWord64(words, mailbox + code.mailbox.end, this.endRoutine);
-    if (!this.platform.startThread(this.routine, table + mailbox)) {
+    if (!this.signals.startThread(this.routine, table + mailbox)) {
       this.refused = true;
       return undefined;
     }
@@ -228,17 +231,17 @@ export class Threads {
 }
 
 /** The signal that ends threads, its handler installed: another copy of the engine may have done that. */
-function stopSignal(code: ThreadCode, platform: Platform): number {
+function stopSignal(code: ThreadCode, platform: Platform, { threads }: SignalSystem): number {
   const { signature } = code;
   for (const signal of stopSignals) {
-    const address = platform.threads.handlerOf(signal);
+    const address = threads.handlerOf(signal);
     if (address === 0) {
       const { bytes, entry } = code.handler();
       const mapping = platform.mapCode(platform.pageSize, platform.pageSize);
       // Away from the page's first bytes, so that looking for a signature never touches the page before.
       const lead = 64;
       mapping.write(lead, bytes);
-      platform.threads.installHandler(signal, mapping.address + lead + entry);
+      threads.installHandler(signal, mapping.address + lead + entry);
       permanent.push(mapping);
       return signal;
     }

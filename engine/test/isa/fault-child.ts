@@ -71,10 +71,10 @@ class FaultBench extends NativeBench {
 
   install(previous?: number): void {
     this.fillTable();
-    const address = BigInt(previous ?? this.platform.currentHandler("fault").address);
+    const address = BigInt(previous ?? this.platform.signals!.currentHandler("fault").address);
     this.view(this.table).setBigUint64(FaultTable.previousSegv, address, true);
     const { bytes, entry } = faultHandler(BigInt(this.table));
-    this.platform.installHandler("fault", this.add(bytes) + entry);
+    this.platform.signals!.installHandler("fault", this.add(bytes) + entry);
   }
 
   forgetSites(): void {
@@ -140,7 +140,7 @@ const actions: Record<string, (bench: FaultBench) => void | Promise<void>> = {
   },
   signature(bench) {
     bench.install();
-    const entry = bench.platform.currentHandler("fault").address;
+    const entry = bench.platform.signals!.currentHandler("fault").address;
     const head = new Uint8Array(bench.platform.view(entry - 32, 32));
     const table = new DataView(head.buffer, 32 + handlerTableOffset, 8).getBigUint64(0, true);
     if (handlerSignature.every((b, k) => head[k] === b) && table === BigInt(bench.table))
