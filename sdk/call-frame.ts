@@ -57,6 +57,11 @@ export class CallFrame implements CurrentCall {
     return this.isAborted;
   }
 
+  /** Whether a plugin is occupied until it has ended. */
+  occupies(owner: object): boolean {
+    return owner === this.owner;
+  }
+
   /** Rejects what waits in it. Only the first reason counts. */
   abort(reason: unknown): void {
     if (this.isAborted) return;
@@ -87,6 +92,26 @@ export class CallFrame implements CurrentCall {
   /** What the call was aborted with, instead of what came of it. */
   outcome(error: unknown): unknown {
     return this.isAborted ? this.reason : error;
+  }
+}
+
+/**
+ * A function of the application's within a step in the life of plugins that none of them serves during, such as a transfer of
+ * state. It calls no plugin.
+ */
+export class StepFrame extends CallFrame {
+  /** @param step its name, in place of an export's */
+  constructor(
+    plugin: string,
+    owner: object,
+    step: string,
+    private readonly occupied: readonly object[],
+  ) {
+    super(plugin, owner, step, currentFrame(), Number.POSITIVE_INFINITY, undefined);
+  }
+
+  override occupies(owner: object): boolean {
+    return this.occupied.includes(owner);
   }
 }
 
@@ -124,6 +149,15 @@ export function runInParkableFrame<A>(
   }
 }
 
+/** Runs a function of the application's that is a part of a step. */
+export async function runInStep(frame: StepFrame, action: () => unknown): Promise<void> {
+  try {
+    await runInParkableFrame(frame, action, undefined);
+  } finally {
+    frame.ended = true;
+  }
+}
+
 /**
  * The call into a plugin that led here; undefined outside of one.
  *
@@ -131,24 +165,33 @@ export function runInParkableFrame<A>(
  * async fetch(url: string) { return fetch(url, { signal: currentCall()?.signal }); }
  */
 export function currentCall(): CurrentCall | undefined {
-  return currentFrame();
+  let frame = currentFrame();
+  while (frame instanceof StepFrame) frame = frame.parent;
+  return frame;
 }
 
 /**
- * The names of the calls from the outermost to a frame, as `plugin.export`, if one that goes on is of `owner` or of
+ * The names of the calls from the outermost to the innermost, as `plugin.export`, if one that goes on is of `owner` or of
  * an owner linked with it; or undefined.
  */
 export function chainThrough(
   owner: object,
   linked?: { includes(owner: object): boolean },
 ): string[] | undefined {
-  const innermost = currentFrame();
-  if (innermost === undefined) return undefined;
+  return chainWith((frame) => frame.occupies(owner) || linked?.includes(frame.owner) === true);
+}
+
+/** The same for steps only, which not even a re-entrant plugin can be called in. */
+export function stepThrough(owner: object): string[] | undefined {
+  return chainWith((frame) => frame instanceof StepFrame && frame.occupies(owner));
+}
+
+function chainWith(wanted: (frame: CallFrame) => boolean): string[] | undefined {
   const chain: string[] = [];
   let found = false;
-  for (let frame: CallFrame | undefined = innermost; frame !== undefined; frame = frame.parent) {
+  for (let frame = currentFrame(); frame !== undefined; frame = frame.parent) {
     if (frame.ended) continue;
-    if (frame.owner === owner || linked?.includes(frame.owner)) found = true;
+    if (wanted(frame)) found = true;
     chain.unshift(`${frame.plugin}.${frame.export}`);
   }
   return found ? chain : undefined;

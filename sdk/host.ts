@@ -182,8 +182,16 @@ export class PluginHost extends HostEvents {
     return Object.fromEntries([...this.known].map(([name, plugin]) => [name, plugin.stats()]));
   }
 
-  /** Waits for running calls, stops the plugins and disposes the containers. A second call waits for the first. */
+  /**
+   * Waits for running calls, stops the plugins and disposes the containers. A second call waits for the first.
+   * Errors: ReentrancyError within a transfer of a plugin's state.
+   */
   close(): Promise<void> {
+    try {
+      for (const plugin of this.known.values()) plugin.requireNoStep("close");
+    } catch (error) {
+      return Promise.reject(error);
+    }
     this.closing ??= this.stop();
     return this.closing;
   }

@@ -4,6 +4,7 @@
  * The next generation's instance exists and serves no calls. After a transfer it has the state; if that throws, the
  * old generation is as it was.
  */
+import { runInStep, StepFrame } from "../call-frame.js";
 import { BackplaneError, CallStoppedError, messageOf } from "../errors.js";
 import type { Generation } from "../plugin/generation.js";
 import type { HandOverSide, PluginOptions } from "../plugin/options.js";
@@ -55,19 +56,22 @@ function side(generation: Generation): HandOverSide {
 export async function transferState(
   old: Generation,
   next: Generation,
-  plugin: string,
-  options: PluginOptions,
+  plugin: { readonly name: string; readonly options: PluginOptions },
 ): Promise<void> {
+  const { transfer } = plugin.options;
   try {
-    if (options.transfer !== undefined) {
-      await options.transfer(side(old), side(next));
+    if (transfer !== undefined) {
+      // None of them serves, nor can be reloaded or closed, until the transfer has ended.
+      const occupied = [...old.linked, ...next.linked].map((generation) => generation.owner);
+      const frame = new StepFrame(plugin.name, old.owner, "transfer", occupied);
+      await runInStep(frame, () => transfer(side(old), side(next)));
       return;
     }
     const from = old.pool.slots[0].instance();
     const to = next.pool.slots[0].instance();
     await to.restoreState(await from.save());
   } catch (cause) {
-    const text = `${plugin}: state can't be handed over to generation ${next.number}: ${messageOf(cause)}`;
+    const text = `${plugin.name}: state can't be handed over to generation ${next.number}: ${messageOf(cause)}`;
     throw new BackplaneError("STATE_TRANSFER", text, { cause });
   }
 }

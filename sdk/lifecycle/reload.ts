@@ -10,7 +10,7 @@
  */
 import { BackplaneError } from "../errors.js";
 import type { Generation } from "../plugin/generation.js";
-import { exclusively, type Linker, memberError } from "../plugin/linker.js";
+import { exclusively, type Linker, memberError, unoccupied } from "../plugin/linker.js";
 import type { Draft } from "../plugin/loader.js";
 import type { Plugin } from "../plugin/plugin.js";
 import { drainedWithin, drainOrAbort, handsOver, transferState } from "./hand-over.js";
@@ -31,7 +31,7 @@ export async function reloadLinked(linker: Linker, plugin: Plugin): Promise<void
     const drafts = linker.draftAll(members);
     const known = await drafts.catch(() => []);
     const done = await linker.locks.run(
-      () => linker.around(linker.dependents(plugin), known),
+      () => unoccupied(linker.around(linker.dependents(plugin), known), "reload"),
       async () => {
         const now = linker.dependents(plugin);
         if (now.length !== members.length || now.some((member) => !members.includes(member))) return false;
@@ -99,7 +99,7 @@ async function swap(
         replacements.map((one) => one.old),
       );
       for (const { plugin, old, next, handsOver } of replacements) {
-        if (handsOver) await transferState(old, next, plugin.name, plugin.options);
+        if (handsOver) await transferState(old, next, plugin);
       }
     }
     // Handles may have been made since the drafts were.

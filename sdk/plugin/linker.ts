@@ -181,7 +181,7 @@ export class Linker {
     const drafts = await this.draftAll(circle);
     if (drafts.every((draft) => draft.imports.size === 0)) return this.link(drafts);
     return this.locks.run(
-      () => this.around(circle, drafts),
+      () => unoccupied(this.around(circle, drafts), "load"),
       () => {
         const serving = this.around([], drafts).flatMap((plugin) => plugin.generation ?? []);
         return exclusively(circle[0], serving, () => this.link(drafts));
@@ -327,6 +327,16 @@ function spreadWaiting(generations: readonly Generation[]): void {
       changed = true;
     }
   }
+}
+
+/**
+ * Plugins that a step may wait for. Errors: ReentrancyError within a step that occupies one of them, which would never end.
+ *
+ * @param name the new step's
+ */
+export function unoccupied(plugins: readonly Plugin[], name: string): readonly Plugin[] {
+  for (const plugin of plugins) plugin.requireNoStep(name);
+  return plugins;
 }
 
 /**

@@ -6,7 +6,7 @@ import { type InspectOptions, inspect } from "node:util";
 import { SnapshotError } from "../../engine/index.js";
 import type { AbiModule } from "../abi/abi.js";
 import { checkHandle } from "../abi/text-method.js";
-import { chainThrough } from "../call-frame.js";
+import { chainThrough, stepThrough } from "../call-frame.js";
 import type { Clock } from "../clock.js";
 import type { Description, Handle } from "../declare/describe.js";
 import type { Signatures } from "../declare/signature.js";
@@ -266,8 +266,16 @@ export class Plugin {
     });
   }
 
-  /** Takes no more calls, waits for the running ones, stops. A second call waits for the first. */
+  /**
+   * Takes no more calls, waits for the running ones, stops. A second call waits for the first.
+   * Errors: ReentrancyError within a transfer of its state.
+   */
   close(): Promise<void> {
+    try {
+      this.requireNoStep("close");
+    } catch (error) {
+      return Promise.reject(error);
+    }
     this.closing ??= this.stop();
     return this.closing;
   }
@@ -461,8 +469,15 @@ export class Plugin {
     if (this.closing !== undefined) throw this.closed();
   }
 
+  /** @internal Errors: ReentrancyError within a step that waits until nothing of it runs. */
+  requireNoStep(name: string): void {
+    const chain = stepThrough(this);
+    if (chain !== undefined) throw new ReentrancyError([...chain, `${this.name}.${name}`]);
+  }
+
   private requireEntry(name: string): void {
     this.requireOpen();
+    this.requireNoStep(name);
     const chain = chainThrough(this, this.generation?.group);
     if (chain !== undefined && !this.reentrant())
       throw new ReentrancyError([...chain, `${this.name}.${name}`]);

@@ -6,7 +6,15 @@ import { setTimeout as delay, setImmediate as turn } from "node:timers/promises"
 import test, { type ExecutionContext } from "ava";
 import { assemble } from "../../engine/test/runtime/assemble.js";
 import type { PluginHostOptions, PluginOptions } from "../index.js";
-import { BackplaneError, fn, hostFunction, hostModule, PluginHost } from "../index.js";
+import {
+  BackplaneError,
+  currentCall,
+  fn,
+  hostFunction,
+  hostModule,
+  PluginHost,
+  ReentrancyError,
+} from "../index.js";
 
 @hostModule("app")
 class App {
@@ -139,6 +147,63 @@ test("the application hands state over", async (t) => {
   await host.plugin("p").call("add", 0);
   await host.reload("p");
   t.is(await host.plugin("p").call("count"), 1);
+});
+
+test("a transfer that asks for what waits for its end is told so", async (t) => {
+  const refused: unknown[] = [];
+  let host: PluginHost | undefined;
+  const transfer = async (): Promise<void> => {
+    const plugin = (host as PluginHost).plugin("p");
+    const steps = [
+      () => plugin.reload(),
+      () => plugin.call("count"),
+      () => plugin.snapshot(),
+      () => plugin.close(),
+      () => host?.close(),
+    ];
+    for (const step of steps) await t.throwsAsync(async () => step(), { instanceOf: ReentrancyError });
+    await plugin.reload().catch((error) => refused.push(error.message));
+    refused.push(currentCall());
+  };
+  for (const reentrant of [false, true]) {
+    ({ host } = await started(t, counter(""), { transfer, reentrant }));
+    await host.reload("p");
+    t.is(host.stats().p.generation, 2);
+    await host.reload("p");
+    t.is(await host.plugin("p").call("count"), 0);
+  }
+  const text = "p.reload: the plugin is waiting for this very call: p.transfer -> p.reload";
+  t.deepEqual(refused, Array(4).fill([text, undefined]).flat());
+});
+
+test("a transfer in a group of linked plugins is told so too", async (t) => {
+  const errors: unknown[] = [];
+  const dependency = {
+    name: "b",
+    bytes: counter(""),
+    manifest: { name: "b", version: "1.0.0" },
+  };
+  const dependent = assemble(`(module (import "b" "count" (func $count (result i32)))
+    (func (export "counted") (result i32) (call $count)))`);
+  const requests = { name: "a", version: "1.0.0", dependencies: { plugins: { b: "*" } } };
+  const transfer = async (): Promise<void> => {
+    for (const name of ["a", "b"]) await host.reload(name).catch((error) => errors.push(error));
+    const late = { name: "late", bytes: dependent, manifest: { ...requests, name: "late" } };
+    await host.load(late).catch((error) => errors.push(error));
+  };
+  const host = await PluginHost.start({
+    plugins: [dependency, { name: "a", bytes: dependent, manifest: requests }],
+    modules: [App],
+    options: (name) => (name === "a" ? { transfer } : {}),
+    grant: () => ({ plugins: ["b"] }),
+    logger: quiet,
+  });
+  t.teardown(() => host.close());
+  t.deepEqual([...host.failures], []);
+  for (const name of ["a", "b"]) await host.reload(name);
+  t.is(errors.length, 6);
+  for (const error of errors) t.true(error instanceof ReentrancyError, String(error));
+  t.is(await host.plugin("a").call("counted"), 0);
 });
 
 test("a hand-over that fails keeps state and service", async (t) => {
