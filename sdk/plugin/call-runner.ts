@@ -20,6 +20,7 @@ import { type Clock, systemClock } from "../clock.js";
 import {
   BackplaneError,
   CallStoppedError,
+  HostError,
   InstanceBusyError,
   PluginExitError,
   SuspendError,
@@ -276,9 +277,11 @@ export class CallRunner {
       this.succeeded();
       return;
     }
-    if (wasComputing(error)) {
+    if (this.wasComputing(call, error)) {
       if (this.options.afterError !== "keep" && !slot.generation.resets) this.giveUp(slot, instance);
-      this.countTrap();
+      // That its caller has lost interest isn't the plugin's fault.
+      if (error instanceof InterruptError && error.reason === "aborted") this.circuit.withdrawn();
+      else this.countTrap();
       return;
     }
     if (instance === undefined) {
@@ -292,6 +295,16 @@ export class CallRunner {
     const safe = slot.generation.sound(alone && instance.restoresStack);
     const keep = this.options.afterError === undefined ? safe : this.options.afterError === "keep";
     if (!keep) this.giveUp(slot, instance);
+  }
+
+  /**
+   * Whether a call was stopped in the middle of the plugin's code, not while it waited. A host function that ran into limits
+   * of its own hasn't stopped it: that is an error like any other of a host function's.
+   */
+  private wasComputing({ frame }: RunningCall, error: unknown): boolean {
+    const own = error instanceof InterruptError ? error : error instanceof Error ? error.cause : undefined;
+    if (!(own instanceof InterruptError) || own.waiting) return false;
+    return !(error instanceof HostError) || this.clock.now() >= frame.deadline;
   }
 
   private countTrap(): void {
@@ -374,12 +387,6 @@ function interruptionOf(error: unknown): InterruptError | undefined {
     at = at.cause;
   }
   return undefined;
-}
-
-/** Whether a call was stopped in the middle of the plugin's code, not while it waited. */
-function wasComputing(error: unknown): boolean {
-  const own = error instanceof InterruptError ? error : error instanceof Error ? error.cause : undefined;
-  return own instanceof InterruptError && !own.waiting;
 }
 
 /** Tells when a signal is aborted or the time is over, unless what it returns was called before. */

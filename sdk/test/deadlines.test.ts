@@ -4,9 +4,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import test, { type ExecutionContext } from "ava";
-import { InterruptError } from "../../engine/index.js";
+import { InterruptError, WebAssembly, withLimits } from "../../engine/index.js";
 import { assemble } from "../../engine/test/runtime/assemble.js";
-import { BackplaneError, defineHostModule, fn, PluginHost, type PluginHostOptions } from "../index.js";
+import {
+  BackplaneError,
+  defineHostModule,
+  fn,
+  HostError,
+  PluginHost,
+  type PluginHostOptions,
+} from "../index.js";
 
 const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 const late = { instanceOf: BackplaneError, code: "TIMEOUT" } as const;
@@ -56,6 +63,43 @@ test("loops open the circuit as traps do", async (t) => {
   });
   for (let i = 0; i < 3; i++) await t.throwsAsync(host.plugin("p").call("spin"), late);
   await t.throwsAsync(host.plugin("p").call("count"), { code: "CIRCUIT_OPEN" });
+});
+
+test("limits that a host function runs into by itself aren't the plugin's", async (t) => {
+  const { spin } = new WebAssembly.Instance(new WebAssembly.Module(assemble(spinning))).exports;
+  const outer = assemble(`(module (import "app" "limited" (func $limited)) (memory 1)
+    (func (export "run") (call $limited))
+    (func (export "count") (result i32)
+      (i32.store (i32.const 0) (i32.add (i32.load (i32.const 0)) (i32.const 1))) (i32.load (i32.const 0))))`);
+  const app = defineHostModule("app", {
+    limited: [fn([]), () => withLimits({ timeout: 5 }, spin as () => void)],
+  });
+  const host = await hostOf(t, {
+    modules: [app],
+    plugins: [{ name: "outer", bytes: outer }],
+    options: { circuit: { traps: 2 } },
+  });
+  const plugin = host.plugin("outer");
+  t.is(await plugin.call("count"), 1);
+  for (let i = 0; i < 3; i++) {
+    const error = await t.throwsAsync(plugin.call("run"), { instanceOf: HostError });
+    t.true(error?.cause instanceof InterruptError);
+  }
+  t.is(await plugin.call("count"), 2, "the same instance");
+  t.is(plugin.stats().replaced, 0);
+});
+
+test("calls that are aborted in a loop don't open the circuit", async (t) => {
+  const host = await hostOf(t, {
+    plugins: [{ name: "p", bytes: assemble(spinning) }],
+    options: { slice: 5, circuit: { traps: 1 } },
+  });
+  const plugin = host.plugin("p");
+  for (let i = 0; i < 2; i++) {
+    const signal = AbortSignal.timeout(20);
+    await t.throwsAsync(plugin.call("spin", undefined, { signal, timeout: 60_000 }), { code: "ABORTED" });
+  }
+  t.is(await plugin.call("count"), 1, "a new instance");
 });
 
 test("a plugin that loops when it starts isn't loaded, others are", async (t) => {
