@@ -89,18 +89,20 @@ test("limits that a host function runs into by itself aren't the plugin's", asyn
   t.is(plugin.stats().replaced, 0);
 });
 
-test("calls that are aborted in a loop don't open the circuit", async (t) => {
-  const host = await hostOf(t, {
-    plugins: [{ name: "p", bytes: assemble(spinning) }],
-    options: { slice: 5, circuit: { traps: 1 } },
+for (const options of [{ slice: 5 }, { run: "thread" }] as const) {
+  test(`calls that are aborted in a loop don't open the circuit: ${JSON.stringify(options)}`, async (t) => {
+    const host = await hostOf(t, {
+      plugins: [{ name: "p", bytes: assemble(spinning) }],
+      options: { ...options, circuit: { traps: 1 } },
+    });
+    const plugin = host.plugin("p");
+    for (let i = 0; i < 2; i++) {
+      const signal = AbortSignal.timeout(20);
+      await t.throwsAsync(plugin.call("spin", undefined, { signal, timeout: 60_000 }), { code: "ABORTED" });
+    }
+    t.is(await plugin.call("count"), 1, "a new instance");
   });
-  const plugin = host.plugin("p");
-  for (let i = 0; i < 2; i++) {
-    const signal = AbortSignal.timeout(20);
-    await t.throwsAsync(plugin.call("spin", undefined, { signal, timeout: 60_000 }), { code: "ABORTED" });
-  }
-  t.is(await plugin.call("count"), 1, "a new instance");
-});
+}
 
 test("a plugin that loops when it starts isn't loaded, others are", async (t) => {
   const loops = `(module (func (export "backplane_start") (loop $l (br $l))))`;
