@@ -171,9 +171,11 @@ export interface Target {
    * for a function that has no code yet. `address` is where these bytes will lie.
    */
   slotThunk(address: number, slot: number): Uint8Array;
+  /** How far from a call, in bytes either way, the thunk may lie that it leads to; infinite where calls use the slot. */
+  readonly callReach: number;
   /**
    * Completes the call at `offset` of a function's code that will lie at `address`, so that it leads through the call
-   * slot whose address is `slot`, and whose thunk lies at `thunk`.
+   * slot whose address is `slot`, and whose thunk, or a copy of it within reach, lies at `thunk`.
    */
   linkCall(bytes: Uint8Array, offset: number, address: number, slot: number, thunk: number): void;
   /** Puts a signature's canonical number into the instructions at `offset`. */

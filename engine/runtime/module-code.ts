@@ -24,10 +24,16 @@ const thunkStride = 32;
 const smallestSegment = 1 << 14;
 const largestSegment = 1 << 20;
 
+/** A segment of functions, with copies of thunks that are too far away for the calls in it, by defined-function number. */
+interface Piece {
+  readonly segment: Segment;
+  readonly islands: Map<number, number>;
+}
+
 export class ModuleCode {
   private readonly firstSlot: number;
   private readonly thunks: Segment | undefined;
-  private readonly segments: Segment[] = [];
+  private readonly pieces: Piece[] = [];
   /** By defined-function number; undefined until compiled. */
   private readonly functions: (FunctionCode | undefined)[];
   private nextSegmentSize = smallestSegment;
@@ -73,9 +79,12 @@ export class ModuleCode {
   /** Puts a function's code in place and lets calls reach it. Returns its address. */
   link(index: number, code: MachineCode): number {
     const { bytes, ...rest } = code;
-    const segment = this.segmentFor(bytes.length);
+    const piece = this.pieceFor(code);
+    const { segment, islands } = piece;
+    for (const defined of this.farCallees(code, piece))
+      islands.set(defined, this.addIsland(segment, defined));
     const address = segment.address + segment.used;
-    segment.add(this.relocated(code, address));
+    segment.add(this.relocated(code, address, islands));
     for (let i = 0; i < code.siteOffset.length; i++) {
       if (code.siteKind[i] === SiteKind.access) this.arena.markAccessSite(address + code.siteOffset[i]!);
     }
@@ -90,12 +99,12 @@ export class ModuleCode {
 
   /** Gives everything back. Nothing may run or refer to the code any more. */
   free(): void {
-    for (const segment of this.segments) this.arena.freeSegment(segment);
+    for (const { segment } of this.pieces) this.arena.freeSegment(segment);
     if (this.thunks !== undefined) this.arena.freeSegment(this.thunks);
     this.arena.releaseSlots(this.firstSlot, this.definedCount);
   }
 
-  private relocated(code: MachineCode, address: number): Uint8Array {
+  private relocated(code: MachineCode, address: number, islands: Map<number, number>): Uint8Array {
     const { target } = this;
     const { bytes } = code;
     for (let i = 0; i < code.relocationOffset.length; i++) {
@@ -106,7 +115,8 @@ export class ModuleCode {
         continue;
       }
       const defined = symbol - this.importedCount;
-      target.linkCall(bytes, offset, address, this.slotAddress(defined), this.thunkAddress(defined));
+      const thunk = islands.get(defined) ?? this.thunkAddress(defined);
+      target.linkCall(bytes, offset, address, this.slotAddress(defined), thunk);
     }
     return bytes;
   }
@@ -115,13 +125,34 @@ export class ModuleCode {
     return this.arena.slotAddress(this.firstSlot + defined);
   }
 
-  private segmentFor(size: number): Segment {
-    const last = this.segments.at(-1);
-    if (last?.fits(size)) return last;
-    const segment = this.arena.allocateFunctions(Math.max(size, this.nextSegmentSize));
+  /** One with room for a function's code and for the islands that its calls need there. */
+  private pieceFor(code: MachineCode): Piece {
+    const size = code.bytes.length;
+    const last = this.pieces.at(-1);
+    if (last?.segment.fits(size + thunkStride * this.farCallees(code, last).length)) return last;
+    const mostIslands = this.target.callReach === Number.POSITIVE_INFINITY ? 0 : calleesOf(code).size;
+    const wanted = Math.max(size + thunkStride * mostIslands, this.nextSegmentSize);
     this.nextSegmentSize = Math.min(this.nextSegmentSize * 2, largestSegment);
-    this.segments.push(segment);
-    return segment;
+    const piece: Piece = { segment: this.arena.allocateFunctions(wanted), islands: new Map() };
+    this.pieces.push(piece);
+    return piece;
+  }
+
+  /** Called functions whose thunks are out of reach from somewhere in a piece that has no copies of them, by number. */
+  private farCallees(code: MachineCode, { segment, islands }: Piece): number[] {
+    const { callReach } = this.target;
+    if (callReach === Number.POSITIVE_INFINITY) return [];
+    const end = segment.address + segment.size;
+    return [...calleesOf(code)]
+      .map((symbol) => symbol - this.importedCount)
+      .filter((defined) => {
+        const thunk = this.thunkAddress(defined);
+        return Math.max(end - thunk, thunk - segment.address) > callReach && !islands.has(defined);
+      });
+  }
+
+  private addIsland(segment: Segment, defined: number): number {
+    return segment.add(this.target.slotThunk(segment.address + segment.used, this.slotAddress(defined)));
   }
 
   /** For each function: at its stride a jump through the call slot, then the lazy stub that the slot holds at first. */
@@ -134,7 +165,7 @@ export class ModuleCode {
       const address = segment.address + at;
       const thunk = target.slotThunk(address, this.slotAddress(i));
       bytes.set(thunk, at);
-      const stubOffset = alignUp(thunk.length, 8);
+      const stubOffset = alignUp(thunk.length, 4);
       const stub = target.lazyStub(this.importedCount + i);
       if (stubOffset + stub.length > thunkStride) throw new RangeError("lazy stub too long for its thunk");
       bytes.set(stub, at + stubOffset);
@@ -143,4 +174,13 @@ export class ModuleCode {
     segment.add(bytes);
     return segment;
   }
+}
+
+/** The functions that code calls through their slots. */
+function calleesOf(code: MachineCode): Set<number> {
+  const callees = new Set<number>();
+  code.relocationKind.forEach((kind, i) => {
+    if (kind === RelocationKind.callSlot) callees.add(code.relocationSymbol[i]!);
+  });
+  return callees;
 }

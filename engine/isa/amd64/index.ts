@@ -43,6 +43,7 @@ const amd64Target = (host: HostConvention): Target => ({
   hostStub: (signature) => hostStub(signature, host),
   lazyStub,
   slotThunk,
+  callReach: Number.POSITIVE_INFINITY,
   linkCall,
   linkSignature,
   stubFrames: {

@@ -17,6 +17,7 @@ import { printListing, printMachineCode, printVCode } from "./print.js";
 import { registerFile } from "./registers.js";
 import { Mailbox, MailboxState, stopHandler, stopSignature, ThreadTable, threadRoutines } from "./thread.js";
 import {
+  callReach,
   compileSaved,
   entryAdapter,
   fixedStubs,
@@ -43,6 +44,7 @@ export const arm64: Target = {
   hostStub,
   lazyStub,
   slotThunk,
+  callReach,
   linkCall,
   linkSignature,
   stubFrames: {

@@ -35,6 +35,7 @@ import { isFloatPlace, isStackPlace, type Place, stackOffset } from "../../machi
 import type { FixedStubs, Signature } from "../../machine/target.js";
 import { floatFile } from "../../machine/vcode.js";
 import { builtins, Context, ExitStatus } from "../../runtime/layout.js";
+import { EngineBug } from "../../ssa/engine-bug.js";
 import { Type } from "../../ssa/ops.js";
 import { signatureLayout } from "./abi.js";
 import {
@@ -504,7 +505,10 @@ export function slotThunk(address: number, slot: number): Uint8Array {
   return e.finished();
 }
 
-/** bl to the thunk: its 26 bits count words. The caller has seen to it that the thunk is within reach. */
+/** `bl` has 26 bits for a distance in words. */
+export const callReach = 2 ** 27 - 4;
+
+/** bl to the thunk. Errors: EngineBug if that is out of reach. */
 export function linkCall(
   bytes: Uint8Array,
   offset: number,
@@ -512,8 +516,10 @@ export function linkCall(
   _slot: number,
   thunk: number,
 ): void {
+  const distance = thunk - (address + offset);
+  if (Math.abs(distance) > callReach) throw new EngineBug("link", -1, "", `a call over ${distance} bytes`);
   const words = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  words.setUint32(offset, 0x94000000 | (((thunk - (address + offset)) / 4) & 0x3ffffff), true);
+  words.setUint32(offset, 0x94000000 | ((distance / 4) & 0x3ffffff), true);
 }
 
 /** movz and movk of 16 bits each. */

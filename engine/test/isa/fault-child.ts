@@ -4,76 +4,100 @@
  */
 import { isMainThread, Worker } from "node:worker_threads";
 import { Encoder, inMemory } from "../../isa/amd64/encode.js";
-import {
-  FaultRange,
-  FaultTable,
-  faultHandler,
-  handlerSignature,
-  handlerTableOffset,
-} from "../../isa/amd64/fault-handler.js";
 import { Amd64 } from "../../isa/amd64/instructions.js";
 import { rax, rcx, rsp } from "../../isa/amd64/registers.js";
+import { contextRegister } from "../../isa/arm64/registers.js";
+import { RoutineEncoder, sp } from "../../isa/arm64/routine-encoder.js";
+import type { Target } from "../../machine/target.js";
 import { nodeWebAssembly } from "../../platform/index.js";
 import { Context, ExitStatus } from "../../runtime/layout.js";
 import { NativeBench } from "./native-bench.js";
+
+/** A function that loads from 8 bytes after Context.entryEnv; where the load is; how much lower its sp is than at the top. */
+interface Loader {
+  readonly bytes: Uint8Array;
+  readonly site: number;
+  readonly depth: number;
+}
+
+function amd64Loader(): Loader {
+  const e = new Encoder();
+  e.emit(Amd64.sub64_ri, 0, rsp, 24);
+  e.setAddress(15, Context.entryEnv);
+  e.emit(Amd64.mov64_rm, rax, inMemory);
+  const site = e.size;
+  e.setAddress(rax, 8);
+  e.emit(Amd64.mov64_rm, rcx, inMemory);
+  e.emit(Amd64.add64_ri, 0, rsp, 24);
+  e.return();
+  return { bytes: e.bytes.slice(0, e.size), site, depth: 8 + 24 };
+}
+
+function arm64Loader(): Loader {
+  const e = new RoutineEncoder("loader");
+  e.addImmediate(sp, sp, -32);
+  e.load(0, contextRegister, Context.entryEnv);
+  const site = e.size;
+  e.load(1, 0, 8);
+  e.addImmediate(sp, sp, 32);
+  e.return();
+  return { bytes: e.finished(), site, depth: 32 };
+}
+
+const loaders: Record<Target["name"], () => Loader> = { amd64: amd64Loader, arm64: arm64Loader };
 
 /** Adds to the first range's fields so that ranges before ours must be searched and skipped. */
 const decoys = 5;
 
 class FaultBench extends NativeBench {
-  readonly table = this.platform.allocate(FaultTable.pageSize);
-  private readonly secondPage = this.platform.allocate(FaultTable.pageSize);
+  private readonly layout = this.target.faults.table;
+  readonly table = this.platform.allocate(this.layout.pageSize);
+  private readonly secondPage = this.platform.allocate(this.layout.pageSize);
   readonly forbidden = this.platform.allocate(65536);
-  /** Loads from the address in rax after making a frame; the load is the third instruction. */
   readonly loader: number;
   readonly site: number;
+  private readonly depth: number;
   private readonly adapter: number;
   private readonly siteBits = new Uint8Array(new ArrayBuffer(16));
 
   constructor() {
     super();
     this.platform.protect(this.forbidden, 65536);
-    const e = new Encoder();
-    e.emit(Amd64.sub64_ri, 0, rsp, 24);
-    e.setAddress(15, Context.entryEnv);
-    e.emit(Amd64.mov64_rm, rax, inMemory);
-    const site = e.size;
-    e.setAddress(rax, 8);
-    e.emit(Amd64.mov64_rm, rcx, inMemory);
-    e.emit(Amd64.add64_ri, 0, rsp, 24);
-    e.return();
-    this.loader = this.add(e.bytes.slice(0, e.size));
+    const { bytes, site, depth } = loaders[this.target.name]();
+    this.depth = depth;
+    this.loader = this.add(bytes);
     this.site = this.loader + site;
     this.adapter = this.add(this.target.entryAdapter({ params: [], results: [] }));
     this.siteBits[site >> 3] = 1 << (site & 7);
   }
 
   private view(page: number): DataView {
-    return new DataView(this.platform.view(page, FaultTable.pageSize));
+    return new DataView(this.platform.view(page, this.layout.pageSize));
   }
 
   /** Fills the table; our range is in the second page, behind free and foreign entries. */
   fillTable(): void {
+    const { table: layout, range } = this.target.faults;
     const first = this.view(this.table);
     const second = this.view(this.secondPage);
-    first.setBigUint64(FaultTable.next, BigInt(this.secondPage), true);
-    first.setUint32(FaultTable.count, 3, true);
+    first.setBigUint64(layout.next, BigInt(this.secondPage), true);
+    first.setUint32(layout.count, 3, true);
     for (let k = 0; k <= decoys; k++) {
-      const at = FaultTable.ranges + FaultRange.size * k;
+      const at = layout.ranges + range.size * k;
       const start = k === decoys ? this.loader : 4096 * k;
-      second.setBigUint64(at + FaultRange.start, BigInt(start), true);
-      second.setBigUint64(at + FaultRange.sites, BigInt(this.platform.addressOf(this.siteBits.buffer)), true);
-      second.setBigUint64(at + FaultRange.exit, BigInt(this.stubsAddress + this.stubs.faultExit), true);
-      second.setBigUint64(at + FaultRange.end, BigInt(k === decoys ? this.loader + 64 : start + 100), true);
+      second.setBigUint64(at + range.start, BigInt(start), true);
+      second.setBigUint64(at + range.sites, BigInt(this.platform.addressOf(this.siteBits.buffer)), true);
+      second.setBigUint64(at + range.exit, BigInt(this.stubsAddress + this.stubs.faultExit), true);
+      second.setBigUint64(at + range.end, BigInt(k === decoys ? this.loader + 64 : start + 100), true);
     }
-    second.setUint32(FaultTable.count, decoys + 1, true);
+    second.setUint32(layout.count, decoys + 1, true);
   }
 
   install(previous?: number): void {
     this.fillTable();
     const address = BigInt(previous ?? this.platform.signals!.currentHandler("fault").address);
-    this.view(this.table).setBigUint64(FaultTable.previousSegv, address, true);
-    const { bytes, entry } = faultHandler(BigInt(this.table));
+    this.view(this.table).setBigUint64(this.layout.previousSegv, address, true);
+    const { bytes, entry } = this.target.faults.handler(BigInt(this.table));
     this.platform.signals!.installHandler("fault", this.add(bytes) + entry);
   }
 
@@ -91,7 +115,7 @@ class FaultBench extends NativeBench {
       status === ExitStatus.trap &&
       this.get(Context.trapPc) === this.site &&
       this.get(Context.faultAddress) === this.forbidden + 4096 &&
-      this.get(Context.wasmSp) === this.stackTop - 8 - 24;
+      this.get(Context.wasmSp) === this.stackTop - this.depth;
     if (!ok) throw new Error(`status ${status}, pc ${this.get(Context.trapPc).toString(16)}`);
   }
 }
@@ -142,9 +166,9 @@ const actions: Record<string, (bench: FaultBench) => void | Promise<void>> = {
     bench.install();
     const entry = bench.platform.signals!.currentHandler("fault").address;
     const head = new Uint8Array(bench.platform.view(entry - 32, 32));
-    const table = new DataView(head.buffer, 32 + handlerTableOffset, 8).getBigUint64(0, true);
-    if (handlerSignature.every((b, k) => head[k] === b) && table === BigInt(bench.table))
-      console.log("found");
+    const { signature, tableOffset } = bench.target.faults;
+    const table = new DataView(head.buffer, 32 + tableOffset, 8).getBigUint64(0, true);
+    if (signature.every((b, k) => head[k] === b) && table === BigInt(bench.table)) console.log("found");
   },
   unrecorded(bench) {
     bench.install();

@@ -1,9 +1,12 @@
 /** Calls across instances, through tables and back from the host; compile options; deterministic compiling. */
 import test from "ava";
 import { createNamespace, trapOf, WebAssembly } from "../../index.js";
-import { amd64 } from "../../isa/amd64/index.js";
+import { nativeTarget } from "../../isa/index.js";
+import type { Target } from "../../machine/target.js";
 import { compileFunction } from "../../pipeline.js";
-import { threadEngine } from "../../runtime/engine.js";
+import { createPlatform } from "../../platform/index.js";
+import { Engine, threadEngine } from "../../runtime/engine.js";
+import { Instance as RuntimeInstance } from "../../runtime/instance.js";
 import { checkedModule, Module as RuntimeModule } from "../../runtime/module.js";
 import { generateModule } from "../fuzz/generate-module.js";
 import { assemble } from "./assemble.js";
@@ -140,7 +143,7 @@ test("the same bytes compile to the same code in any order of functions", (t) =>
       const code: string[] = [];
       for (const i of order) {
         const compiled = compileFunction(unit, importedFunctionCount + i, {
-          target: amd64,
+          target: engine.target,
           features: engine.features,
           bounds: "guard",
           interrupts: false,
@@ -153,6 +156,40 @@ test("the same bytes compile to the same code in any order of functions", (t) =>
     };
     t.deepEqual(compileAll(true), compileAll(false));
   }
+});
+
+test("calls whose thunks are out of reach lead through islands", (t) => {
+  const reach = 1 << 15;
+  const native = nativeTarget();
+  let farthest = 0;
+  const target: Target = {
+    ...native,
+    callReach: reach,
+    linkCall(bytes, offset, address, slot, thunk) {
+      farthest = Math.max(farthest, Math.abs(thunk - (address + offset)));
+      native.linkCall(bytes, offset, address, slot, thunk);
+    },
+  };
+  const engine = new Engine(target, createPlatform(target.publishRoutine));
+  const count = 2000;
+  const functions = Array.from({ length: count }, (_, i) => {
+    const next =
+      i + 1 < count ? `(call $f${i + 1} (i32.add (local.get 0) (i32.const ${i})))` : "(local.get 0)";
+    return `(func $f${i} (param i32) (result i32) ${next})`;
+  });
+  const bytes = assemble(`(module (export "f" (func $f0)) ${functions.join("\n")})`);
+  const module = RuntimeModule.compile(engine, bytes, {
+    bounds: "explicit",
+    compile: "lazy",
+    effort: "quick",
+    interrupts: false,
+    canonicalNaNs: false,
+    vectors: true,
+  });
+  const instance = new RuntimeInstance(module, { functions: [], tables: [], memories: [], globals: [] });
+  instance.initialize();
+  t.is(instance.function(0).call([7]), 7 + ((count - 1) * (count - 2)) / 2);
+  t.true(farthest > 0 && farthest <= reach, `${farthest}`);
 });
 
 test("a collected module's code memory is used again", async (t) => {
