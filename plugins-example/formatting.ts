@@ -1,21 +1,17 @@
 /**
- * The formatters of dprint, from npm: WebAssembly modules with a JavaScript package that runs them by the global
- * `WebAssembly`. The first import puts Backplane's engine in its place, and the packages needn't know.
+ * A formatter of dprint, from npm. It was written for another host; Backplane knows that host's convention, so it is a
+ * plugin like any other: with memory of its own, a deadline, a place in `host.stats()`.
  */
-import "backplane/register";
-import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { createFromBuffer, type Formatter } from "@dprint/formatter";
+import type { PluginHost } from "backplane";
 
 const require = createRequire(import.meta.url);
 
-async function formatterOf(name: string): Promise<Formatter> {
-  const { getPath } = require(name) as { getPath(): string };
-  const formatter = createFromBuffer(await readFile(getPath()));
-  formatter.setConfig({ lineWidth: 60, indentWidth: 2 }, {});
-  return formatter;
+export async function loadFormatter(host: PluginHost): Promise<void> {
+  const { getPath } = require("@dprint/json") as { getPath(): string };
+  await host.load({ file: getPath(), name: "json" }, { config: { lineWidth: 60, indentWidth: 2 } });
 }
 
-export async function formatJson(fileText: string): Promise<string> {
-  return (await formatterOf("@dprint/json")).formatText({ filePath: "page.json", fileText });
+export async function formatJson(host: PluginHost, fileText: string): Promise<string> {
+  return (await host.plugin("json").call("format", { filePath: "page.json", fileText })) as string;
 }

@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { PluginHost } from "backplane";
 import { Statistics, Step } from "./contracts.js";
 import { draft } from "./draft.js";
-import { formatJson } from "./formatting.js";
+import { formatJson, loadFormatter } from "./formatting.js";
 import { Pipeline, reason } from "./pipeline.js";
 import { Outline, Pages, SiteHost } from "./site.js";
 
@@ -33,7 +33,8 @@ async function makePage(host: PluginHost, outline: Outline): Promise<void> {
   for (const { step, error } of skipped) console.log(`(without ${step}: ${reason(error)})`);
   title("Its description, formatted by dprint");
   const statistics = await (await host.plugin("statistics", Statistics)).measure(draft);
-  console.log((await formatJson(JSON.stringify({ outline: outline.take(), statistics }))).trimEnd());
+  const description = JSON.stringify({ outline: outline.take(), statistics });
+  console.log((await formatJson(host, description)).trimEnd());
 }
 
 /** A step that traps is left out. After five traps in a row it isn't even tried for a while. */
@@ -91,6 +92,7 @@ const host = await PluginHost.start({
   watch: true,
 });
 try {
+  await loadFormatter(host);
   showPlugins(host);
   await makePage(host, outline);
   await containFailure(host);

@@ -8,9 +8,7 @@ import { readPage } from "../../engine/test/docs/pages.js";
 import { projectRoot } from "../../engine/test/support/corpora.js";
 import { installPackage, run, tool } from "./install-package.js";
 
-const folder = installPackage(
-  ["typescript", "@types/node", "assemblyscript", "wabt"].concat("@dprint/formatter", "@dprint/json"),
-);
+const folder = installPackage(["typescript", "@types/node", "assemblyscript", "wabt", "@dprint/json"]);
 const installed = join(folder, "node_modules", "backplane");
 test.after.always(() => rmSync(folder, { recursive: true, force: true }));
 

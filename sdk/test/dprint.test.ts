@@ -95,6 +95,15 @@ test("what it can't format is its error, and it goes on serving", async (t) => {
   await t.throwsAsync(plugin.call("clear_shared_bytes", 1), { code: "EXPORT_NOT_FOUND" });
 });
 
+test("with a reset for each call it is configured each time", async (t) => {
+  const options = { reset: "call", config: { "array.preferSingleLine": true } } as const;
+  const host = await hostOf(t, { plugins: [{ name: "json", bytes: formatterOf("json") }], options });
+  for (let i = 0; i < 3; i++) {
+    const request = { filePath: "a.json", fileText: '{"a":[1,\n2]}' };
+    t.is(await host.plugin("json").call("format", request), '{ "a": [1, 2] }\n');
+  }
+});
+
 test("a typed handle formats", async (t) => {
   const host = await hostOf(t, { plugins: [{ name: "json", bytes: formatterOf("json") }] });
   const json = await host.plugin("json", describe({ format: fn(["json"], "string") }));

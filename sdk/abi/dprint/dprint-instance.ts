@@ -48,6 +48,7 @@ const texts: Readonly<Record<string, readonly number[]>> = {
 export class DprintInstance implements AbiInstance {
   readonly imports: AbiImports;
   private guest!: Guest;
+  private configured = false;
   /** What the guest gets from the host next, and what the host's formatting gave. */
   private buffer: Uint8Array = new Uint8Array(0);
   private formatted = "";
@@ -71,11 +72,22 @@ export class DprintInstance implements AbiInstance {
 
   start(guest: Guest): void {
     this.guest = guest;
-    const { _initialize, register_config } = guest.exports as Record<string, Core | undefined>;
+    const { _initialize } = guest.exports as Record<string, Core | undefined>;
     _initialize?.();
+  }
+
+  reset(): boolean {
+    this.configured = false;
+    return true;
+  }
+
+  /** Before the first call that needs it: that has more time than a start. */
+  private configure(): void {
+    if (this.configured) return;
     const { global = {}, ...plugin } = this.plugin.config;
     this.send(JSON.stringify({ global, plugin }));
-    register_config?.(configId);
+    this.exported("register_config")(configId);
+    this.configured = true;
   }
 
   call(name: string): AbiCall | undefined {
@@ -84,12 +96,14 @@ export class DprintInstance implements AbiInstance {
     if (name === "format") return { run: (input, options) => this.format(input, options) };
     if (!Object.hasOwn(texts, name)) return undefined;
     const natural = name === "get_license_text" ? "string" : "json";
-    const run = (_input: unknown, { result = natural }: CallOptions): unknown =>
-      settle(
+    const run = (_input: unknown, { result = natural }: CallOptions): unknown => {
+      this.configure();
+      return settle(
         target(...texts[name]),
         (length) => outputOf(this.receive(length), result, undefined, this.where(name)),
         this.guest,
       );
+    };
     return { run };
   }
 
@@ -103,6 +117,7 @@ export class DprintInstance implements AbiInstance {
     const name = range === undefined ? "format" : "format_range";
     const target = this.guest.function(name) as Core | undefined;
     if (target === undefined) throw this.guest.failure(`${where}: the plugin can't format a range`);
+    this.configure();
     if (overrideConfig !== undefined) {
       this.send(JSON.stringify(overrideConfig));
       this.exported("set_override_config")();
