@@ -17,7 +17,14 @@
  */
 import { BlockOrder, firstEdit } from "../../machine/emit/block-order.js";
 import { type MachineCode, prologueSource, RelocationKind, SiteKind } from "../../machine/machine-code.js";
-import { type Allocation, firstSlot, type RegisterClass, type VCode } from "../../machine/vcode.js";
+import {
+  type Allocation,
+  firstSlot,
+  type Location,
+  operandDef,
+  type RegisterClass,
+  type VCode,
+} from "../../machine/vcode.js";
 import { Context } from "../../runtime/layout.js";
 import { EngineBug } from "../../ssa/engine-bug.js";
 import { TrapKind } from "../../ssa/ops.js";
@@ -34,6 +41,7 @@ import {
   mayFault,
   RowFlag,
 } from "./instructions.js";
+import { ProvenAccesses } from "./proven-accesses.js";
 import {
   calleeRegister,
   contextRegister,
@@ -41,12 +49,21 @@ import {
   scratchInt,
   secondScratchInt,
   sp,
+  zr,
 } from "./registers.js";
 
 const { copy, pseudo, call } = RowFlag;
 const hasAddress = Uint8Array.from(instructionRows, (r) => (r.access >= 0 ? 1 : 0));
 /** Register operands of a row, those that its address adds not counted. */
 const operandCount = Uint8Array.from(instructionRows, (r) => r.form.words.length);
+
+/** By the row of a store of more than a byte: the load of as many bytes, into the zero register or v31. Else `noProbe`. */
+const noProbe = 0;
+const probes = [noProbe, Arm64.ldrh, Arm64.ldr32, Arm64.ldr64, Arm64.ldr_q];
+const probeOf = Uint16Array.from(instructionRows, ({ access, form }) => {
+  const isLoad = form.words.length > 0 && (form.words[0]! & operandDef) !== 0;
+  return access < 0 || isLoad ? noProbe : probes[access]!;
+});
 
 /** What a store with pre-index and a load with post-index can move sp by. */
 const longestStep = 240;
@@ -60,7 +77,11 @@ const sharedExits = 4;
 
 export class Emitter extends OperandEncoder {
   private readonly blocks = new BlockOrder(this.code, this.allocation, Arm64.jmp);
+  /** What is known of linear memory, for stores with guard pages. */
+  private readonly proven = new ProvenAccesses(this.code);
   private nextBlock = -1;
+  /** The block emitted before, or -1. */
+  private lastBlock = -1;
   private edit = 0;
   private readonly deferred: number[] = [];
   /** Where the trap exits of a function with a frame jump on to the stub. */
@@ -87,6 +108,9 @@ export class Emitter extends OperandEncoder {
   private block(b: number): void {
     const { code } = this;
     this.bind(b);
+    const [predecessor, second] = code.predecessors[b]!;
+    if (second !== undefined || predecessor !== this.lastBlock) this.proven.forget();
+    this.lastBlock = b;
     const end = code.blockStart[b + 1]!;
     let edit = firstEdit(this.allocation, code.blockStart[b]!, this.edit);
     const { editBefore, editCount } = this.allocation;
@@ -175,11 +199,20 @@ export class Emitter extends OperandEncoder {
 
   private access(i: number, row: number): void {
     const { code, locations } = this;
-    const count = operandCount[row]!;
-    this.memoryInstruction(i, row, count === 0 ? 0 : locations[code.operandStart[i]!]!);
+    const register = operandCount[row] === 0 ? 0 : locations[code.operandStart[i]!]!;
+    if ((code.flags[i]! & mayFault) === 0) {
+      this.memoryInstruction(i, row, register);
+      return;
+    }
+    const isThere = this.proven.access(i);
+    if (probeOf[row] !== noProbe && !isThere) this.faultingAccess(i, probeOf[row]!, zr);
+    this.faultingAccess(i, row, register);
+  }
+
+  private faultingAccess(i: number, row: number, register: Location): void {
+    this.memoryInstruction(i, row, register);
     // The access itself is the last of the instructions.
-    if (code.flags[i]! & mayFault)
-      this.site(SiteKind.access, TrapKind.memoryOutOfBounds, code.source[i]!, -1, 1);
+    this.site(SiteKind.access, TrapKind.memoryOutOfBounds, this.code.source[i]!, -1, 1);
   }
 
   private regular(i: number, row: number): void {
@@ -188,8 +221,7 @@ export class Emitter extends OperandEncoder {
     const count = operandCount[row]!;
     const r = (k: number): number => (k < count ? locations[o + k]! : 0);
     this.emit(row, r(0), r(1), r(2), r(3), code.imm2[i]!, code.imm0[i]!);
-    if (code.flags[i]! & mayFault)
-      this.site(SiteKind.access, TrapKind.memoryOutOfBounds, code.source[i]!, -1, 1);
+    this.proven.noteSum(i);
   }
 
   private call(i: number, row: number): void {

@@ -11,6 +11,8 @@ import {
   Arm64,
   address,
   Condition,
+  Extend,
+  extendedBy,
   IndexExtend,
   mayFault,
   specialAddress,
@@ -362,20 +364,115 @@ test("an access is a site, also when its address takes instructions", (t) => {
   const b = new Arm64Builder().block();
   const flags = mayFault;
   b.op(Arm64.ldr32, [0, 1, 2], { imm1: address(true, true, IndexExtend.uxtw), flags, source: 3 });
-  b.op(Arm64.str_q, [v(1), 1], { imm0: 65536, imm1: address(true), flags, source: 4 });
+  b.op(Arm64.ldr_q, [v(1), 1], { imm0: 65536, imm1: address(true), flags, source: 4 });
   b.op(Arm64.ldr_s, [v(1), 1, 2], { imm1: address(true, true, IndexExtend.uxtw, true), flags, source: 5 });
   b.op(Arm64.strb_z, [1], { imm0: -256, imm1: address(true), flags, source: 6 });
   const machine = encode(b.return());
   isCode(t, machine, [
     "ldr w0, [x1, w2, uxtw]",
     "add x16, x1, #16, lsl #12",
-    "str q1, [x16]",
+    "ldr q1, [x16]",
     "ldr s1, [x1, w2, uxtw #2]",
     "sturb wzr, [x1, #-256]",
     "ret",
   ]);
   t.deepEqual([...machine.siteOffset], [0, 8, 12, 16]);
   t.deepEqual([...machine.siteSource], [3, 4, 5, 6]);
+});
+
+const uxtw = address(true, true, IndexExtend.uxtw);
+const uxtwScaled = address(true, true, IndexExtend.uxtw, true);
+const based = (imm0: number, source = -1) => ({ imm0, imm1: address(true), flags: mayFault, source });
+
+test("stores of more than a byte may write nothing when they trap: a load of the same bytes comes first", (t) => {
+  const b = new Arm64Builder().block();
+  const at = { imm1: uxtw, flags: mayFault, source: 3 };
+  b.op(Arm64.strb, [0, 1, 2], at);
+  b.op(Arm64.strh, [0, 1, 3], at);
+  b.op(Arm64.str32_z, [1, 4], at);
+  b.op(Arm64.str_s, [v(0), 1, 5], { ...at, imm1: uxtwScaled });
+  b.op(Arm64.str_d, [v(0), 1, 6], at);
+  b.op(Arm64.str_q, [v(0), 7], based(65536, 4));
+  b.op(Arm64.str64, [0, 9], { imm0: 8, imm1: address(true) }); // a record of the engine's
+  const machine = encode(b.return());
+  isCode(t, machine, [
+    "strb w0, [x1, w2, uxtw]",
+    "ldrh wzr, [x1, w3, uxtw]",
+    "strh w0, [x1, w3, uxtw]",
+    "ldr wzr, [x1, w4, uxtw]",
+    "str wzr, [x1, w4, uxtw]",
+    "ldr wzr, [x1, w5, uxtw #2]",
+    "str s0, [x1, w5, uxtw #2]",
+    "ldr xzr, [x1, w6, uxtw]",
+    "str d0, [x1, w6, uxtw]",
+    "add x16, x7, #16, lsl #12",
+    "ldr q31, [x16]",
+    "add x16, x7, #16, lsl #12",
+    "str q0, [x16]",
+    "str x0, [x9, #8]",
+    "ret",
+  ]);
+  t.deepEqual([...machine.siteOffset], [0, 4, 8, 12, 16, 20, 24, 28, 32, 40, 48]);
+  t.deepEqual([...machine.siteSource], [3, 3, 3, 3, 3, 3, 3, 3, 3, 4, 4]);
+});
+
+test("no load comes before a store whose bytes were accessed before, whatever stands between", (t) => {
+  const b = new Arm64Builder().block([1]);
+  b.op(Arm64.ldr64, [0, 1], based(16));
+  b.op(Arm64.str64, [0, 1], based(16));
+  b.op(Arm64.str32, [0, 1], based(20)); // below the end of what was loaded
+  b.op(Arm64.str32, [0, 1], based(22)); // beyond
+  b.op(Arm64.str_q, [v(0), 1], based(0));
+  b.op(Arm64.call_ctx, [], { imm0: Context.builtins });
+  b.op(Arm64.strh, [0, 1], based(24));
+  b.op(Arm64.strh, [0, 2], based(0)); // another address
+  // A sum is the address that it is.
+  b.op(Arm64.ldr32, [0, 5, 6], { imm1: uxtwScaled, flags: mayFault });
+  b.op(Arm64.add64_rx, [7, 5, 6], { imm2: extendedBy(Extend.uxtw, 2) });
+  b.op(Arm64.str32, [0, 7], based(0));
+  b.op(Arm64.str32, [0, 7], based(4));
+  b.op(Arm64.str64, [0, 5, 6], { imm1: uxtw, flags: mayFault }); // not shifted: elsewhere
+  b.end(Arm64.jmp);
+  // The only way to this block is the one before.
+  b.block([2]);
+  b.op(Arm64.str32, [0, 7], based(4));
+  b.end(Arm64.jmp);
+  // This one is reached from another, too.
+  b.block([2]);
+  b.op(Arm64.str32, [0, 7], based(4));
+  b.end(Arm64.jmp);
+  b.code.predecessors[1]!.push(0);
+  b.code.predecessors[2]!.push(1, 2);
+  isCode(t, encode(b), [
+    `ldr x16, [x28, #${Context.stackLimit}]`,
+    "cmp sp, x16",
+    "b.lo .+96",
+    "str x30, [sp, #-16]!",
+    "ldr x0, [x1, #16]",
+    "str x0, [x1, #16]",
+    "str w0, [x1, #20]",
+    "ldur wzr, [x1, #22]",
+    "stur w0, [x1, #22]",
+    "str q0, [x1]",
+    `ldr x16, [x28, #${Context.builtins}]`,
+    "blr x16",
+    "strh w0, [x1, #24]",
+    "ldrh wzr, [x2]",
+    "strh w0, [x2]",
+    "ldr w0, [x5, w6, uxtw #2]",
+    "add x7, x5, w6, uxtw #2",
+    "str w0, [x7]",
+    "ldr wzr, [x7, #4]",
+    "str w0, [x7, #4]",
+    "ldr xzr, [x5, w6, uxtw]",
+    "str x0, [x5, w6, uxtw]",
+    "str w0, [x7, #4]",
+    "ldr wzr, [x7, #4]",
+    "str w0, [x7, #4]",
+    "b .-8",
+    ...exit(Context.limitStub),
+    "b .-104",
+  ]);
 });
 
 test("constants and jump tables lie aligned after the code", (t) => {

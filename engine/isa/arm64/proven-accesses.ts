@@ -1,0 +1,81 @@
+/**
+ * Which bytes of linear memory are known to be there, from accesses made before, while code is emitted in order.
+ *
+ * Why it is asked: a store that crosses into an inaccessible page faults, but may have written its bytes on the page
+ * before (Arm ARM, DDI 0487, B2.2.1: only what is single-copy atomic is done wholly or not at all, and an unaligned
+ * access isn't). WebAssembly wants memory unchanged when a store traps. So with guard pages a store of more than a byte
+ * is preceded by a load of the same bytes, unless they are known to be there. (Emulators on other processors don't
+ * show it.)
+ *
+ * What is known: an access to `address + displacement` that didn't fault proves all bytes of the memory up to its end,
+ * since memories begin at their base, every address is at or above that, and they never shrink, whatever is called in
+ * between. Addresses are the same when they are made of the same virtual registers, each of which has one
+ * definition; base + (index << shift) in a register counts as the address that it is.
+ */
+import type { VCode } from "../../machine/vcode.js";
+import {
+  Arm64,
+  addressHasBase,
+  addressHasIndex,
+  addressIsScaled,
+  Extend,
+  IndexExtend,
+  instructionRows,
+} from "./instructions.js";
+
+/** A key of an address: base, index and shift in one number. 2^24 registers of each kind, more than a function has. */
+const addressKey = (base: number, index: number, shift: number): number =>
+  ((base + 1) * 2 ** 24 + (index + 1)) * 8 + shift;
+const mostRegisters = 2 ** 22;
+
+export class ProvenAccesses {
+  /** Address -> bytes from it on that are there. */
+  private readonly end = new Map<number, number>();
+  /** Virtual register -> the address that it holds as a sum. */
+  private readonly sums = new Map<number, number>();
+
+  constructor(private readonly code: VCode) {}
+
+  /** Forgets everything: at a place that is reached from elsewhere. */
+  forget(): void {
+    this.end.clear();
+  }
+
+  /** Learns what register a sum is in. */
+  noteSum(i: number): void {
+    const { code } = this;
+    const imm2 = code.imm2[i]!;
+    if (code.opcode[i] !== Arm64.add64_rx || imm2 >> 3 !== Extend.uxtw) return;
+    const o = code.operandStart[i]!;
+    const [sum, base, index] = [0, 1, 2].map((k) => code.operandVReg[o + k]!) as [number, number, number];
+    if (code.vregCount < mostRegisters) this.sums.set(sum, addressKey(base, index, imm2 & 7));
+  }
+
+  /**
+   * Records access `i`, whose bytes are there from here on.
+   * @returns whether they were known to be before
+   */
+  access(i: number): boolean {
+    const { code, end } = this;
+    const key = this.keyOf(i);
+    if (key === -1) return false;
+    const bytes = code.imm0[i]! + 2 ** instructionRows[code.opcode[i]!]!.access;
+    const known = end.get(key) ?? 0;
+    if (bytes > known) end.set(key, bytes);
+    return bytes <= known;
+  }
+
+  private keyOf(i: number): number {
+    const { code } = this;
+    const word = code.imm1[i]!;
+    if ((word & addressHasBase) === 0 || code.vregCount >= mostRegisters || code.imm0[i]! < 0) return -1;
+    const last = code.operandStart[i + 1]! - 1;
+    if ((word & addressHasIndex) === 0) {
+      const base = code.operandVReg[last]!;
+      return this.sums.get(base) ?? addressKey(base, -1, 0);
+    }
+    if ((word & 3) !== IndexExtend.uxtw) return -1;
+    const shift = word & addressIsScaled ? instructionRows[code.opcode[i]!]!.access : 0;
+    return addressKey(code.operandVReg[last - 1]!, code.operandVReg[last]!, shift);
+  }
+}
