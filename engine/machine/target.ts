@@ -175,9 +175,9 @@ export interface Target {
   readonly callReach: number;
   /**
    * Completes the call at `offset` of a function's code that will lie at `address`, so that it leads through the call
-   * slot whose address is `slot`, and whose thunk, or a copy of it within reach, lies at `thunk`.
+   * slot whose address is `slot`, or directly to `code`, which is within reach: the callee's, its thunk or a copy of that.
    */
-  linkCall(bytes: Uint8Array, offset: number, address: number, slot: number, thunk: number): void;
+  linkCall(bytes: Uint8Array, offset: number, address: number, slot: number, code: number): void;
   /** Puts a signature's canonical number into the instructions at `offset`. */
   linkSignature(bytes: Uint8Array, offset: number, signature: number): void;
   readonly stubFrames: StubFrames;

@@ -84,7 +84,8 @@ export class ModuleCode {
     for (const defined of this.farCallees(code, piece))
       islands.set(defined, this.addIsland(segment, defined));
     const address = segment.address + segment.used;
-    segment.add(this.relocated(code, address, islands));
+    this.linkRelocations(index, code, address, islands);
+    segment.add(bytes);
     for (let i = 0; i < code.siteOffset.length; i++) {
       if (code.siteKind[i] === SiteKind.access) this.arena.markAccessSite(address + code.siteOffset[i]!);
     }
@@ -104,9 +105,17 @@ export class ModuleCode {
     this.arena.releaseSlots(this.firstSlot, this.definedCount);
   }
 
-  private relocated(code: MachineCode, address: number, islands: Map<number, number>): Uint8Array {
+  private linkRelocations(
+    index: number,
+    code: MachineCode,
+    address: number,
+    islands: Map<number, number>,
+  ): void {
     const { target } = this;
     const { bytes } = code;
+    // Code never moves and is never replaced, so what is compiled already may be called without its slot.
+    const codeOf = (callee: number): number | undefined =>
+      callee === index ? address : this.function(callee)?.address;
     for (let i = 0; i < code.relocationOffset.length; i++) {
       const offset = code.relocationOffset[i]!;
       const symbol = code.relocationSymbol[i]!;
@@ -115,10 +124,11 @@ export class ModuleCode {
         continue;
       }
       const defined = symbol - this.importedCount;
-      const thunk = islands.get(defined) ?? this.thunkAddress(defined);
-      target.linkCall(bytes, offset, address, this.slotAddress(defined), thunk);
+      const direct = codeOf(symbol);
+      const isNear = direct !== undefined && Math.abs(direct - (address + offset)) <= target.callReach;
+      const to = isNear ? direct : (islands.get(defined) ?? this.thunkAddress(defined));
+      target.linkCall(bytes, offset, address, this.slotAddress(defined), to);
     }
-    return bytes;
   }
 
   private slotAddress(defined: number): number {

@@ -508,15 +508,15 @@ export function slotThunk(address: number, slot: number): Uint8Array {
 /** `bl` has 26 bits for a distance in words. */
 export const callReach = 2 ** 27 - 4;
 
-/** bl to the thunk. Errors: EngineBug if that is out of reach. */
+/** bl to the code. Errors: EngineBug if that is out of reach. */
 export function linkCall(
   bytes: Uint8Array,
   offset: number,
   address: number,
   _slot: number,
-  thunk: number,
+  code: number,
 ): void {
-  const distance = thunk - (address + offset);
+  const distance = code - (address + offset);
   if (Math.abs(distance) > callReach) throw new EngineBug("link", -1, "", `a call over ${distance} bytes`);
   const words = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   words.setUint32(offset, 0x94000000 | ((distance / 4) & 0x3ffffff), true);

@@ -165,9 +165,9 @@ test("calls whose thunks are out of reach lead through islands", (t) => {
   const target: Target = {
     ...native,
     callReach: reach,
-    linkCall(bytes, offset, address, slot, thunk) {
-      farthest = Math.max(farthest, Math.abs(thunk - (address + offset)));
-      native.linkCall(bytes, offset, address, slot, thunk);
+    linkCall(bytes, offset, address, slot, code) {
+      farthest = Math.max(farthest, Math.abs(code - (address + offset)));
+      native.linkCall(bytes, offset, address, slot, code);
     },
   };
   const engine = new Engine(target, createPlatform(target.publishRoutine));
