@@ -93,6 +93,26 @@ check(
 );
 
 check(
+  "a load that is seen through a conversion with other users stays",
+  ofIndex(
+    `v10:i64 = load8s v1, v2 +1
+     v11:i32 = wrap v10
+     v12:i64 = sext v11
+     v13:i32 = const 1
+     v14:i32 = add v11, v13
+     return v12, v14`,
+    "i64, i32",
+  ),
+  [
+    [
+      [8, 0, 0],
+      [-121, u32(-120)],
+    ],
+  ],
+  { prepare: fill },
+);
+
+check(
   "a shifted index wraps around, one of few bits is scaled",
   ofIndex(
     `v20:i32 = const 255

@@ -91,6 +91,7 @@ function isAddend(n: number): boolean {
 /** v = a + x or a - x where x is a product that is wanted only here. */
 function multiplyAdd(c: Lowering, v: number, x: number, a: number, subtract: boolean): boolean {
   if (c.op[x] !== Op.mul || !mayTakeIn(c, x) || powerOf2(c, c.a1[x]!) !== -1) return false;
+  if (addMultiple(c, v, c.a0[x]!, a, signedConstant(c, c.a1[x]!), subtract)) return true;
   const is64 = c.is64(v);
   if (is64 && isSextPair(c, x)) {
     const left = c.reg32(c.a0[c.a0[x]!]!);
@@ -191,22 +192,55 @@ export function lowerMul(c: Lowering, v: number): void {
 /** n if a number is 2^n, else -1. */
 const exponent = (n: number): number => (n > 0 && (n & (n - 1)) === 0 ? 31 - Math.clz32(n) : -1);
 
-/** Factors 2^n, 2^n + 1, 1 - 2^n and -2^n. */
+/** A factor (2^sum + 1) * 2^shift; null for another. */
+function sumFactor(factor: number): { sum: number; shift: number } | null {
+  if (!(factor > 2)) return null;
+  const shift = 31 - Math.clz32(factor & -factor);
+  const sum = exponent((factor >> shift) - 1);
+  return sum < 1 ? null : { sum, shift };
+}
+
+/** Factors 2^n, (2^n + 1) * 2^m, 1 - 2^n and -2^n. */
 function multiplyByConstant(c: Lowering, v: number, x: number, factor: number, is64: boolean): boolean {
   if (Number.isNaN(factor) || factor === 0) return false;
   const byShift = exponent(factor);
-  const bySum = exponent(factor - 1);
+  const bySum = sumFactor(factor);
   const byDifference = exponent(1 - factor);
   const byNegation = exponent(-factor);
-  if (byShift < 0 && bySum < 1 && byDifference < 1 && byNegation < 0) return false;
+  if (byShift < 0 && bySum === null && byDifference < 1 && byNegation < 0) return false;
   const from = c.operand(x, is64);
   const to = c.defined(v);
   if (byShift === 0) c.row2(is64 ? i.mov64_rr : i.mov32_rr, to, from);
   else if (byShift > 0) c.row2(is64 ? i.lsl64_ri : i.lsl32_ri, to, from, byShift);
-  else if (bySum >= 1) c.row3(addRows[at(is64)].rs, to, from, from, shiftedBy(Shift.lsl, bySum));
-  else if (byDifference >= 1)
+  else if (bySum !== null) {
+    const odd = bySum.shift === 0 ? to : c.newInt();
+    c.row3(addRows[at(is64)].rs, odd, from, from, shiftedBy(Shift.lsl, bySum.sum));
+    if (bySum.shift > 0) c.row2(is64 ? i.lsl64_ri : i.lsl32_ri, to, odd, bySum.shift);
+  } else if (byDifference >= 1) {
     c.row3(subRows[at(is64)].rs, to, from, from, shiftedBy(Shift.lsl, byDifference));
-  else c.row2(is64 ? i.neg64_rs : i.neg32_rs, to, from, shiftedBy(Shift.lsl, byNegation));
+  } else c.row2(is64 ? i.neg64_rs : i.neg32_rs, to, from, shiftedBy(Shift.lsl, byNegation));
+  return true;
+}
+
+/** v = a + x * factor or a - x * factor, for a factor that is a sum of two powers of two, by shifted sources. */
+function addMultiple(
+  c: Lowering,
+  v: number,
+  x: number,
+  a: number,
+  factor: number,
+  subtract: boolean,
+): boolean {
+  const parts = sumFactor(factor);
+  if (parts === null) return false;
+  const is64 = c.is64(v);
+  const from = c.operand(x, is64);
+  const odd = c.newInt();
+  c.row3(addRows[at(is64)].rs, odd, from, from, shiftedBy(Shift.lsl, parts.sum));
+  const rows = (subtract ? subRows : addRows)[at(is64)];
+  const left = c.operand(a, is64);
+  if (parts.shift === 0) c.row3(rows.rr, c.defined(v), left, odd);
+  else c.row3(rows.rs, c.defined(v), left, odd, shiftedBy(Shift.lsl, parts.shift));
   return true;
 }
 
@@ -385,19 +419,10 @@ function extendRow(op: Op, is64: boolean): number {
 
 /** i32 to i64; of a load, the load that extends. */
 export function lowerSext(c: Lowering, v: number): void {
-  const x = c.low32(c.a0[v]!);
-  const op = c.op[x]!;
-  if (takeLoad(c, x, 2)) {
-    c.load1(i.ldrsw, c.defined(v));
-    return;
-  }
-  if ((op === Op.load8s || op === Op.load16s) && mayTakeIn(c, x) && mayMoveDown(c, x)) {
-    c.folded[x] = 1;
-    linearAddress(c, x, op === Op.load8s ? 0 : 1);
-    c.load1(op === Op.load8s ? i.ldrsb64 : i.ldrsh64, c.defined(v));
-    return;
-  }
+  const x = c.a0[v]!;
+  if (extendedLoad(c, v, x)) return;
   if (mayTakeIn(c, x) && c.type[x] === Type.i32) {
+    const op = c.op[x]!;
     if (op === Op.sext8 || op === Op.sext16) {
       c.row2(extendRow(op, true), c.defined(v), c.reg32(c.a0[x]!));
       return;
@@ -409,6 +434,20 @@ export function lowerSext(c: Lowering, v: number): void {
     }
   }
   c.row2(i.sxtw, c.defined(v), c.reg32(x));
+}
+
+/** v = the sign extension of the load x. */
+function extendedLoad(c: Lowering, v: number, x: number): boolean {
+  if (takeLoad(c, x, 2)) {
+    c.load1(i.ldrsw, c.defined(v));
+    return true;
+  }
+  const op = c.op[x];
+  if ((op !== Op.load8s && op !== Op.load16s) || !mayTakeIn(c, x) || !mayMoveDown(c, x)) return false;
+  c.folded[x] = 1;
+  linearAddress(c, x, op === Op.load8s ? 0 : 1);
+  c.load1(op === Op.load8s ? i.ldrsb64 : i.ldrsh64, c.defined(v));
+  return true;
 }
 
 /** i64 to i32; of a value shifted right, a bit field. */

@@ -115,6 +115,8 @@ const bitRows: Readonly<Record<number, readonly [plain: number, inverted: number
 
 /** vand, vor, vxor; with the inversion of an operand taken in. */
 export function lowerBits(c: Lowering, v: number): void {
+  if (c.op[v] === Op.vor && (rotateLanes(c, v, c.a0[v]!, c.a1[v]!) || rotateLanes(c, v, c.a1[v]!, c.a0[v]!)))
+    return;
   const [plain, inverted] = bitRows[c.op[v]!]!;
   let x = c.a0[v]!;
   let y = c.a1[v]!;
@@ -122,6 +124,23 @@ export function lowerBits(c: Lowering, v: number): void {
   const isInverted = inverted !== none && c.op[y] === Op.vnot && mayTakeIn(c, y);
   const left = c.reg(x);
   binary(c, isInverted ? inverted : plain, left, c.reg(isInverted ? c.a0[y]! : y), c.defined(v));
+}
+
+/** (x << n) | (y >> bits - n): y's upper bits in their place, then x's inserted above them. */
+function rotateLanes(c: Lowering, v: number, upper: number, lower: number): boolean {
+  if (c.op[upper] !== Op.vshl || c.op[lower] !== Op.vshru || !mayTakeIn(c, upper) || !mayTakeIn(c, lower)) {
+    return false;
+  }
+  const shape = c.hi[upper]!;
+  const [left, right] = [c.a1[upper]!, c.a1[lower]!];
+  if (c.hi[lower] !== shape || !c.isConstant(left) || !c.isConstant(right)) return false;
+  const bits = 8 << shape;
+  const n = c.lo[left]! & (bits - 1);
+  const m = c.lo[right]! & (bits - 1);
+  if (n === 0 || n + m !== bits) return false;
+  const below = unary(c, shiftRows[Op.vshru]![shape]!, c.reg(c.a0[lower]!), newVector(c), m);
+  binary(c, insertRows[shape]!, below, c.reg(c.a0[upper]!), c.defined(v), n);
+  return true;
 }
 
 export function lowerAndNot(c: Lowering, v: number): void {
@@ -146,6 +165,8 @@ const shiftRows: Readonly<Record<number, ByShape>> = {
   [Op.vshrs]: [i.sshr_16b, i.sshr_8h, i.sshr_4s, i.sshr_2d],
   [Op.vshru]: [i.ushr_16b, i.ushr_8h, i.ushr_4s, i.ushr_2d],
 };
+/** Shifted to the left and inserted above the bits that the definition has. */
+const insertRows: ByShape = [i.sli_16b, i.sli_8h, i.sli_4s, i.sli_2d];
 /** By the counts in another vector's lanes, to the right if negative. */
 const shiftByRows: Readonly<Record<number, ByShape>> = {
   [Op.vshl]: [i.sshl_16b, i.sshl_8h, i.sshl_4s, i.sshl_2d],
