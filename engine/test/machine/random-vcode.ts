@@ -3,16 +3,8 @@
  * exits) in a random emission order, and instructions with every kind of constraint. A seed gives the same code
  * every time.
  */
-import {
-  allocatableFloatMask,
-  allocatableIntMask,
-  r8,
-  rax,
-  rcx,
-  rdx,
-  rsi,
-  xmm,
-} from "../../isa/amd64/registers.js";
+import * as amd64 from "../../isa/amd64/registers.js";
+import * as arm64 from "../../isa/arm64/registers.js";
 import {
   Constraint,
   def,
@@ -22,7 +14,9 @@ import {
   lateUse,
   operandDef,
   operandPayload,
+  type PReg,
   RegisterClass,
+  type RegisterFile,
   use,
   VCode,
   type VReg,
@@ -70,6 +64,29 @@ interface Block {
   header: Block | null;
 }
 
+/** Registers to allocate, and some of them for constraints. */
+export interface Machine {
+  readonly registers: RegisterFile;
+  readonly ints: readonly [PReg, PReg, PReg, PReg];
+  readonly reference: PReg;
+  readonly float: (n: number) => PReg;
+}
+
+const { rax, rdx, rcx, r8 } = amd64;
+export const amd64Machine: Machine = {
+  registers: amd64.registerFile,
+  ints: [rax, rdx, rcx, r8],
+  reference: amd64.rsi,
+  float: amd64.xmm,
+};
+/** With the highest registers of both files: their bits are next to the sign. */
+export const arm64Machine: Machine = {
+  registers: arm64.registerFile,
+  ints: [arm64.x0, arm64.x29, arm64.x27, arm64.x9],
+  reference: arm64.instanceRegister,
+  float: (n) => arm64.v(30 - n),
+};
+
 export interface Options {
   /** Roughly how many instructions. */
   readonly size: number;
@@ -95,6 +112,7 @@ export class RandomCode {
   constructor(
     seed: number,
     private readonly options: Options,
+    private readonly machine: Machine = amd64Machine,
   ) {
     this.random = new Random(seed);
     this.budget = options.size;
@@ -119,11 +137,11 @@ export class RandomCode {
   }
 
   private entry(): void {
-    const operands = [rax, rdx, rcx, r8].map((r) => ({ v: this.fresh(0), word: def(Constraint.fixed, r) }));
-    operands.push({ v: this.fresh(1), word: def(Constraint.fixed, xmm(0)) });
-    operands.push({ v: this.fresh(2), word: def(Constraint.fixed, xmm(1)) });
+    const operands = this.machine.ints.map((r) => ({ v: this.fresh(0), word: def(Constraint.fixed, r) }));
+    operands.push({ v: this.fresh(1), word: def(Constraint.fixed, this.machine.float(0)) });
+    operands.push({ v: this.fresh(2), word: def(Constraint.fixed, this.machine.float(1)) });
     const reference = this.code.newVReg(RegisterClass.int, true);
-    operands.push({ v: reference, word: def(Constraint.fixed, rsi) });
+    operands.push({ v: reference, word: def(Constraint.fixed, this.machine.reference) });
     this.emit(operands);
     for (const o of operands.slice(0, -1)) this.declare(o.v);
     this.references.push(reference);
@@ -332,14 +350,15 @@ export class RandomCode {
     const quotient = this.fresh(0);
     const rest = this.fresh(0);
     const operands = [
-      { v: quotient, word: def(Constraint.fixed, rax) },
-      { v: this.value(0), word: use(Constraint.fixed, rax) },
+      { v: quotient, word: def(Constraint.fixed, this.machine.ints[0]) },
+      { v: this.value(0), word: use(Constraint.fixed, this.machine.ints[0]) },
       { v: this.value(0), word: this.random.chance(50) ? lateUse() : use() },
     ];
-    if (this.random.chance(30)) operands[2] = { v: this.value(0), word: use(Constraint.fixed, rdx) };
+    if (this.random.chance(30))
+      operands[2] = { v: this.value(0), word: use(Constraint.fixed, this.machine.ints[1]) };
     const both = this.random.chance(50);
-    if (both) operands.push({ v: rest, word: def(Constraint.fixed, rdx) });
-    this.emit(operands, 0, both ? 0 : 1 << rdx);
+    if (both) operands.push({ v: rest, word: def(Constraint.fixed, this.machine.ints[1]) });
+    this.emit(operands, 0, both ? 0 : 1 << this.machine.ints[1]);
     this.declare(quotient);
     if (both) this.declare(rest);
   }
@@ -351,7 +370,9 @@ export class RandomCode {
       { v: this.value(0), word: use() },
       {
         v: this.value(0),
-        word: this.random.chance(50) ? lateUse(Constraint.fixed, rcx) : use(Constraint.fixed, rcx),
+        word: this.random.chance(50)
+          ? lateUse(Constraint.fixed, this.machine.ints[2])
+          : use(Constraint.fixed, this.machine.ints[2]),
       },
     ]);
     this.declare(d);
@@ -359,11 +380,15 @@ export class RandomCode {
 
   private call(): void {
     const operands: Operand[] = [];
-    const ints = [rax, rdx, rcx, r8].slice(0, this.random.below(5));
+    const ints = this.machine.ints.slice(0, this.random.below(5));
     for (const r of ints) operands.push({ v: this.value(0), word: use(Constraint.fixed, r) });
-    if (this.random.chance(50)) operands.push({ v: this.value(1), word: use(Constraint.fixed, xmm(0)) });
+    if (this.random.chance(50))
+      operands.push({ v: this.value(1), word: use(Constraint.fixed, this.machine.float(0)) });
     if (this.random.chance(30)) {
-      operands.push({ v: this.random.pick(this.references), word: use(Constraint.fixed, rsi) });
+      operands.push({
+        v: this.random.pick(this.references),
+        word: use(Constraint.fixed, this.machine.reference),
+      });
     }
     if (this.random.chance(30)) operands.push({ v: this.value(0), word: use(Constraint.any) });
     if (this.random.chance(20)) operands.push({ v: this.value(0), word: lateUse(Constraint.any) });
@@ -372,16 +397,19 @@ export class RandomCode {
     if (this.random.chance(60)) results.push(this.fresh(0));
     if (this.random.chance(30)) results.push(this.fresh(1));
     for (const v of results) {
-      operands.push({ v, word: def(Constraint.fixed, this.code.vregClass[v] ? xmm(0) : rax) });
+      operands.push({
+        v,
+        word: def(Constraint.fixed, this.code.vregClass[v] ? this.machine.float(0) : this.machine.ints[0]),
+      });
     }
     if (this.random.chance(30)) {
       const reference = this.code.newVReg(RegisterClass.int, true);
-      operands.push({ v: reference, word: def(Constraint.fixed, rdx) });
+      operands.push({ v: reference, word: def(Constraint.fixed, this.machine.ints[1]) });
       this.references.push(reference);
     }
     // What is defined isn't clobbered, as in lowering.
-    let int = allocatableIntMask;
-    let float = allocatableFloatMask;
+    let int = this.machine.registers.allocatableInt;
+    let float = this.machine.registers.allocatableFloat;
     for (const { word } of operands) {
       if ((word & operandDef) === 0) continue;
       const r = operandPayload(word);
@@ -434,9 +462,18 @@ export class RandomCode {
       { v: this.value(0), word: use() },
       { v: this.value(1), word: this.random.chance(50) ? lateUse() : use() },
     ];
-    if (this.random.chance(30)) operands[0] = { v: d, word: earlyDef(Constraint.fixed, cls ? xmm(5) : rsi) };
+    if (this.random.chance(30))
+      operands[0] = {
+        v: d,
+        word: earlyDef(Constraint.fixed, cls ? this.machine.float(5) : this.machine.reference),
+      };
     const flags = this.random.chance(30) ? InstructionFlag.safepoint : 0;
-    this.emit(operands, flags, (1 << rax) | (1 << rcx) | (1 << r8), 0x1f);
+    this.emit(
+      operands,
+      flags,
+      (1 << this.machine.ints[0]) | (1 << this.machine.ints[2]) | (1 << this.machine.ints[3]),
+      0x1f,
+    );
     this.declare(d);
   }
 
@@ -516,14 +553,18 @@ export class RandomCode {
   }
 }
 
-export function randomCode(seed: number): VCode {
+export function randomCode(seed: number, machine = amd64Machine): VCode {
   const random = new Random(seed * 7 + 3);
-  return new RandomCode(seed, {
-    size: 5 + random.below(random.chance(10) ? 1500 : 200),
-    pressure: 2 + random.below(random.chance(50) ? 10 : 60),
-    calls: random.chance(60),
-    shuffle: random.chance(30),
-  }).code;
+  return new RandomCode(
+    seed,
+    {
+      size: 5 + random.below(random.chance(10) ? 1500 : 200),
+      pressure: 2 + random.below(random.chance(50) ? 10 : 60),
+      calls: random.chance(60),
+      shuffle: random.chance(30),
+    },
+    machine,
+  ).code;
 }
 
 /** The code as text, to look at a failing seed. */

@@ -8,11 +8,12 @@ import {
   def,
   InstructionFlag,
   RegisterClass,
+  type RegisterFile,
   use,
   VCode,
   type VReg,
 } from "../../machine/vcode.js";
-import { printCode, RandomCode, randomCode } from "./random-vcode.js";
+import { amd64Machine, arm64Machine, printCode, RandomCode, randomCode } from "./random-vcode.js";
 
 const seeds = Number(process.env.BACKPLANE_SEEDS ?? 400);
 
@@ -26,12 +27,11 @@ function flatten(a: Allocation): number[][] {
   ];
 }
 
-function tryOne(code: VCode, level: "quick" | "full"): string | null {
+function tryOne(code: VCode, registers: RegisterFile, level: "quick" | "full"): string | null {
   try {
-    const allocation =
-      level === "full" ? tryAllocateFull(code, registerFile) : allocateFast(code, registerFile);
+    const allocation = level === "full" ? tryAllocateFull(code, registers) : allocateFast(code, registers);
     if (allocation === null) return "the full allocator gave up";
-    checkAllocation(code, allocation, registerFile);
+    checkAllocation(code, allocation, registers);
     return null;
   } catch (error) {
     return (error as Error).stack ?? String(error);
@@ -39,18 +39,20 @@ function tryOne(code: VCode, level: "quick" | "full"): string | null {
 }
 
 for (const level of ["quick", "full"] as const) {
-  test(`random code, ${level}: the checker accepts`, (t) => {
-    for (let seed = 1; seed <= seeds; seed++) {
-      const code = randomCode(seed);
-      const failure = tryOne(code, level);
-      if (failure !== null) {
-        if (process.env.BACKPLANE_SHOW) t.log(printCode(code));
-        t.fail(`seed ${seed}: ${failure}`);
-        return;
+  for (const [name, machine] of Object.entries({ amd64: amd64Machine, arm64: arm64Machine })) {
+    test(`random code, ${level}, registers of ${name}: the checker accepts`, (t) => {
+      for (let seed = 1; seed <= seeds; seed++) {
+        const code = randomCode(seed, machine);
+        const failure = tryOne(code, machine.registers, level);
+        if (failure !== null) {
+          if (process.env.BACKPLANE_SHOW) t.log(printCode(code));
+          t.fail(`seed ${seed}: ${failure}`);
+          return;
+        }
       }
-    }
-    t.pass();
-  });
+      t.pass();
+    });
+  }
 
   test(`random code, ${level}: the same code gives the same allocation`, (t) => {
     for (let seed = 1; seed <= 20; seed++) {
