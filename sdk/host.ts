@@ -4,6 +4,7 @@ import { type InspectOptions, inspect } from "node:util";
 import type { EventEmitter } from "eventemitter3";
 import type { InjectionToken } from "tsyringe";
 import type { Abi } from "./abi/abi.js";
+import { requireAbis } from "./abi/choose-abi.js";
 import { type Clock, systemClock } from "./clock.js";
 import type { Description, Handle } from "./declare/describe.js";
 import type { Signatures } from "./declare/signature.js";
@@ -79,7 +80,8 @@ export class PluginHost extends HostEvents {
     super();
     this.logger = options.logger ?? defaultLogger;
     this.clock = options.clock ?? systemClock;
-    const { modules = [], provide = [], resolve } = options;
+    const { modules = [], provide = [], resolve, abis = [] } = options;
+    requireAbis(abis);
     this.container = new HostContainer(modules, provide, resolve, (event, hook, error) => {
       this.log("error", { event, hook, err: error }, `${hook} failed upon "${event}": ${messageOf(error)}`);
     });

@@ -1,4 +1,5 @@
 /** Which ABI a plugin's module is run under. */
+import { inspect } from "node:util";
 import type { ModuleTypes } from "../../engine/index.js";
 import { BackplaneError } from "../errors.js";
 import type { Abi } from "./abi.js";
@@ -8,6 +9,17 @@ import { wapcAbi } from "./wapc/wapc-abi.js";
 
 /** Those that every host has, in the order in which they look at a module. */
 export const builtInAbis: readonly Abi[] = [wapcAbi, dprintAbi, backplaneAbi];
+
+/** Errors: BackplaneError OPTIONS for what can't be an ABI. */
+export function requireAbis(abis: readonly Abi[]): void {
+  for (const abi of abis) {
+    if (typeof abi?.name === "string" && typeof abi.prepare === "function") continue;
+    throw new BackplaneError(
+      "OPTIONS",
+      `abis: expected objects with a name and prepare(plugin), got ${inspect(abi)}`,
+    );
+  }
+}
 
 /**
  * The application's choice for the plugin if there is one, else the manifest's, else the first ABI that recognizes
@@ -25,7 +37,10 @@ export function chooseAbi(
   chosen: Abi | string | undefined,
   named: string | undefined,
 ): Abi {
-  if (typeof chosen === "object") return chosen;
+  if (typeof chosen === "object") {
+    requireAbis([chosen]);
+    return chosen;
+  }
   const known = [...own, ...builtInAbis];
   const name = chosen ?? named;
   if (name === undefined) return known.find((abi) => abi.detects?.(types)) ?? backplaneAbi;

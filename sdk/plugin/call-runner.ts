@@ -56,6 +56,8 @@ interface RunningCall {
   readonly onThread: boolean;
   /** Undefined until there is one. */
   instance: PluginInstance | undefined;
+  /** What the plugin, or one that it is linked with, exited with. */
+  exitCode: number | undefined;
   /** The guest's stack pointer before the call. */
   stackTop: number;
 }
@@ -127,6 +129,7 @@ export class CallRunner {
       mode,
       onThread,
       instance: undefined,
+      exitCode: undefined,
       stackTop: 0,
     };
     let result: unknown;
@@ -180,8 +183,7 @@ export class CallRunner {
   private toldAs(call: RunningCall, error: unknown): unknown {
     const { frame } = call;
     const where = this.where(call);
-    const exitCode = call.instance?.exitCode(error);
-    if (exitCode !== undefined) return new PluginExitError(where, exitCode, { cause: error });
+    if (call.exitCode !== undefined) return new PluginExitError(where, call.exitCode, { cause: error });
     if (error instanceof EngineSuspendError) {
       const text = `${where}: an async host function can't make this call wait: it, or one that it is within, was made synchronously; make it with call()`;
       return new SuspendError(text, { cause: error });
@@ -273,7 +275,9 @@ export class CallRunner {
       this.countTrap();
       return;
     }
-    if (instance?.exitCode(error) !== undefined) {
+    call.exitCode = instance?.exitCode(error) ?? slot.generation.exitCode(error);
+    if (call.exitCode !== undefined) {
+      this.giveUp(slot, instance);
       this.succeeded();
       return;
     }

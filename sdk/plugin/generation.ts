@@ -5,7 +5,7 @@
  * pointer where it stood, the slot is emptied and the next call makes a new instance. Instances are made
  * synchronously, so a call that finds an empty slot doesn't wait.
  */
-import { type Module, parkable, Suspending, WebAssembly } from "../../engine/index.js";
+import { ExitError, type Module, parkable, Suspending, WebAssembly } from "../../engine/index.js";
 import type { AbiModule, ExportedFunction } from "../abi/abi.js";
 import { withinTime } from "../binding/limits.js";
 import type { CallFrame } from "../call-frame.js";
@@ -32,7 +32,7 @@ export class InstanceSlot implements Slot {
 
   /** The instance for a call that has the slot. */
   enter(): PluginInstance {
-    if (this.current?.retired) this.drop();
+    if (this.current?.retired) this.giveUp();
     let instance = this.instance();
     if (this.active > 1) return instance;
     if (instance.entered && !instance.reset()) {
@@ -177,6 +177,18 @@ export class Generation {
     return this.linked.every((member) => member.stackless);
   }
 
+  /** The exit code, if an error is the `proc_exit` of an instance here or in a plugin that it is linked with. */
+  exitCode(error: unknown): number | undefined {
+    if (!(error instanceof ExitError)) return undefined;
+    for (const { pool } of this.linked) {
+      for (const { current } of pool.slots) {
+        const code = current?.exitCode(error);
+        if (code !== undefined) return code;
+      }
+    }
+    return undefined;
+  }
+
   /** Errors: what linking and the start functions throw; BackplaneError TIMEOUT. */
   instantiate(): PluginInstance {
     const { name, startTimeout } = this.options;
@@ -201,7 +213,10 @@ export class Generation {
         wasi,
         outputBytes: this.granted.limits.outputBytes,
       });
-      wasi?.attach(instance.exports, () => made.retire());
+      wasi?.attach(instance.exports, () => {
+        made.retire();
+        this.linkGroup?.giveUp();
+      });
       made.start();
       return made;
     } catch (error) {

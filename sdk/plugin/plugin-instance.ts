@@ -21,7 +21,7 @@ import { methodOf } from "../abi/text-method.js";
 import { withinAllocatorTime, withinTime } from "../binding/limits.js";
 import { PluginMemory } from "../binding/memory.js";
 import type { FunctionSignature } from "../declare/signature.js";
-import { PluginError } from "../errors.js";
+import { messageOf, PluginError } from "../errors.js";
 import type { InstanceWasi } from "../wasi/plugin-wasi.js";
 import { defaultStartTimeout } from "./options.js";
 
@@ -262,7 +262,14 @@ export class PluginInstance implements Guest {
   }
 
   private dispose(): void {
-    this.side.dispose?.();
+    try {
+      this.side.dispose?.();
+    } catch (error) {
+      // A call that has ended is not to fail by it.
+      process.emitWarning(
+        `${this.options.plugin}: its ABI failed to dispose of an instance: ${messageOf(error)}`,
+      );
+    }
     this.options.wasi?.close();
   }
 

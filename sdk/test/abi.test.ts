@@ -251,6 +251,15 @@ test("the manifest and the application choose by name", async (t) => {
   );
 });
 
+test("what can't be an ABI is refused", async (t) => {
+  const expected = {
+    code: "OPTIONS",
+    message: /^abis: expected objects with a name and prepare\(plugin\), got /,
+  };
+  await t.throwsAsync(PluginHost.start({ abis: [{ name: "x" } as Abi] }), expected);
+  await t.throwsAsync(PluginHost.start({ abis: [null as never] }), expected);
+});
+
 test("a module that doesn't fit its ABI isn't loaded", async (t) => {
   const bytes = assemble(`(module (import "slots" "put" (func (param i32))) (import "app" "f" (func)))`);
   const host = await hostOf(t, { plugins: [{ name: "p", bytes }], abis: [slots({ made: [] })] });

@@ -399,6 +399,68 @@ test("WASI that is refused, or that doesn't exist, is told at load", async (t) =
   t.is(gone.code, "PLUGIN_LOAD");
 });
 
+/** A library with WASI, and a plugin that calls it natively. */
+const library = `(module
+  (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+  (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1) (global $n (mut i32) (i32.const 0))
+  (data (i32.const 16) "\\01") (data (i32.const 24) "\\00\\e8\\76\\48\\17")
+  (func (export "leave") (param i32) (call $exit (local.get 0)))
+  (func (export "sleep") (result i32) (call $poll (i32.const 0) (i32.const 64) (i32.const 1) (i32.const 96)))
+  (func (export "count") (result i32) (global.set $n (i32.add (global.get $n) (i32.const 1))) (global.get $n)))`;
+const user = `(module
+  (import "library" "leave" (func $leave (param i32)))
+  (import "library" "sleep" (func $sleep (result i32)))
+  (import "library" "count" (func $count (result i32)))
+  (func (export "leave") (call $leave (i32.const 5)))
+  (func (export "sleep") (result i32) (call $sleep))
+  (func (export "count") (result i32) (call $count)))`;
+
+test("plugins that are linked: an exit, and a wait that is given up, end the instances of all", async (t) => {
+  const manifest = { name: "user", dependencies: { plugins: { library: "*" } } };
+  const host = await PluginHost.start({
+    plugins: [
+      { name: "library", bytes: assemble(library) },
+      { bytes: assemble(user), manifest },
+    ],
+    grant: () => ({ plugins: ["library"] }),
+    logger: quiet,
+  });
+  t.teardown(() => host.close());
+  const plugin = host.plugin("user");
+  t.is(await plugin.call("count"), 1);
+  t.is(await plugin.call("count"), 2);
+  const error = await t.throwsAsync(plugin.call("leave"), { instanceOf: PluginExitError });
+  t.is(error.message, "user.leave: the plugin exited with code 5");
+  t.is(await plugin.call("count"), 1, "a new instance of the library, and of what is linked with it");
+  await t.throwsAsync(plugin.call("sleep", undefined, { timeout: 20 }), { code: "TIMEOUT" });
+  t.is(await plugin.call("count"), 1);
+});
+
+test("a plugin that computes on a thread uses WASI as on the main thread", async (t) => {
+  const { host, guest } = await start(t, {
+    options: { run: "thread" },
+    grant: { paths: { "/": { fs: MemoryFileSystem.from({ "a.txt": "abc" }) } }, wasi: { stdout: "log" } },
+  });
+  const lines: string[] = [];
+  host.on("log", ({ message }) => lines.push(message));
+  const plugin = host.plugin("p");
+  const [path, length] = guest.text("a.txt");
+  t.is(await plugin.call("path_open", [3, 0, path, length, 0, 2n, 0n, 0, 16]), 0);
+  t.is(guest.result(), 4);
+  guest.vector(1024, 10);
+  t.is(await plugin.call("fd_read", [4, 64, 1, 16]), 0);
+  t.is(guest.textRead(), "abc");
+  const [at, size] = guest.text("line\n", 2048);
+  guest.vector(at, size);
+  t.is(await plugin.call("fd_write", [1, 64, 1, 16]), 0);
+  t.deepEqual(lines, ["line"]);
+  subscribe(guest, 1_000_000n);
+  t.is(await plugin.call("poll_oneoff", [512, 640, 1, 16]), 0);
+  const error = await t.throwsAsync(plugin.call("proc_exit", 9), { instanceOf: PluginExitError });
+  t.is(error.exitCode, 9);
+});
+
 test("a stream that ends is the end of input", async (t) => {
   const { host, guest } = await start(t, { grant: { wasi: { stdin: Readable.from(["a", "b"]) } } });
   guest.vector(1024, 100);
