@@ -1,7 +1,7 @@
 /**
  * Runs the engine's arm64 code under emulation: `npm run test:arm64 -- [--short] [--counts FILE] [PART...]`.
  *
- * Parts: spec, fuzz, execution, lowering, threads, packages; without any all of them, with `--short` those that fit into
+ * Parts: spec, hand-over, fuzz, execution, lowering, threads, packages; without any all of them, with `--short` those that fit into
  * eight minutes of two processors. Only the code under test is emulated: what makes random modules, runs ava and compares
  * transcripts is this machine's own Node. Closes with `arm64: N passed, N failed, N skipped`; `--counts` writes the three
  * numbers as JSON. What can't be installed is skipped, each part as one, and says so. Exit code 1 upon a failure.
@@ -111,9 +111,21 @@ function avaStep(name, files) {
   ];
 }
 
+/** Runs on this machine's Node, which hands what it has compiled over to the emulated one. */
+function handOverStep(nodes) {
+  process.env.BACKPLANE_ARM64_NODE = nodes[22].command;
+  return [
+    {
+      name: "code compiled on this machine",
+      run: (write) => runAva(["dist/engine/test/runtime/compiled-module.test.js"], { write }),
+    },
+  ];
+}
+
 const runtime = ["calls", "fuel", "limits", "promise-integration", "refusals", "snapshot", "vectors"];
 const parts = {
   spec: specSteps,
+  "hand-over": handOverStep,
   execution: avaStep("fibers, host calls, traps, limits, snapshots", [
     "isa/fault-handler",
     "lower/programs",
@@ -124,7 +136,7 @@ const parts = {
   threads: avaStep("threads", ["runtime/threads"]),
   packages: avaStep("packages", ["packages/packages", "js-api/js-api"]),
 };
-const inShort = ["spec", "execution", "fuzz"];
+const inShort = ["spec", "hand-over", "execution", "fuzz"];
 
 function chosenParts() {
   const unknown = positionals.filter((name) => !(name in parts));

@@ -5,9 +5,9 @@
  */
 
 import { timeStage } from "../debug.js";
+import type { MachineCode } from "../machine/machine-code.js";
 import { type CompileUnit, compileFunction } from "../pipeline.js";
 import {
-  declaredFunctions,
   decodeModule,
   type FuncType,
   readNames,
@@ -15,9 +15,11 @@ import {
   WasmFormatError,
   type WasmModule,
 } from "../wasm/index.js";
+import { type CompiledCode, codeIdentity } from "./compiled-module.js";
 import type { Engine, EngineOptions } from "./engine.js";
 import { CompileError } from "./errors.js";
-import { InstanceLayout } from "./layout.js";
+import { instanceLayoutOf } from "./instance-layout.js";
+import type { InstanceLayout } from "./layout.js";
 import { ModuleCode } from "./module-code.js";
 import type { CanonicalSignature } from "./signatures.js";
 import type { FrameNames } from "./stack-trace.js";
@@ -36,19 +38,11 @@ export class Module implements CompileUnit {
     readonly engine: Engine,
     readonly module: WasmModule,
     readonly options: EngineOptions,
+    private readonly compiled?: CompiledCode,
   ) {
     this.signatures = module.types.map((type) => engine.signatures.of(type));
-    const referenced = declaredFunctions(module);
-    if (module.start >= 0) referenced[module.start] = 1;
-    this.referencedFunctions = indicesOf(referenced);
-    this.layout = new InstanceLayout({
-      importedFunctionCount: module.importedFunctionCount,
-      functionCount: module.functionTypes.length,
-      tableCount: module.tables.length,
-      importedGlobalCount: module.importedGlobalCount,
-      globalCount: module.globals.length,
-      referencedFunctions: this.referencedFunctions,
-    });
+    this.layout = instanceLayoutOf(module);
+    this.referencedFunctions = this.layout.input.referencedFunctions as Int32Array;
     this.code = new ModuleCode(
       engine.arena,
       engine.target,
@@ -60,11 +54,15 @@ export class Module implements CompileUnit {
     codeFinalizer.register(this, this.code);
   }
 
-  /** Decodes and validates. The bytes are kept and must not change. Errors: CompileError. */
-  static compile(engine: Engine, bytes: Uint8Array, options: EngineOptions): Module {
+  /**
+   * Decodes and validates. The bytes are kept and must not change. `code`: what `compiledModule` made of them, from a
+   * trusted place; nothing is compiled then. Errors: CompileError, CompiledModuleError.
+   */
+  static compile(engine: Engine, bytes: Uint8Array, options: EngineOptions, code?: CompiledCode): Module {
     const module = checkedModule(bytes, options);
+    code?.require(codeIdentity(bytes, engine.target, engine.features, options), module.bodies.length);
     if (options.interrupts && engine.platform.signals !== undefined) engine.startClock();
-    const compiled = new Module(engine, module, options);
+    const compiled = new Module(engine, module, options, code);
     if (options.compile === "ahead") compiled.compileAll();
     return compiled;
   }
@@ -81,12 +79,18 @@ export class Module implements CompileUnit {
   ensureCompiled(index: number): number {
     const known = this.code.function(index);
     if (known !== undefined) return known.address;
+    const code = this.machineCode(index);
+    return timeStage("link", () => this.code.link(index, code));
+  }
+
+  private machineCode(index: number): MachineCode {
+    if (this.compiled !== undefined)
+      return this.compiled.functionCode(index - this.module.importedFunctionCount);
     const { target, features } = this.engine;
     const { bounds, interrupts, fuel, effort, canonicalNaNs } = this.options;
-    const code = asCompileError(() =>
+    return asCompileError(() =>
       compileFunction(this, index, { target, features, bounds, interrupts, fuel, effort, canonicalNaNs }),
     );
-    return timeStage("link", () => this.code.link(index, code));
   }
 
   compileAll(): void {
@@ -111,12 +115,6 @@ function asCompileError<T>(action: () => T): T {
     if (error instanceof WasmFormatError) throw new CompileError(error.message, { cause: error });
     throw error;
   }
-}
-
-function indicesOf(marks: Uint8Array): Int32Array {
-  const indices: number[] = [];
-  for (let i = 0; i < marks.length; i++) if (marks[i] !== 0) indices.push(i);
-  return Int32Array.from(indices);
 }
 
 /** FNV-1a, 32 bits: tells modules apart in stack lines as V8's hash does. */

@@ -24,6 +24,11 @@ export function ssaType(type: ValType): Type {
   return typeOf.get(type)!;
 }
 
+/** A function type in the SSA's types. */
+export function signatureOf(type: FuncType): Signature {
+  return { params: type.params.map(ssaType), results: type.results.map(ssaType) };
+}
+
 export class CanonicalSignature implements Signature {
   readonly params: readonly Type[];
   readonly results: readonly Type[];
