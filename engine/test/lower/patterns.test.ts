@@ -95,7 +95,11 @@ class Trees {
     const { random } = this;
     if (depth === 0) return this.leaf(type);
     const inner = (): Value => this.tree(type, depth - 1 - random.below(2) * (depth > 1 ? 1 : 0));
-    switch (random.below(9)) {
+    switch (random.below(11)) {
+      case 9:
+        return this.insertion(type, inner(), inner());
+      case 10:
+        return this.extraction(type, inner());
       case 0:
       case 1:
         return this.row(Op[random.pick(binary)], type, inner(), this.anyConstant(type));
@@ -115,6 +119,63 @@ class Trees {
         return type === i32
           ? this.condition(depth - 1)
           : this.row(Op.sub, type, this.constant(type, 0), inner());
+    }
+  }
+
+  private mask(type: Int, lowest: number, width: number, inverted = false): Value {
+    const ones = ((1n << BigInt(width)) - 1n) << BigInt(lowest);
+    const bits = inverted ? ~ones : ones;
+    return this.constant(type, Number(BigInt.asIntN(32, bits)), Number(BigInt.asIntN(32, bits >> 32n)));
+  }
+
+  /** Bits of y in place of some of x; now and then one more or less is kept. */
+  private insertion(type: Int, x: Value, y: Value): Value {
+    const { random } = this;
+    const size = type === i64 ? 64 : 32;
+    const lowest = random.below(size - 1);
+    const width = random.between(1, size - lowest - 1);
+    const cleared = this.row(
+      Op.and,
+      type,
+      x,
+      this.mask(type, lowest, width + (random.chance(20) ? 1 : 0), true),
+    );
+    const count = this.constant(type, lowest);
+    const field = random.chance(50)
+      ? this.row(Op.and, type, this.row(Op.shl, type, y, count), this.mask(type, lowest, width))
+      : this.row(Op.shl, type, this.row(Op.and, type, y, this.mask(type, 0, width)), count);
+    return random.chance(50) ? this.row(Op.or, type, cleared, field) : this.row(Op.or, type, field, cleared);
+  }
+
+  /** A field of x, or two values' ends joined. */
+  private extraction(type: Int, x: Value): Value {
+    const { random } = this;
+    const size = type === i64 ? 64 : 32;
+    const lowest = random.between(1, size - 1);
+    const count = this.constant(type, lowest);
+    const width = random.between(1, size - 1);
+    const right = random.chance(50) ? Op.ushr : Op.sshr;
+    switch (random.below(4)) {
+      case 0:
+        return this.row(Op.and, type, this.row(right, type, x, count), this.mask(type, 0, width));
+      case 1:
+        return this.row(right, type, this.row(Op.shl, type, x, this.constant(type, width)), count);
+      case 2:
+        return this.row(
+          right,
+          type,
+          this.row(Op.and, type, x, this.mask(type, random.below(8), width)),
+          count,
+        );
+      default: {
+        const rest = this.constant(type, size - lowest);
+        return this.row(
+          Op.or,
+          type,
+          this.row(Op.shl, type, x, count),
+          this.row(Op.ushr, type, this.leaf(type), rest),
+        );
+      }
     }
   }
 

@@ -93,13 +93,46 @@ check(
 );
 
 check(
+  "lanes are rotated by two shifts, which may be of different vectors",
+  `func 0 "f" -> i64, i64, i64 {
+b0(v1:ptr, v2:i64, v3:i64):
+  v4:v128 = vsplat v2 i64x2
+  v5:v128 = vsplat v3 i64x2
+  v6:i32 = const 12
+  v7:i32 = const 20
+  v8:v128 = vshl v4, v6 i32x4
+  v9:v128 = vshru v4, v7 i32x4
+  v10:v128 = vor v8, v9
+  v11:i32 = const 3
+  v12:i32 = const 13
+  v13:v128 = vshru v4, v12 i16x8
+  v14:v128 = vshl v5, v11 i16x8
+  v15:v128 = vor v13, v14
+  v16:i32 = const 44
+  v17:v128 = vshl v5, v16 i64x2
+  v18:v128 = vshru v5, v7 i64x2
+  v19:v128 = vor v17, v18
+  v20:i64 = vextractu v10 i64x2 0
+  v21:i64 = vextractu v15 i64x2 1
+  v22:i64 = vextractu v19 i64x2 1
+  return v20, v21, v22
+}`,
+  [
+    [
+      [0x123456789abcdef0n, 0x8001400220041008n],
+      [0x45678123cdef09abn, 0x0008001200248046n, 0x4100880014002200n],
+    ],
+  ],
+);
+
+check(
   "a load that is seen through a conversion with other users stays",
   ofIndex(
     `v10:i64 = load8s v1, v2 +1
      v11:i32 = wrap v10
-     v12:i64 = sext v11
      v13:i32 = const 1
      v14:i32 = add v11, v13
+     v12:i64 = sext v11
      return v12, v14`,
     "i64, i32",
   ),

@@ -16,7 +16,7 @@ import {
   shiftedBy,
 } from "../instructions.js";
 import { linearAddress, takeLoad } from "./address.js";
-import { fieldOf } from "./bit-field.js";
+import { type Field, fieldOf } from "./bit-field.js";
 import type { Lowering } from "./lowering.js";
 import { emitSources, leftShift, powerOf2, type SourceRows } from "./operand.js";
 
@@ -328,31 +328,53 @@ function concatenate(c: Lowering, v: number, upper: number, lower: number, is64:
   return true;
 }
 
-/** (x & ~field) | y, where y has bits in the field only: y's source is inserted into x. */
+/** What a row puts into a field of zeros: the low `width` bits of `from`, from bit `lowest` on. */
+interface Insertion extends Field {
+  readonly from: number;
+}
+
+function insertionOf(c: Lowering, v: number, is64: boolean): Insertion | null {
+  const size = is64 ? 64 : 32;
+  if (c.op[v] === Op.and) {
+    const kept = maskOf(c, v, is64);
+    if (kept === null) return null;
+    const inner = c.a0[v]!;
+    if (kept.lowest === 0) return { ...kept, from: inner };
+    return leftShift(c, inner) === kept.lowest && mayTakeIn(c, inner)
+      ? { ...kept, from: c.a0[inner]! }
+      : null;
+  }
+  const lowest = leftShift(c, v);
+  if (lowest <= 0) return null;
+  const inner = c.a0[v]!;
+  const kept = c.op[inner] === Op.and && mayTakeIn(c, inner) ? maskOf(c, inner, is64) : null;
+  if (kept !== null && kept.lowest === 0 && lowest + kept.width <= size) {
+    return { lowest, width: kept.width, from: c.a0[inner]! };
+  }
+  return { lowest, width: size - lowest, from: inner };
+}
+
+/** The field that the constant mask of an `and` keeps. */
+function maskOf(c: Lowering, v: number, is64: boolean): Field | null {
+  const mask = c.a1[v]!;
+  return c.isConstant(mask) ? fieldOf(c.lo[mask]!, is64 ? c.hi[mask]! : 0) : null;
+}
+
+/** (x & mask) | y, where y has bits only where the mask has none: y's source is inserted. */
 function insertField(c: Lowering, v: number, x: number, y: number, is64: boolean): boolean {
-  if (c.op[x] !== Op.and || !mayTakeIn(c, x) || !mayTakeIn(c, y) || !c.isConstant(c.a1[x]!)) return false;
+  if (c.op[x] !== Op.and || !c.isConstant(c.a1[x]!) || !mayTakeIn(c, y)) return false;
+  const insertion = insertionOf(c, y, is64);
+  if (insertion === null) return false;
+  const { from, lowest, width } = insertion;
   const mask = c.a1[x]!;
-  const gap = fieldOf(~c.lo[mask]!, is64 ? ~c.hi[mask]! : 0);
-  if (gap === null) return false;
-  let from = y;
-  let lowest = 0;
-  if (leftShift(c, from) > 0) {
-    lowest = leftShift(c, from);
-    from = c.a0[from]!;
-  }
-  if (lowest !== gap.lowest) return false;
-  // All bits that come to lie in the field, or a mask that leaves only those.
-  const isWhole = lowest > 0 && lowest + gap.width === (is64 ? 64 : 32);
-  if (!isWhole) {
-    if (c.op[from] !== Op.and || (from !== y && !mayTakeIn(c, from)) || !c.isConstant(c.a1[from]!))
-      return false;
-    const kept = fieldOf(c.lo[c.a1[from]!]!, is64 ? c.hi[c.a1[from]!]! : 0);
-    if (kept === null || kept.lowest !== 0 || kept.width !== gap.width) return false;
-    from = c.a0[from]!;
-  }
-  const old = c.operand(c.a0[x]!, is64);
+  const bits = BigInt.asUintN(64, (BigInt(is64 ? c.hi[mask]! : 0) << 32n) | BigInt(c.lo[mask]! >>> 0));
+  const field = ((1n << BigInt(width)) - 1n) << BigInt(lowest);
+  if ((bits & field) !== 0n) return false;
+  // What the mask clears is overwritten, all of it: then it needs no instruction.
+  const isExact = (bits | field) === (1n << (is64 ? 64n : 32n)) - 1n;
+  const old = c.operand(isExact && mayTakeIn(c, x) ? c.a0[x]! : x, is64);
   const row = is64 ? i.bfi64 : i.bfi32;
-  c.row3(row, c.defined(v), old, c.operand(from, is64), bitField(lowest, gap.width));
+  c.row3(row, c.defined(v), old, c.operand(from, is64), bitField(lowest, width));
   return true;
 }
 
