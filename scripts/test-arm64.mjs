@@ -129,6 +129,7 @@ const parts = {
   execution: avaStep("fibers, host calls, traps, limits, snapshots", [
     "isa/fault-handler",
     "lower/programs",
+    "lower/patterns",
     ...runtime.map((file) => `runtime/${file}`),
   ]),
   fuzz: fuzzSteps,
