@@ -129,11 +129,10 @@ const parts = {
   execution: avaStep("fibers, host calls, traps, limits, snapshots", [
     "isa/fault-handler",
     "lower/programs",
-    "lower/patterns",
     ...runtime.map((file) => `runtime/${file}`),
   ]),
   fuzz: fuzzSteps,
-  lowering: avaStep("every operation", ["lower/operations", "lower/vectors"]),
+  lowering: avaStep("every operation", ["lower/operations", "lower/patterns", "lower/vectors"]),
   threads: avaStep("threads", ["runtime/threads"]),
   packages: avaStep("packages", ["packages/packages", "js-api/js-api"]),
 };
