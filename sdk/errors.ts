@@ -6,6 +6,7 @@
  */
 import { formatFrame, type WasmFrame } from "../engine/index.js";
 
+/** Stable names of what can go wrong; `docs/troubleshooting.md` has an entry for each. */
 export type BackplaneErrorCode =
   | "PLUGIN_NOT_FOUND"
   | "EXPORT_NOT_FOUND"

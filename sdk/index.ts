@@ -18,6 +18,7 @@ export type {
   Guest,
   ImportValue,
 } from "./abi/abi.js";
+export type { HostCallLimits } from "./binding/host-call-limits.js";
 export { type CurrentCall, currentCall } from "./call-frame.js";
 export type { CallContext, GuestMemory } from "./declare/context.js";
 export {

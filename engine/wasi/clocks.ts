@@ -15,6 +15,7 @@ export interface Clocks {
   readonly resolution: bigint;
   /** CPU time used; without them the guest gets ENOTSUP. */
   processCpuTime?(): bigint;
+  /** The same of the thread. */
   threadCpuTime?(): bigint;
   /** Lets time pass at once, in place of waiting for it. */
   advance?(duration: bigint): void;
@@ -22,6 +23,7 @@ export interface Clocks {
 
 const millisecond = 1_000_000n;
 
+/** How fine the host's time is for a guest. */
 export interface HostClocksOptions {
   /** Nanoseconds; 1 is as fine as the host's. Default: 1,000,000, a millisecond. */
   readonly resolution?: bigint;
@@ -57,6 +59,7 @@ export function hostClocks(options: HostClocksOptions = {}): Clocks {
   return { ...clocks, processCpuTime: used, threadCpuTime: used };
 }
 
+/** Where clocks that give the same times in each run begin, and how they go on. */
 export interface FixedClocksOptions {
   /** The first time that the realtime clock gives. Default: 1,640,995,200 s, 2022-01-01. */
   readonly start?: bigint;

@@ -11,6 +11,7 @@
  */
 import type { FileType } from "./definitions.js";
 
+/** What is known of a file, a folder or a link. */
 export interface FileStatus {
   readonly type: FileType;
   /** In bytes. */
@@ -26,9 +27,11 @@ export interface FileStatus {
 }
 
 interface OpenNode {
+  /** What is known of it. */
   status(): FileStatus;
   /** Nanoseconds since 1970; undefined leaves a time as it is. */
   setTimes(accessed: bigint | undefined, modified: bigint | undefined): void;
+  /** Has what was written stored for good: the data only, or all that is known of it as well. */
   sync(dataOnly: boolean): void;
   /** Called once; nothing is called after it. */
   close(): void;
@@ -41,6 +44,7 @@ export interface File extends OpenNode {
   read(target: Uint8Array, position: number): number;
   /** Writes at a position, or at the file's end; returns how many bytes were written. Don't keep `source`. */
   write(source: Uint8Array, position: number | "end"): number;
+  /** Cuts it off, or fills it up with zeros. */
   resize(size: number): void;
   /** Makes sure that there is space, and that the file is at least so long. */
   allocate(position: number, length: number): void;
@@ -48,6 +52,7 @@ export interface File extends OpenNode {
   advise?(position: number, length: number, advice: number): void;
 }
 
+/** How a name is to be opened. */
 export interface OpenRequest {
   readonly read: boolean;
   readonly write: boolean;
@@ -61,6 +66,7 @@ export interface OpenRequest {
   readonly synchronous: "none" | "data" | "all";
 }
 
+/** A name in a folder. */
 export interface DirectoryEntry {
   readonly name: string;
   readonly type: FileType;
@@ -85,7 +91,9 @@ export interface Directory extends OpenNode {
   setTimesOf(name: string, accessed: bigint | undefined, modified: bigint | undefined): void;
   /** A symbolic link's target; EINVAL if the name isn't a link. */
   readLink(name: string): string;
+  /** EEXIST if there is something of that name. */
   makeDirectory(name: string): void;
+  /** ENOTEMPTY for a folder that isn't empty. */
   removeDirectory(name: string): void;
   /** EISDIR for a folder. */
   removeFile(name: string): void;
@@ -93,6 +101,7 @@ export interface Directory extends OpenNode {
   rename(name: string, to: Directory, toName: string): void;
   /** Makes a second name for a file. EXDEV if `to` is another file system's. */
   link(name: string, to: Directory, toName: string): void;
+  /** Makes a symbolic link, whose target need not exist. */
   makeLink(target: string, name: string): void;
   /**
    * Some of the entries after a place that an entry's `next` named (0: from the first), in a stable order; none at the
@@ -106,6 +115,7 @@ export interface HostStream {
   readonly kind: "stream";
   readonly descriptor: number;
   readonly type: FileType;
+  /** Called once; nothing is called after it. */
   close(): void;
 }
 

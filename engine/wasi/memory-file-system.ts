@@ -7,6 +7,7 @@ import { Errno, errnoOf, FileError, fail } from "./errno.js";
 import type { Directory, DirectoryEntry, File, FileStatus, FileSystem, OpenRequest } from "./file-system.js";
 import { PathWalk } from "./walk-path.js";
 
+/** Bounds of a file system in memory. */
 export interface MemoryFileSystemOptions {
   /** As many bytes as all files may have; each file, folder and link, and each name, counts as 256 more. Default: 64 MiB. */
   readonly limit?: number;

@@ -62,12 +62,14 @@ export class OutputBuffer {
     return part.length;
   }
 
+  /** All that was written. */
   bytes(): Uint8Array {
     // Joined for good, so that asking often costs little.
     this.chunks = [Buffer.concat(this.chunks)];
     return new Uint8Array(this.chunks[0]!);
   }
 
+  /** The same as UTF-8; what isn't valid is replaced. */
   text(): string {
     return new TextDecoder().decode(this.bytes());
   }

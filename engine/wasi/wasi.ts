@@ -36,6 +36,7 @@ export type Preopen =
   | { readonly path: string; readonly write?: boolean }
   | { readonly fs: FileSystem; readonly write?: boolean };
 
+/** What a guest is given. What is left out isn't there, but for the clock of milliseconds and randomness. */
 export interface WasiOptions {
   /** The first one is the program's name. */
   readonly args?: readonly string[];
@@ -63,6 +64,7 @@ export interface WasiInstance {
 
 /** Import objects: WASI functions by name, by module. */
 export type WasiImports = Readonly<Record<WasiModule, WasiFunctions>>;
+/** Names of import modules: preview 1, and the snapshot before it. */
 export type WasiModule = "wasi_snapshot_preview1" | "wasi_unstable";
 
 const defaultMaxDescriptors = 1024;

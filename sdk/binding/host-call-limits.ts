@@ -10,6 +10,7 @@ import type { PluginLimits } from "../manifest/manifest.js";
 /** Calls that may wait in host functions where nothing else is said: each has a stack of its own. */
 const defaultParkedCalls = 10_000;
 
+/** Keeps count of a plugin's calls of host functions. */
 export class HostCallLimits {
   private parked = 0;
   private tokens: number;
@@ -30,6 +31,7 @@ export class HostCallLimits {
     this.filledAt = clock.now();
   }
 
+  /** Whether there is a rate: then each call has to be counted. */
   get isRated(): boolean {
     return this.rate !== Number.POSITIVE_INFINITY;
   }
