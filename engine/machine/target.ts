@@ -197,6 +197,11 @@ export interface Target {
    * and end, in two 64-bit words at an address. Undefined where the processor sees to that.
    */
   readonly publishRoutine: ((range: bigint) => Uint8Array) | undefined;
+  /**
+   * A routine `void f()` that calls `count` C functions one after the other. `calls` is the address of four 64-bit words for
+   * each: where it lies, and three arguments.
+   */
+  callSequence(calls: bigint, count: number): Uint8Array;
   /** 8-byte slots that a signature's arguments, and results, take (v128: two). */
   slotCount(signature: Signature): number;
 }

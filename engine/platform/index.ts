@@ -1,32 +1,48 @@
 /** Picks the operating system's implementation, or says clearly that there is none. */
 import { readFileSync } from "node:fs";
 import { debugOptions } from "../debug.js";
+import { darwinPlatform } from "./darwin.js";
 import { UnsupportedPlatformError } from "./errors.js";
-import { loadKoffi } from "./koffi.js";
+import { type IKoffi, loadKoffi } from "./koffi.js";
 import { linuxPlatform } from "./linux.js";
 import { hasNodeWebAssembly } from "./native-webassembly.js";
-import type { Platform, PublishRoutine } from "./platform.js";
+import type { CodeRoutines, Platform } from "./platform.js";
+import { windowsPlatform } from "./windows.js";
 
-const architectures = ["x64", "arm64"];
+/** Makes each system's platform, by the names that Node has for the system and its architecture. */
+const systems: Readonly<Record<string, (koffi: IKoffi, routines: CodeRoutines) => Platform>> = {
+  "linux x64": linuxPlatform,
+  "linux arm64": linuxPlatform,
+  "darwin arm64": darwinPlatform,
+  "darwin x64": darwinPlatform,
+  "win32 x64": windowsPlatform,
+};
 
 export { UnsupportedPlatformError } from "./errors.js";
 export { type NativeMemory, nodeWebAssembly } from "./native-webassembly.js";
-export type { ExecutableMapping, Platform, PublishRoutine, SignalSystem, ThreadSystem } from "./platform.js";
+export type {
+  CodeRoutines,
+  ExecutableMapping,
+  Platform,
+  PublishRoutine,
+  SignalSystem,
+  ThreadSystem,
+} from "./platform.js";
 
-/**
- * `publish`: the instruction set's routine for newly written code (Target.publishRoutine). Errors: UnsupportedPlatformError.
- */
-export function createPlatform(publish?: PublishRoutine): Platform {
+/** `routines`: what the process's Target has for writing code. Errors: UnsupportedPlatformError. */
+export function createPlatform(routines: CodeRoutines): Platform {
   if (!hasNodeWebAssembly()) {
     throw new UnsupportedPlatformError(
       "webassembly-missing",
       "Backplane keeps plugins' memories in Node's own WebAssembly.Memory, which --jitless takes away; start Node without it.",
     );
   }
-  if (process.platform !== "linux" || !architectures.includes(process.arch)) {
+  const open = systems[`${process.platform} ${process.arch}`];
+  if (open === undefined) {
     throw new UnsupportedPlatformError(
       "platform",
-      `Backplane runs on Linux for x64 and arm64; this is ${process.platform} for ${process.arch}.`,
+      "Backplane runs on Linux for x64 and arm64, and is there for macOS and for Windows on x64, where nobody has tried it " +
+        `yet; this is ${process.platform} for ${process.arch}.`,
     );
   }
   if (usesMusl()) {
@@ -35,12 +51,13 @@ export function createPlatform(publish?: PublishRoutine): Platform {
       "Backplane has not been tested with musl, the C library of this Node (Alpine); use a Node for glibc, as in the image node:22-slim.",
     );
   }
-  const platform = linuxPlatform(loadKoffi(), publish);
+  const platform = open(loadKoffi(), routines);
   return debugOptions.off.has("signals") ? { ...platform, signals: undefined } : platform;
 }
 
 /** Whether the process was linked by musl's loader, which then is one of its files. */
 function usesMusl(): boolean {
+  if (process.platform !== "linux") return false;
   try {
     return readFileSync("/proc/self/maps", "latin1").includes("/ld-musl-");
   } catch {

@@ -10,6 +10,7 @@ import type { IKoffi } from "./koffi.js";
 import { linuxThreads } from "./linux-threads.js";
 import { monotonicNow } from "./monotonic.js";
 import type {
+  CodeRoutines,
   ExecutableMapping,
   HandledSignal,
   Platform,
@@ -53,7 +54,7 @@ const defaultMappings = 65_530;
 const sigactionSize = 152;
 const sigactionFlags = 136;
 
-export function linuxPlatform(koffi: IKoffi, publishCode?: PublishRoutine): Platform {
+export function linuxPlatform(koffi: IKoffi, routines: Pick<CodeRoutines, "publishRoutine">): Platform {
   const c = koffi.load(null);
   const mmap = c.func("uintptr_t mmap(uintptr_t, size_t, int, int, int, int64_t)") as (
     address: number,
@@ -164,7 +165,7 @@ export function linuxPlatform(koffi: IKoffi, publishCode?: PublishRoutine): Plat
       routine();
     };
   }
-  const publish = publishCode === undefined ? undefined : publisher(publishCode);
+  const publish = routines.publishRoutine === undefined ? undefined : publisher(routines.publishRoutine);
 
   const signalSystem: SignalSystem = {
     threadNumber: () => Number(systemCall(SYS_gettid, 0, 0, 0)),

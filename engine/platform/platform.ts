@@ -38,6 +38,12 @@ export interface ThreadSystem {
 /** Code of a routine `void f()` that publishes the range of code in two words at an address (see machine/target.ts). */
 export type PublishRoutine = (range: bigint) => Uint8Array;
 
+/** The instruction set's routines that a platform may need to write code; see machine/target.ts. */
+export interface CodeRoutines {
+  readonly publishRoutine: PublishRoutine | undefined;
+  callSequence(calls: bigint, count: number): Uint8Array;
+}
+
 /**
  * Signals, and threads of the system's own: they stop Wasm code wherever it is, turn faults into traps, and run calls off
  * the JavaScript thread. On a system without them bounds are checked explicitly, loops look at the interrupt word, and the

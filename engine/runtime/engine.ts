@@ -162,7 +162,7 @@ export function threadEngine(): Engine {
 
 function createEngine(): Engine {
   const target = nativeTarget();
-  return new Engine(target, createPlatform(target.publishRoutine));
+  return new Engine(target, createPlatform(target));
 }
 
 /** Errors: UnsupportedPlatformError without the instructions that all emitted code may use. */

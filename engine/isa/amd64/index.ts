@@ -1,6 +1,7 @@
 /** amd64 as a Target: the only file of this folder that the rest of the engine imports. */
 import { withListings } from "../../machine/listing.js";
 import type { Target } from "../../machine/target.js";
+import { callSequence } from "./call-sequence.js";
 import { ClockEntry, ClockTable, clockRoutines, tick } from "./clock.js";
 import { cpuFeatures, cpuidRoutine, cpuidWords } from "./cpu-features.js";
 import { encodeFunction } from "./emit.js";
@@ -81,6 +82,7 @@ const amd64Target = (host: HostConvention): Target => ({
   },
   // Instruction fetch is coherent with stores (Intel SDM volume 3, 12.6, "Self-modifying code").
   publishRoutine: undefined,
+  callSequence: (calls, count) => callSequence(calls, count, host),
   slotCount,
 });
 

@@ -1,6 +1,7 @@
 /** arm64 as a Target: the only file of this folder that the rest of the engine imports. */
 import { withListings } from "../../machine/listing.js";
 import type { Target } from "../../machine/target.js";
+import { callSequence } from "./call-sequence.js";
 import { ClockEntry, ClockTable, clockRoutines, tick } from "./clock.js";
 import { cpuFeatures } from "./cpu-features.js";
 import { encodeFunction } from "./emit.js";
@@ -78,5 +79,6 @@ export const arm64: Target = {
   },
   featureProbe: { routine: undefined, read: cpuFeatures, required: new Map() },
   publishRoutine,
+  callSequence,
   slotCount,
 };

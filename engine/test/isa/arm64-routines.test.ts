@@ -3,6 +3,7 @@
  * `back: nop` and `nop; ahead: nop`.
  */
 import test from "ava";
+import { callSequence } from "../../isa/arm64/call-sequence.js";
 import { RoutineEncoder } from "../../isa/arm64/routine-encoder.js";
 
 type Case = readonly [emit: (e: RoutineEncoder) => void, text: string, words: string];
@@ -99,6 +100,16 @@ const cases: readonly Case[] = [
   [(e) => e.word(0xd5033fdf), "isb", "d5033fdf"],
   [(e) => e.word(0xd53b0020), "mrs x0, ctr_el0", "d53b0020"],
 ];
+
+test("C functions in a row: address and arguments from four words each", (t) => {
+  const words = new Uint32Array(callSequence(0x7f1234560000n, 2).buffer);
+  const call = "f9400209 f9400600 f9400a01 f9400e02 d63f0120";
+  // str x30, [sp, #-16]!; for each: mov x16, #..., ldr x9, [x16], ldr x0, [x16, #8], ..., blr x9; ldr x30, [sp], #16; ret
+  t.is(
+    Array.from(words, (word) => word.toString(16)).join(" "),
+    `f81f0ffe d2a68ad0 f2cfe250 ${call} d2800410 f2a68ad0 f2cfe250 ${call} f84107fe d65f03c0`,
+  );
+});
 
 const nop = 0xd503201f;
 

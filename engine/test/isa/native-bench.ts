@@ -19,7 +19,6 @@ const spareBytes = 1024;
 export const environmentIndex = 4321;
 
 export class NativeBench {
-  readonly platform: Platform;
   readonly context = new DataView(new ArrayBuffer(spareOffset + spareBytes));
   readonly slots = new DataView(new ArrayBuffer(slotBytes));
   readonly stubs: FixedStubs;
@@ -34,9 +33,11 @@ export class NativeBench {
   private readonly record = new Uint32Array(new ArrayBuffer(64)).fill(environmentIndex, 0, 1);
   readonly environment: number;
 
-  constructor(readonly target: Target = nativeTarget()) {
-    this.platform = createPlatform(target.publishRoutine);
-    const { platform, context } = this;
+  constructor(
+    readonly target: Target = nativeTarget(),
+    readonly platform: Platform = createPlatform(target),
+  ) {
+    const { context } = this;
     this.environment = platform.addressOf(this.record.buffer);
     this.code = platform.mapCode(1 << 22, 1 << 16);
     this.contextAddress = platform.addressOf(context.buffer);
@@ -127,9 +128,9 @@ export class NativeBench {
     return this.status;
   }
 
-  /** The routine `void enter()` at an address as a function. */
-  protected callable(enter: number): () => void {
-    return this.platform.routine(enter);
+  /** The routine `void f()` at an address as a function. */
+  callable(routine: number): () => void {
+    return this.platform.routine(routine);
   }
 
   /** The word on the fiber's stack at an address. */

@@ -22,7 +22,8 @@ import { stackOffset } from "../../machine/abi.js";
 import type { Signature } from "../../machine/target.js";
 import { builtinNumber, builtins, Context, ExitStatus } from "../../runtime/layout.js";
 import { Type } from "../../ssa/ops.js";
-import { hostBounds, MicrosoftBench } from "./microsoft-bench.js";
+import { MicrosoftBench } from "./microsoft-bench.js";
+import { hostBounds } from "./microsoft-host.js";
 import { environmentIndex, isNativeHere, NativeBench, spareOffset } from "./native-bench.js";
 
 const here = isNativeHere("amd64") ? test : test.skip;
@@ -263,6 +264,19 @@ native(
     t.is(Buffer.compare(buffer, expected), 0);
   },
 );
+
+native("functions of the C library are called in a row", (t, bench) => {
+  const buffer = new Uint8Array(100);
+  const address = bench.platform.addressOf(buffer.buffer);
+  const calls = new BigUint64Array(new ArrayBuffer(3 * 32));
+  calls.set([bench.get(Context.memset), address, 7, 50].map(BigInt), 0);
+  calls.set([bench.get(Context.memset), address + 40, 8, 5].map(BigInt), 4);
+  calls.set([bench.get(Context.memmove), address + 43, address + 38, 6].map(BigInt), 8);
+  const code = bench.target.callSequence(BigInt(bench.platform.addressOf(calls.buffer)), 3);
+  bench.callable(bench.add(code))();
+  const expected = new Uint8Array(100).fill(7, 0, 50).fill(8, 40, 45).copyWithin(43, 38, 44);
+  t.deepEqual(buffer, expected);
+});
 
 here("the thread's block has the fiber's bounds while it runs, on Windows", (t) => {
   const bench = new MicrosoftBench();

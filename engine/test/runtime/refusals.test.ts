@@ -55,6 +55,12 @@ test("an unknown platform", (t) => {
   t.regex(stdout, /^UnsupportedPlatformError platform: .*sunos/);
 });
 
+test("a system that is known, on a processor that it isn't known with", (t) => {
+  const script = `Object.defineProperty(process, "platform", { value: "win32" });
+    Object.defineProperty(process, "arch", { value: "arm64" });`;
+  t.regex(attempt([], script).stdout, /^UnsupportedPlatformError platform: .*win32 for arm64/);
+});
+
 test("musl", (t) => {
   const pretend = `
     import fs from "node:fs";
