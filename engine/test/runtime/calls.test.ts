@@ -170,7 +170,7 @@ test("calls whose thunks are out of reach lead through islands", (t) => {
       native.linkCall(bytes, offset, address, slot, code);
     },
   };
-  const engine = new Engine(target, createPlatform(target.publishRoutine));
+  const engine = new Engine(target, createPlatform(target));
   const count = 2000;
   const functions = Array.from({ length: count }, (_, i) => {
     const next =
