@@ -85,7 +85,7 @@ function fuzzSteps(nodes) {
       runCounted(
         process.execPath,
         [
-          ...["--require", nodes[version].preload, dist("fuzz", "main.js"), "--no-shrink"],
+          ...["--require", nodes[version].preload, dist("fuzz", "main.js"), "--no-shrink", "--limit", "600"],
           ...["--from", String(from), "--count", String(modules), "--bounds", bounds],
           ...["--out", join(root, "dist", "fuzz-arm64")],
         ],

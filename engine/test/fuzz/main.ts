@@ -3,7 +3,7 @@
  *
  *     node main.js [--from SEED] [--count N] [--source own|binaryen|damaged] [--size N]
  *                  [--bounds guard|explicit] [--ahead|--lazy] [--candidate backplane|node] [--out DIR]
- *                  [--seconds N] [--no-shrink] [--base MODULE.wasm: what to damage, instead of random modules]
+ *                  [--seconds N] [--limit SECONDS of one comparison] [--no-shrink] [--base MODULE.wasm: what to damage, instead of random modules]
  *     node main.js --file MODULE.wasm [--seed N] [...]
  *
  * Compares the candidate with Node's own engine on each module. A difference is printed with its seed, shrunk, and
@@ -38,16 +38,20 @@ const { values: options } = parseArgs({
     file: { type: "string" },
     base: { type: "string" },
     seed: { type: "string", default: "0" },
+    limit: { type: "string", default: "20" },
   },
 });
 
-const comparing = new CompareProcess({
-  candidate: options.candidate,
-  engine: {
-    bounds: options.bounds === "explicit" ? "explicit" : "guard",
-    compile: options.ahead ? "ahead" : "lazy",
+const comparing = new CompareProcess(
+  {
+    candidate: options.candidate,
+    engine: {
+      bounds: options.bounds === "explicit" ? "explicit" : "guard",
+      compile: options.ahead ? "ahead" : "lazy",
+    },
   },
-});
+  Number(options.limit) * 1000,
+);
 /** A shrunk candidate may run for ever; a real module is much faster than this. */
 const SHRINK_LIMIT = 1500;
 const totals = { passed: 0, failed: 0, skipped: 0 };
