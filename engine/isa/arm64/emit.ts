@@ -80,8 +80,6 @@ export class Emitter extends OperandEncoder {
   /** What is known of linear memory, for stores with guard pages. */
   private readonly proven = new ProvenAccesses(this.code);
   private nextBlock = -1;
-  /** The block emitted before, or -1. */
-  private lastBlock = -1;
   private edit = 0;
   private readonly deferred: number[] = [];
   /** Where the trap exits of a function with a frame jump on to the stub. */
@@ -108,9 +106,7 @@ export class Emitter extends OperandEncoder {
   private block(b: number): void {
     const { code } = this;
     this.bind(b);
-    const [predecessor, second] = code.predecessors[b]!;
-    if (second !== undefined || predecessor !== this.lastBlock) this.proven.forget();
-    this.lastBlock = b;
+    this.proven.enter(b);
     const end = code.blockStart[b + 1]!;
     let edit = firstEdit(this.allocation, code.blockStart[b]!, this.edit);
     const { editBefore, editCount } = this.allocation;
@@ -204,9 +200,9 @@ export class Emitter extends OperandEncoder {
       this.memoryInstruction(i, row, register);
       return;
     }
-    const isThere = this.proven.access(i);
-    if (probeOf[row] !== noProbe && !isThere) this.faultingAccess(i, probeOf[row]!, zr);
+    if (probeOf[row] !== noProbe && !this.proven.covers(i)) this.faultingAccess(i, probeOf[row]!, zr);
     this.faultingAccess(i, row, register);
+    this.proven.note(i);
   }
 
   private faultingAccess(i: number, row: number, register: Location): void {

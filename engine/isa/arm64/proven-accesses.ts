@@ -9,9 +9,10 @@
  *
  * What is known: an access to `address + displacement` that didn't fault proves all bytes of the memory up to its end,
  * since memories begin at their base, every address is at or above that, and they never shrink, whatever is called in
- * between. Addresses are the same when they are made of the same virtual registers, each of which has one
+ * between, in its block and those that it dominates. Addresses are the same when they are made of the same virtual registers, each of which has one
  * definition; base + (index << shift) in a register counts as the address that it is.
  */
+import { blockDominators } from "../../machine/emit/block-dominators.js";
 import type { VCode } from "../../machine/vcode.js";
 import {
   Arm64,
@@ -28,17 +29,22 @@ const addressKey = (base: number, index: number, shift: number): number =>
   ((base + 1) * 2 ** 24 + (index + 1)) * 8 + shift;
 const mostRegisters = 2 ** 22;
 
+/** How many dominating blocks are asked. */
+const patience = 16;
+
 export class ProvenAccesses {
-  /** Address -> bytes from it on that are there. */
-  private readonly end = new Map<number, number>();
+  /** By block: address -> bytes from it on that are there. */
+  private readonly ends: (Map<number, number> | undefined)[] = [];
+  private block = 0;
+  private dominator: Int32Array | null | undefined;
   /** Virtual register -> the address that it holds as a sum. */
   private readonly sums = new Map<number, number>();
 
   constructor(private readonly code: VCode) {}
 
-  /** Forgets everything: at a place that is reached from elsewhere. */
-  forget(): void {
-    this.end.clear();
+  /** What is emitted next is in block `b`. */
+  enter(b: number): void {
+    this.block = b;
   }
 
   /** Learns what register a sum is in. */
@@ -51,18 +57,34 @@ export class ProvenAccesses {
     if (code.vregCount < mostRegisters) this.sums.set(sum, addressKey(base, index, imm2 & 7));
   }
 
-  /**
-   * Records access `i`, whose bytes are there from here on.
-   * @returns whether they were known to be before
-   */
-  access(i: number): boolean {
-    const { code, end } = this;
+  /** Records access `i`: its bytes are there from here on. */
+  note(i: number): void {
+    const key = this.keyOf(i);
+    if (key === -1) return;
+    const bytes = this.endOf(i);
+    this.ends[this.block] ??= new Map();
+    const ends = this.ends[this.block]!;
+    if (bytes > (ends.get(key) ?? 0)) ends.set(key, bytes);
+  }
+
+  /** Whether the bytes of access `i` are known to be there. */
+  covers(i: number): boolean {
     const key = this.keyOf(i);
     if (key === -1) return false;
-    const bytes = code.imm0[i]! + 2 ** instructionRows[code.opcode[i]!]!.access;
-    const known = end.get(key) ?? 0;
-    if (bytes > known) end.set(key, bytes);
-    return bytes <= known;
+    const bytes = this.endOf(i);
+    if (this.dominator === undefined) this.dominator = blockDominators(this.code);
+    let b = this.block;
+    for (let k = 0; k < patience && b >= 0; k++) {
+      if (bytes <= (this.ends[b]?.get(key) ?? 0)) return true;
+      b = this.dominator === null ? -1 : this.dominator[b]!;
+    }
+    return false;
+  }
+
+  /** Bytes from the access's address to its end, displacement included. */
+  private endOf(i: number): number {
+    const { code } = this;
+    return code.imm0[i]! + 2 ** instructionRows[code.opcode[i]!]!.access;
   }
 
   private keyOf(i: number): number {
