@@ -256,6 +256,29 @@ test("poll_oneoff parks: other calls go on, and a signal and a timeout end it", 
   t.is(await plugin.call("poll_oneoff", [512, 640, 1, 16]), 0);
 });
 
+test("calls that wait in WASI count as calls that wait", async (t) => {
+  const { host, guest } = await start(t, { options: { instances: 2, limits: { parkedCalls: 1 } } });
+  const plugin = host.plugin("p");
+  subscribe(guest, 1_000_000_000_000n);
+  const controller = new AbortController();
+  const waiting = plugin.call("poll_oneoff", [512, 640, 1, 16], { signal: controller.signal });
+  // The other instance, whose memory is its own.
+  const other = Guest.around({ exports: plugin.exports });
+  const [at, length] = other.text("not waiting");
+  other.vector(at, length);
+  t.is(await plugin.call("fd_write", [1, 64, 1, 16]), 0);
+  const { slots } = (
+    plugin as unknown as { generation: { pool: { slots: { current: { exports: object } }[] } } }
+  ).generation.pool;
+  subscribe(Guest.around({ exports: slots[1].current.exports }), 1_000_000_000_000n);
+  await t.throwsAsync(plugin.call("poll_oneoff", [512, 640, 1, 16]), {
+    code: "LIMIT",
+    message: /parkedCalls/,
+  });
+  controller.abort();
+  await t.throwsAsync(waiting, { code: "ABORTED" });
+});
+
 test("clocks and randomness are the same in each instance, if the application says so", async (t) => {
   const seen: unknown[] = [];
   for (let i = 0; i < 2; i++) {

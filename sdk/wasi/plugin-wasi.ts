@@ -145,10 +145,10 @@ export class InstanceWasi {
   /** Errors: LimitError if too many calls wait already. A wait that is given up with its call ends the instance: who knows how long it would go on for nobody. */
   private untilAborted(run: WasiFunction): WasiFunction {
     return (...args) => {
-      this.owner.hostCalls.requireRoom();
       const errno = run(...args);
       const frame = currentFrame();
       if (!(errno instanceof Promise) || frame === undefined) return errno;
+      this.requireRoom(errno);
       const settled = frame.untilAborted(errno).catch((cause: unknown) => {
         if (!frame.aborted) throw cause;
         this.gaveUp();
@@ -158,6 +158,17 @@ export class InstanceWasi {
       this.owner.hostCalls.park(settled);
       return settled;
     };
+  }
+
+  /** Errors: LimitError if too many calls wait already; this wait is given up then. */
+  private requireRoom(waiting: Promise<number>): void {
+    try {
+      this.owner.hostCalls.requireRoom();
+    } catch (error) {
+      waiting.catch(() => {});
+      this.gaveUp();
+      throw error;
+    }
   }
 
   private output(target: WasiOutput | undefined, write: (line: string) => void): StdoutTarget | undefined {
