@@ -198,12 +198,10 @@ export class CallRunner {
     if (this.clock.now() >= frame.deadline)
       return timeoutError(where, call.timeout, error, interruption.frames);
     // A plugin's call that is called by another's ends with that.
-    if (error instanceof InterruptError && error.reason === "deadline") {
-      return new CallStoppedError("TIMEOUT", `${where}: its caller's time is over`, error.frames, {
-        cause: error,
-      });
-    }
-    return error;
+    if (!(error instanceof InterruptError) || error.reason === "outOfFuel") return error;
+    const late = error.reason === "deadline";
+    const text = late ? `${where}: its caller's time is over` : `${where}: its caller was aborted`;
+    return new CallStoppedError(late ? "TIMEOUT" : "ABORTED", text, error.frames, { cause: error });
   }
 
   private async finish(
