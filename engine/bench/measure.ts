@@ -7,7 +7,7 @@ import { readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { performance } from "node:perf_hooks";
 import loadWabt from "wabt";
-import { namespaceOf as engineNamespace } from "../test/limits/engine-namespace.js";
+import { namespaceOf as engineNamespace, inScopeOf } from "../test/limits/engine-namespace.js";
 import { microBenchmark } from "./micro.js";
 import { allPrograms, type Program } from "./programs.js";
 import { median } from "./statistics.js";
@@ -187,10 +187,8 @@ export async function measure(engineName: string, programName: string): Promise<
   const program = allPrograms().find(({ name }) => name === programName);
   if (program === undefined) throw new Error(`no program named ${programName}`);
   const options = program.kind === "compile" && engineName !== "node" ? "+ahead" : "";
-  return await runners[program.kind](
-    (await engineNamespace(engineName + options)) as unknown as Namespace,
-    program,
-  );
+  const namespace = (await engineNamespace(engineName + options)) as unknown as Namespace;
+  return await inScopeOf(engineName, () => runners[program.kind](namespace, program));
 }
 
 const [engineName, programName] = process.argv.slice(2);

@@ -6,7 +6,7 @@ import { monitorEventLoopDelay } from "node:perf_hooks";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
-import { createNamespace, promising, threaded } from "../../index.js";
+import { createNamespace, promising, threaded, withLimits } from "../../index.js";
 import { assemble } from "./assemble.js";
 
 type Exported = (...args: unknown[]) => unknown;
@@ -54,6 +54,14 @@ const scenarios: Record<string, () => Promise<unknown>> = {
   /** The process is ended by whoever started it, or ends itself: calls on threads don't keep it. */
   async exit() {
     endless();
+    await delay(50);
+    return Date.now();
+  },
+
+  /** The same while a call loops on the main thread, and lets the event loop have its turn. */
+  async exitSliced() {
+    const [exports] = instances(1, false);
+    void withLimits({ slice: 5 }, () => promising(exports.endless)());
     await delay(50);
     return Date.now();
   },
@@ -164,7 +172,7 @@ const scenarios: Record<string, () => Promise<unknown>> = {
 if (isMainThread) {
   const result = await scenarios[process.argv[2]]();
   process.stdout.write(JSON.stringify(result));
-  if (process.argv[2] === "exit" || process.argv[2] === "readFile") process.exit();
+  if (["exit", "exitSliced", "readFile"].includes(process.argv[2])) process.exit();
 } else {
   endless();
   await delay(20);

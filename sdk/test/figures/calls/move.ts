@@ -1,0 +1,99 @@
+/** Figures of calls on threads: two at once, the event loop beside them, files, and the end of process and worker. */
+import { execFile } from "node:child_process";
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { median } from "../../../../engine/bench/statistics.js";
+import { assemble } from "../../../../engine/test/runtime/assemble.js";
+import { PluginHost } from "../../../index.js";
+import { milliseconds, type Row, require } from "./row.js";
+
+const quiet = { debug() {}, info() {}, warn() {}, error() {} };
+
+const computing = assemble(`(module (func (export "work") (param i32) (result i32) (local $x i32)
+  (loop $l (local.set $x (i32.add (i32.rotl (local.get $x) (i32.const 3)) (local.get 0)))
+    (br_if $l (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))) (local.get $x)))`);
+
+/** One call on a thread and two at a time, in turns; the delay of the event loop meanwhile. */
+export async function twoCalls(pairs = 7): Promise<Row[]> {
+  const options = { run: "thread", instances: 2 } as const;
+  await using host = await PluginHost.start({
+    logger: quiet,
+    plugins: [{ name: "p", bytes: computing }],
+    options,
+  });
+  const plugin = host.plugin("p");
+  const steps = 400_000_000;
+  const expected = await plugin.call("work", steps);
+  const timed = async (count: number): Promise<number> => {
+    const before = performance.now();
+    const results = await Promise.all(Array.from({ length: count }, () => plugin.call("work", steps)));
+    require(results.every((result) => result === expected), "a call on a thread has a wrong result");
+    return performance.now() - before;
+  };
+  await timed(2);
+  const loop = monitorEventLoopDelay({ resolution: 1 });
+  loop.enable();
+  const ratios: number[] = [];
+  for (let pair = 0; pair < pairs; pair++) {
+    const one = await timed(1);
+    ratios.push((await timed(2)) / one);
+  }
+  loop.disable();
+  const ratio = median(ratios);
+  // The monitor's own interval of 1 ms is in what it counts.
+  const late = (loop.percentile(99) - 1e6) / 1e6;
+  return [
+    {
+      what: 'two CPU-bound calls with run: "thread", by the time of one',
+      asked: "at most 1.15",
+      measured: ratio.toFixed(2),
+      within: ratio <= 1.15,
+    },
+    {
+      what: "the event loop's delay meanwhile",
+      asked: "under 5 ms",
+      measured: `99 %: ${milliseconds(late)}, worst: ${milliseconds((loop.max - 1e6) / 1e6)}`,
+      within: late < 5,
+    },
+  ];
+}
+
+const child = fileURLToPath(new URL("../../../../engine/test/runtime/threads-child.js", import.meta.url));
+const run = promisify(execFile);
+
+async function scenario(name: string): Promise<{ answer: number | number[]; ended: number }> {
+  const { stdout } = await run(process.execPath, [child, name], { timeout: 120_000 });
+  return { answer: JSON.parse(stdout) as number | number[], ended: Date.now() };
+}
+
+/** What happens while eight calls loop on threads, in processes of their own. */
+export async function besideLoops(rounds = 5): Promise<Row[]> {
+  const reads: number[] = [];
+  const exits: number[] = [];
+  const mainExits: number[] = [];
+  const terminations: number[] = [];
+  for (let round = 0; round < rounds; round++) {
+    reads.push((await scenario("readFile")).answer as number);
+    const { answer, ended } = await scenario("exit");
+    exits.push(ended - (answer as number));
+    const sliced = await scenario("exitSliced");
+    mainExits.push(sliced.ended - (sliced.answer as number));
+    terminations.push(...((await scenario("terminate")).answer as number[]));
+  }
+  const row = (what: string, values: readonly number[], most: number): Row => {
+    const worst = Math.max(...values);
+    return {
+      what,
+      asked: `within ${most} ms`,
+      measured: `${milliseconds(median(values))}, at worst ${milliseconds(worst)}`,
+      within: worst <= most,
+    };
+  };
+  return [
+    row("process.exit() while calls loop on threads", exits, 200),
+    row("process.exit() while a call loops on the main thread in slices", mainExits, 200),
+    row("worker.terminate() while a worker's calls loop", terminations, 200),
+    row("8 calls looping on threads, then fs.readFile", reads, 50),
+  ];
+}
