@@ -6,6 +6,7 @@
 import "reflect-metadata"; // before tsyringe, which looks for it when it loads
 
 export { inject, injectable } from "tsyringe";
+export { Fuel } from "../engine/index.js";
 export type {
   Abi,
   AbiCall,

@@ -35,7 +35,10 @@ export type SignaturesOf<D> = D extends Description<infer T> ? T : D extends Sig
 export type HostSide<D> = { readonly [K in keyof SignaturesOf<D>]: FunctionOf<SignaturesOf<D>[K]> };
 
 /** What a call through a handle takes after its arguments. */
-export type HandleCallOptions = Pick<CallOptions, "signal" | "timeout" | "deadline" | "run" | "context">;
+export type HandleCallOptions = Pick<
+  CallOptions,
+  "signal" | "timeout" | "deadline" | "run" | "fuel" | "context"
+>;
 
 /** How the application calls an export of a signature. */
 export type HandleFunction<S> =

@@ -51,6 +51,7 @@ const limitNames = [
   "instances",
   "outputBytes",
   "hostCallsPerSecond",
+  "fuel",
   "parkedCalls",
   "timeout",
 ] as const satisfies readonly (keyof PluginLimits)[];

@@ -22,6 +22,11 @@ export interface PluginLimits {
   readonly outputBytes?: number;
   /** Calls of host functions a second on the average; a second's calls may come at once. */
   readonly hostCallsPerSecond?: number;
+  /**
+   * WebAssembly instructions that a call may execute: the same count on every machine. With it the plugin is compiled to count
+   * them, which makes it up to a third slower. Infinity, for the application only: counted, without a bound.
+   */
+  readonly fuel?: number;
   /** Calls that may wait in host functions at a time. Default: 10,000. */
   readonly parkedCalls?: number;
   /** Milliseconds that a call may take, waiting included. */
@@ -177,6 +182,7 @@ const checkManifest = fields({
       instances: integer(1),
       outputBytes: integer(0),
       hostCallsPerSecond: integer(1),
+      fuel: integer(0),
       parkedCalls: integer(0),
       timeout: integer(1),
     }),

@@ -7,6 +7,7 @@
  */
 import {
   SuspendError as EngineSuspendError,
+  Fuel,
   InstanceBusy,
   InterruptError,
   type SharedDeadline,
@@ -22,6 +23,7 @@ import {
   CallStoppedError,
   HostError,
   InstanceBusyError,
+  LimitError,
   PluginExitError,
   SuspendError,
 } from "../errors.js";
@@ -54,6 +56,10 @@ interface RunningCall {
   readonly timeout: number;
   readonly mode: CallMode;
   readonly onThread: boolean;
+  /** What it may execute, if that is counted. */
+  readonly fuel: Fuel | undefined;
+  /** Instructions that there were of it. */
+  readonly budget: number;
   /** Undefined until there is one. */
   instance: PluginInstance | undefined;
   /** What the plugin, or one that it is linked with, exited with. */
@@ -120,6 +126,7 @@ export class CallRunner {
     const onThread = mode === "async" && (options.run ?? this.options.run) === "thread";
     const deadline = (started ?? begin) + timeout;
     const frame = new CallFrame(this.name, this.owner, exportName, currentFrame(), deadline, options.context);
+    const fuel = options.fuel ?? budgetOf(slot.generation);
     const call: RunningCall = {
       slot,
       frame,
@@ -128,6 +135,8 @@ export class CallRunner {
       timeout,
       mode,
       onThread,
+      fuel,
+      budget: fuel?.left ?? 0,
       instance: undefined,
       exitCode: undefined,
       stackTop: 0,
@@ -152,10 +161,11 @@ export class CallRunner {
   }
 
   private enter(call: RunningCall): unknown {
-    const { frame, begin, onThread } = call;
+    const { frame, begin, onThread, fuel } = call;
     const { slice } = this.options;
-    const { stackBytes } = call.slot.generation.granted.limits;
-    const plain = slice === undefined && stackBytes === undefined && !onThread;
+    const { stackBytes, fuel: most } = call.slot.generation.granted.limits;
+    if (fuel !== undefined && most === undefined) throw this.unmetered(call);
+    const plain = slice === undefined && stackBytes === undefined && fuel === undefined && !onThread;
     if (plain && frame.deadline === Number.POSITIVE_INFINITY) return enterFrame(call);
     const timeout = frame.deadline - begin;
     if (timeout <= 0) throw timeoutError(this.where(call), call.timeout);
@@ -163,7 +173,7 @@ export class CallRunner {
       return this.deadlineFrom(frame.deadline, timeout).run(enterFrame, call);
     }
     const signal = slice !== undefined || onThread ? frame.signal : undefined;
-    return withLimits({ timeout, slice, signal, stackBytes }, () => enterFrame(call));
+    return withLimits({ timeout, slice, signal, stackBytes, fuel }, () => enterFrame(call));
   }
 
   /** One deadline for calls that begin at about the same time: late by a sixtieth of the time at most. */
@@ -198,10 +208,19 @@ export class CallRunner {
     if (this.clock.now() >= frame.deadline)
       return timeoutError(where, call.timeout, error, interruption.frames);
     // A plugin's call that is called by another's ends with that.
-    if (!(error instanceof InterruptError) || error.reason === "outOfFuel") return error;
+    if (!(error instanceof InterruptError)) return error;
+    if (error.reason === "outOfFuel") {
+      const text = `${where}: limit fuel: it has executed the ${call.budget} instructions that it may`;
+      return new LimitError("fuel", call.budget, text, { cause: error });
+    }
     const late = error.reason === "deadline";
     const text = late ? `${where}: its caller's time is over` : `${where}: its caller was aborted`;
     return new CallStoppedError(late ? "TIMEOUT" : "ABORTED", text, error.frames, { cause: error });
+  }
+
+  private unmetered(call: RunningCall): BackplaneError {
+    const text = `${this.where(call)}: fuel: the plugin isn't compiled to count instructions; give it limits: { fuel: Infinity }`;
+    return new BackplaneError("OPTIONS", text);
   }
 
   private async finish(
@@ -282,7 +301,7 @@ export class CallRunner {
     if (this.wasComputing(call, error)) {
       if (this.options.afterError !== "keep" && !slot.generation.resets) this.giveUp(slot, instance);
       // That its caller has lost interest isn't the plugin's fault.
-      if (error instanceof InterruptError && error.reason === "aborted") this.circuit.withdrawn();
+      if (isAbort(error)) this.circuit.withdrawn();
       else this.countTrap();
       return;
     }
@@ -319,6 +338,17 @@ export class CallRunner {
     slot.giveUp();
     this.replaced++;
   }
+}
+
+function budgetOf({ granted }: Generation): Fuel | undefined {
+  const { fuel } = granted.limits;
+  return fuel === undefined ? undefined : new Fuel(Math.min(fuel, Number.MAX_SAFE_INTEGER));
+}
+
+/** On threads and in slices a timeout may come as an abort too. */
+function isAbort(error: unknown): boolean {
+  if (!(error instanceof InterruptError) || error.reason !== "aborted") return false;
+  return !(error.cause instanceof CallStoppedError && error.cause.code === "TIMEOUT");
 }
 
 function enterFrame(call: RunningCall): unknown {
@@ -360,7 +390,10 @@ function stoppedWithin(reason: unknown, interruption: InterruptError): unknown {
 }
 
 /** Errors: BackplaneError OPTIONS. */
-export function requireCallOptions(plugin: string, { timeout, deadline, run }: CallOptions): void {
+export function requireCallOptions(plugin: string, { timeout, deadline, run, fuel }: CallOptions): void {
+  if (fuel !== undefined && !(fuel instanceof Fuel)) {
+    throw new BackplaneError("OPTIONS", `${plugin}: fuel: expected a Fuel, got ${String(fuel)}`);
+  }
   requireRun(plugin, run);
   requireTime(plugin, "timeout", timeout);
   requireTime(plugin, "deadline", deadline);

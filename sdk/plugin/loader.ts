@@ -2,7 +2,7 @@
  * From a plugin's source to a generation: read, checked, compiled. Linking it with other plugins and making its
  * instances comes after, see `linker.ts`. What throws on the way leaves nothing behind.
  */
-import { type Module, moduleTypes, WebAssembly } from "../../engine/index.js";
+import { createNamespace, type Module, moduleTypes, WebAssembly } from "../../engine/index.js";
 import type { Abi } from "../abi/abi.js";
 import { chooseAbi } from "../abi/choose-abi.js";
 import type { HostModuleDeclaration } from "../declare/decorators.js";
@@ -80,7 +80,9 @@ export async function draftPlugin(
   plugin.checkDescriptions(abi);
   requireInstances(plugin, granted.limits);
   const bytes = limitGrowth(code.bytes, granted.limits, plugin.name);
-  const limited = bytes === code.bytes ? module : await WebAssembly.compile(bytes as Uint8Array<ArrayBuffer>);
+  const metered = granted.limits.fuel !== undefined;
+  const { compile } = metered ? createNamespace({ fuel: true }) : WebAssembly;
+  const limited = bytes === code.bytes && !metered ? module : await compile(bytes as Uint8Array<ArrayBuffer>);
   const generation = (number: number): Generation => {
     const made = new Generation({
       name: plugin.name,

@@ -1,4 +1,6 @@
 /** What an application may say about a plugin when it loads it, and what its calls take. */
+
+import type { Fuel } from "../../engine/index.js";
 import type { Abi } from "../abi/abi.js";
 import type { CircuitOptions } from "../lifecycle/circuit.js";
 import type { PluginLimits } from "../manifest/manifest.js";
@@ -96,6 +98,8 @@ export interface CallOptions {
   readonly deadline?: number;
   /** Where it computes. Default: the plugin's. */
   readonly run?: RunsOn;
+  /** A budget of instructions in place of `limits.fuel`, which the plugin has to have; what is left of it can be read. */
+  readonly fuel?: Fuel;
   /** Handed to the host functions that the call reaches. */
   readonly context?: unknown;
   /** Default: the input's own form if the export gives an i64, else "core". */

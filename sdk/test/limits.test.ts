@@ -1,7 +1,7 @@
 /** Limits of plugins: each that is exceeded gives an error that names it and its value; requests, grants and options meet. */
 import { setTimeout as delay } from "node:timers/promises";
 import test, { type ExecutionContext } from "ava";
-import { RuntimeError } from "../../engine/index.js";
+import { Fuel, RuntimeError } from "../../engine/index.js";
 import { assemble } from "../../engine/test/runtime/assemble.js";
 import {
   defineHostModule,
@@ -159,6 +159,35 @@ test("outputBytes: results and arguments", async (t) => {
     "p: import app.take (app.take): argument 1: limit outputBytes: it has 101 bytes, 100 are allowed";
   await exceeds(t, typed.give(101), "outputBytes", 100, argument);
   t.is(plugin.stats().traps, 0);
+});
+
+test("fuel: the same count everywhere, and what is left can be read", async (t) => {
+  const { host } = await limited(t, { fuel: 1000 }, { circuit: { traps: 100 } });
+  const plugin = host.plugin("p");
+  for (const run of ["main", "thread"] as const) {
+    t.is(await plugin.call("deep", 10, { run }), 10);
+    const message = "p.deep: limit fuel: it has executed the 1000 instructions that it may";
+    await exceeds(t, plugin.call("deep", 1000, { run }), "fuel", 1000, message);
+    const fuel = new Fuel(50_000);
+    t.is(await plugin.call("deep", 1000, { run, fuel }), 1000);
+    t.is(fuel.left, 40_996);
+    await exceeds(
+      t,
+      plugin.call("deep", 5000, { run, fuel }),
+      "fuel",
+      40_996,
+      "p.deep: limit fuel: it has executed the 40996 instructions that it may",
+    );
+    t.is(fuel.left, 0);
+  }
+  const { host: free } = await limited(t, {});
+  await t.throwsAsync(free.plugin("p").call("deep", 1, { fuel: new Fuel(1) }), {
+    code: "OPTIONS",
+    message: /isn't compiled to count/,
+  });
+  await t.throwsAsync(free.plugin("p").call("deep", 1, { fuel: 5 as never }), { code: "OPTIONS" });
+  const { host: counted } = await limited(t, { fuel: Number.POSITIVE_INFINITY });
+  t.is(await counted.plugin("p").call("deep", 1000), 1000);
 });
 
 test("hostCallsPerSecond", async (t) => {
