@@ -173,7 +173,7 @@ test("fuel: the same count everywhere, and what is left can be read", async (t) 
     t.is(fuel.left, 40_996);
     await exceeds(
       t,
-      plugin.call("deep", 5000, { run, fuel }),
+      plugin.call("deep", 9000, { run, fuel }),
       "fuel",
       40_996,
       "p.deep: limit fuel: it has executed the 40996 instructions that it may",
