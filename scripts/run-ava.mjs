@@ -7,21 +7,21 @@ export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const ava = join(root, "node_modules", "ava", "entrypoints", "cli.mjs");
 
 /**
- * `args`: ava's; `nodeArgs`: before them, Node's; `write` gets the output. Returns { passed, failed, skipped }.
+ * `args`: ava's; `nodeArgs`: before them, Node's; `write` gets the output, this process's if there is none. Returns { passed, failed, skipped }.
  * ava's own summary leaves out the passed ones when a test failed, so its lines are counted.
  */
-export function runAva(args, { nodeArgs = [], write = (text) => process.stdout.write(text) } = {}) {
+export function runAva(args, { nodeArgs = [], write } = {}) {
   const child = spawn(process.execPath, [...nodeArgs, ava, ...args], {
     cwd: root,
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["ignore", "pipe", write === undefined ? "inherit" : "pipe"],
   });
   const marks = { "✔": 0, "✘": 0, "-": 0 };
   let rest = "";
-  child.stderr.setEncoding("utf8");
-  child.stderr.on("data", write);
+  child.stderr?.setEncoding("utf8").on("data", write);
   child.stdout.setEncoding("utf8");
   child.stdout.on("data", (chunk) => {
-    write(chunk);
+    if (write === undefined) process.stdout.write(chunk);
+    else write(chunk);
     const lines = (rest + chunk).split("\n");
     rest = lines.pop();
     for (const line of lines) {

@@ -16,7 +16,11 @@ const debianPackages = ["qemu-user", "libc6-arm64-cross", "libstdc++6-arm64-cros
 const nodeOf = (version) => join(folder, "node_modules", `node${version}`, "bin", "node");
 
 function run(command, args) {
-  execFileSync(command, args, { cwd: root, stdio: ["ignore", "ignore", "pipe"] });
+  execFileSync(command, args, {
+    cwd: root,
+    env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
+    stdio: ["ignore", "ignore", "pipe"],
+  });
 }
 
 function works(command, args) {
