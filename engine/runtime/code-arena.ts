@@ -6,6 +6,7 @@
  * is collected. Code that has run is never patched; new code becomes reachable by a store into a call slot. One
  * bit per code byte marks the access sites that the fault handler may turn into traps.
  */
+import { debugOptions } from "../debug.js";
 import type { ExecutableMapping, Platform } from "../platform/index.js";
 import type { FunctionCode } from "./module-code.js";
 
@@ -145,6 +146,8 @@ export class CodeArena {
   freeSegment(segment: Segment): void {
     const at = this.segmentIndex(segment.offset);
     if (this.segments[at] !== segment) return;
+    // Emulators that keep translations of code don't all notice that other code is written by another address.
+    if (debugOptions.off.has("code-reuse")) return;
     this.segments.splice(at, 1);
     this.nextGap = Math.min(this.nextGap, at);
     this.markFunctionPages(segment, false);
