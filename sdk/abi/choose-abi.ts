@@ -5,10 +5,11 @@ import { BackplaneError } from "../errors.js";
 import type { Abi } from "./abi.js";
 import { backplaneAbi } from "./backplane/backplane-abi.js";
 import { dprintAbi } from "./dprint/dprint-abi.js";
+import { extismAbi } from "./extism/extism-abi.js";
 import { wapcAbi } from "./wapc/wapc-abi.js";
 
 /** Those that every host has, in the order in which they look at a module. */
-export const builtInAbis: readonly Abi[] = [wapcAbi, dprintAbi, backplaneAbi];
+export const builtInAbis: readonly Abi[] = [extismAbi, wapcAbi, dprintAbi, backplaneAbi];
 
 /** Errors: BackplaneError OPTIONS for what can't be an ABI. */
 export function requireAbis(abis: readonly Abi[]): void {

@@ -57,6 +57,16 @@ function sectionOf(bytes: Uint8Array, id: number): Section | undefined {
   return undefined;
 }
 
+/** Pages that a module's own memory begins with; 0 without one. The bytes need not be checked. */
+export function initialPages(bytes: Uint8Array): number {
+  const section = sectionOf(bytes, memorySection);
+  if (section === undefined) return 0;
+  const reader = new Reader(bytes, section.start);
+  if (reader.unsigned() === 0) return 0;
+  reader.byte();
+  return reader.unsigned();
+}
+
 /** In LEB128. */
 function unsignedBytes(value: number): number[] {
   const bytes: number[] = [];

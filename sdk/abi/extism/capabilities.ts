@@ -1,0 +1,26 @@
+/** What Extism's JavaScript SDK says of the platform that it runs on, for applications that ask. */
+
+export interface Capabilities {
+  supportsJSPromiseInterface: boolean;
+  allowSharedBufferCodec: boolean;
+  manifestSupportsPaths: boolean;
+  crossOriginChecksEnforced: boolean;
+  fsAccess: boolean;
+  hasWorkerCapability: boolean;
+  supportsWasiPreview1: boolean;
+  supportsTimeouts: boolean;
+  extismStdoutEnvVarSet: boolean;
+}
+
+export const CAPABILITIES: Capabilities = {
+  supportsJSPromiseInterface: true,
+  allowSharedBufferCodec: true,
+  manifestSupportsPaths: true,
+  crossOriginChecksEnforced: false,
+  fsAccess: true,
+  // `runInWorker` is accepted.
+  hasWorkerCapability: true,
+  supportsWasiPreview1: true,
+  supportsTimeouts: true,
+  extismStdoutEnvVarSet: process.env.EXTISM_ENABLE_WASI_OUTPUT !== undefined,
+};

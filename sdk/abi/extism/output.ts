@@ -1,0 +1,58 @@
+/** What a plugin's call gives: a DataView of a copy of the plugin's output, which reads as text and JSON too. */
+
+const decoder = new TextDecoder();
+
+/**
+ * @example
+ * const output = await plugin.call("count_vowels", "Hello");
+ * output.json(); // { count: 2, ... }
+ */
+export class PluginOutput extends DataView<ArrayBuffer> {
+  /** JSON. Errors: SyntaxError. */
+  // biome-ignore lint/suspicious/noExplicitAny: as JSON.parse, and as Extism's SDK has it
+  json(): any {
+    return JSON.parse(this.string());
+  }
+
+  /** The output's own buffer: nothing else is in it. */
+  arrayBuffer(): ArrayBuffer {
+    return this.buffer;
+  }
+
+  /** UTF-8; what isn't reads as U+FFFD. */
+  text(): string {
+    return decoder.decode(this);
+  }
+
+  /** The same as `text()`. */
+  string(): string {
+    return decoder.decode(this);
+  }
+
+  bytes(): Uint8Array<ArrayBuffer> {
+    return new Uint8Array(this.buffer);
+  }
+}
+
+/** It is a view to read: as in Extism's SDK, writing to it is a mistake that throws. */
+const setters = [
+  "Int8",
+  "Int16",
+  "Int32",
+  "Uint8",
+  "Uint16",
+  "Uint32",
+  "Float32",
+  "Float64",
+  "BigInt64",
+  "BigUint64",
+];
+for (const type of setters) {
+  Object.defineProperty(PluginOutput.prototype, `set${type}`, {
+    value: () => {
+      throw new Error("Cannot set values on output");
+    },
+    configurable: true,
+    writable: true,
+  });
+}
