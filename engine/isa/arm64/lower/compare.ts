@@ -1,19 +1,17 @@
 /**
- * Comparisons and what reads their flags: branches, traps, selections, 0-or-1 values.
+ * Comparisons: for the flags, whose readers are in branch.ts and select.ts, and as values 0 or 1.
  *
  * `emitCondition` puts the comparison that an i32 value stands for into the flags, right before their reader, and
  * says which condition holds when the value isn't zero. Every comparison is one condition: after fcmp an unordered pair
  * has carry and overflow set, so that eq, mi, ls, gt and ge are false and their opposites true. Two comparisons joined by
- * "and" or "or" are a comparison and a conditional one. Tests against zero, of one bit or of a sign branch by themselves.
+ * "and" or "or" are a comparison and a conditional one.
  */
-import { isAllOnes, mayTakeIn, singleBit } from "../../../machine/lower/matching.js";
-import { InstructionFlag, type VReg } from "../../../machine/vcode.js";
+import { mayTakeIn } from "../../../machine/lower/matching.js";
 import { Op, Type } from "../../../ssa/ops.js";
 import { Arm64, Condition, conditionalCompare, isAddImmediate, isLogicalImmediate } from "../instructions.js";
-import { signedConstant } from "./integer.js";
 import type { Lowering } from "./lowering.js";
-import { emitSources, type SourceRows } from "./operand.js";
-import { emitVectorTest, isVectorTest, selectVector } from "./vector-lanes.js";
+import { emitSources, type SourceRows, signedConstant } from "./operand.js";
+import { emitVectorTest, isVectorTest } from "./vector-lanes.js";
 
 const i = Arm64;
 const cc = Condition;
@@ -59,14 +57,14 @@ function mirrored(condition: number): number {
   }
 }
 
-const isIntComparison = (op: Op): boolean => op >= Op.eq && op <= Op.uge;
+export const isIntComparison = (op: Op): boolean => op >= Op.eq && op <= Op.uge;
 const isFloatComparison = (op: Op): boolean => op >= Op.feq && op <= Op.fge;
 const isPlainComparison = (op: Op): boolean =>
   op === Op.eqz || isIntComparison(op) || isFloatComparison(op) || isVectorTest(op);
 const isEquality = (condition: number): boolean => condition === cc.eq || condition === cc.ne;
 
 /** Whether `v` is a comparison, or two of them joined, that is better made where it is read: its operands are there. */
-function isComparison(c: Lowering, v: number): boolean {
+export function isComparison(c: Lowering, v: number): boolean {
   return (isPlainComparison(c.op[v]!) || isJoined(c, v)) && c.blockOf[v] === c.block;
 }
 
@@ -82,7 +80,7 @@ class Stripped {
 }
 const stripped = new Stripped();
 
-function strip(c: Lowering, v: number): Stripped {
+export function strip(c: Lowering, v: number): Stripped {
   stripped.inverted = false;
   for (let n = 0; n < negationReach; n++) {
     if (c.op[v] !== Op.eqz || c.blockOf[v] !== c.block || !isComparison(c, c.a0[v]!)) break;
@@ -261,98 +259,7 @@ function emitSecond(c: Lowering, v: number, when: number, isAnd: boolean): void 
   }
 }
 
-// ---------------------------------------------------------------- tests of one register
-
-/** A test that a branch or trap makes by itself: of a whole register or a bit, for zero or not. */
-class RegisterTest {
-  value = 0;
-  is64 = false;
-  /** Number of the bit, or -1. */
-  bit = -1;
-  whenZero = false;
-}
-const test = new RegisterTest();
-
-/** Whether i32 value `v` isn't zero when a register, or a bit of one, is zero or isn't. */
-function findRegisterTest(c: Lowering, v: number): boolean {
-  const { value, inverted } = strip(c, v);
-  const op = c.op[value]!;
-  if (!isComparison(c, value)) return testZero(c, value, inverted);
-  const x = c.a0[value]!;
-  if (op === Op.eqz) return testZero(c, x, !inverted);
-  if (!isIntComparison(op)) return false;
-  const y = c.a1[value]!;
-  if ((op === Op.eq || op === Op.ne) && c.isZero(y)) return testZero(c, x, (op === Op.eq) !== inverted);
-  const below = (op === Op.slt && c.isZero(y)) || (op === Op.sle && isAllOnes(c, y));
-  const notBelow = (op === Op.sge && c.isZero(y)) || (op === Op.sgt && isAllOnes(c, y));
-  if (!below && !notBelow) return false;
-  test.value = x;
-  test.is64 = c.is64(x);
-  test.bit = test.is64 ? 63 : 31;
-  test.whenZero = notBelow !== inverted;
-  return true;
-}
-
-function testZero(c: Lowering, v: number, whenZero: boolean): boolean {
-  test.is64 = c.is64(v);
-  if (!test.is64) v = c.low32(v);
-  test.whenZero = whenZero;
-  test.value = v;
-  test.bit = -1;
-  const op = c.op[v]!;
-  if (!mayTakeIn(c, v) || c.is64(v) !== test.is64) return true;
-  if (op === Op.sub || (op === Op.add && !c.isConstant(c.a1[v]!))) return false;
-  if (op !== Op.and) return true;
-  const mask = c.a1[v]!;
-  if (!c.isConstant(mask)) return false;
-  const bit = singleBit(c.lo[mask]!, test.is64 ? c.hi[mask]! : 0);
-  if (bit < 0) return false;
-  test.bit = bit;
-  test.value = c.a0[v]!;
-  return true;
-}
-
-// ---------------------------------------------------------------- readers
-
-/** The terminator that goes to the first successor if i32 value `v` isn't zero. */
-export function lowerBranch(c: Lowering, v: number): void {
-  if (!findRegisterTest(c, v)) {
-    emitCondition(c, v);
-    c.emit(i.jcc, 0, 0, c.condition, InstructionFlag.terminator);
-    return;
-  }
-  const { value, is64, bit, whenZero } = test;
-  let row: number;
-  if (bit >= 0) row = whenZero ? i.tbz : i.tbnz;
-  else if (whenZero) row = is64 ? i.cbz64 : i.cbz32;
-  else row = is64 ? i.cbnz64 : i.cbnz32;
-  const x = c.operand(value, is64);
-  c.emit(row, 0, 0, Math.max(bit, 0), InstructionFlag.terminator);
-  c.rowArgs(row, x);
-}
-
-export function lowerBranchIfZero(c: Lowering, v: number): void {
-  const x = c.reg32(v);
-  c.emit(i.cbz32, 0, 0, 0, InstructionFlag.terminator);
-  c.rowArgs(i.cbz32, x);
-}
-
-export function lowerTrapIf(c: Lowering, v: number): void {
-  const x = c.a0[v]!;
-  if (c.isConstant(x) && c.lo[x] === 0) return;
-  if (!findRegisterTest(c, x)) {
-    emitCondition(c, x);
-    c.emit(i.trapif, c.lo[v]!, 0, c.condition);
-    return;
-  }
-  const { value, is64, bit, whenZero } = test;
-  let row: number;
-  if (bit >= 0) row = whenZero ? i.trapif_tbz : i.trapif_tbnz;
-  else if (whenZero) row = is64 ? i.trapif_cbz64 : i.trapif_cbz32;
-  else row = is64 ? i.trapif_cbnz64 : i.trapif_cbnz32;
-  c.emit(row, c.lo[v]!, 0, Math.max(bit, 0));
-  c.rowArgs(row, c.operand(value, is64));
-}
+// ---------------------------------------------------------------- values
 
 /** A comparison whose 0 or 1 is wanted in a register. */
 export function lowerComparison(c: Lowering, v: number): void {
@@ -360,75 +267,4 @@ export function lowerComparison(c: Lowering, v: number): void {
   const { value, inverted } = strip(c, v);
   emitComparison(c, value);
   c.row1(i.cset32, to, c.condition ^ (inverted ? 1 : 0));
-}
-
-export function lowerSelect(c: Lowering, v: number): void {
-  const type = c.type[v]! as Type;
-  const to = c.defined(v);
-  const ifTrue = c.a1[v]!;
-  const ifFalse = c.a2[v]!;
-  if (type === Type.v128) {
-    const taken = c.reg(ifTrue);
-    const kept = c.reg(ifFalse);
-    emitCondition(c, c.a0[v]!);
-    selectVector(c, to, taken, kept);
-    return;
-  }
-  if (type === Type.f32 || type === Type.f64) {
-    const taken = c.reg(ifTrue);
-    const kept = c.reg(ifFalse);
-    emitCondition(c, c.a0[v]!);
-    c.row3(type === Type.f64 ? i.fcsel_d : i.fcsel_s, to, taken, kept, c.condition);
-    return;
-  }
-  selectInteger(c, v, to, ifTrue, ifFalse);
-}
-
-function selectInteger(c: Lowering, v: number, to: VReg, ifTrue: number, ifFalse: number): void {
-  const is64 = c.is64(v);
-  const isOne = (x: number): boolean => c.isConstant(x) && c.lo[x] === 1 && (!is64 || c.hi[x] === 0);
-  if ((isOne(ifTrue) && c.isZero(ifFalse)) || (c.isZero(ifTrue) && isOne(ifFalse))) {
-    emitCondition(c, c.a0[v]!);
-    c.row1(i.cset32, to, c.condition ^ (isOne(ifTrue) ? 0 : 1));
-    return;
-  }
-  if (c.isZero(ifTrue) || c.isZero(ifFalse)) {
-    const kept = c.operand(c.isZero(ifTrue) ? ifFalse : ifTrue, is64);
-    emitCondition(c, c.a0[v]!);
-    const condition = c.condition ^ (c.isZero(ifTrue) ? 1 : 0);
-    c.row2(is64 ? i.csel64_rz : i.csel32_rz, to, kept, condition);
-    return;
-  }
-  if (changedSelect(c, v, to, ifTrue, ifFalse, 0) || changedSelect(c, v, to, ifFalse, ifTrue, 1)) return;
-  const taken = c.operand(ifTrue, is64);
-  const kept = c.operand(ifFalse, is64);
-  emitCondition(c, c.a0[v]!);
-  c.row3(is64 ? i.csel64 : i.csel32, to, taken, kept, c.condition);
-}
-
-/** One of two values, of which the second is x + 1, ~x or -x. */
-function changedSelect(
-  c: Lowering,
-  v: number,
-  to: VReg,
-  plain: number,
-  changed: number,
-  invert: number,
-): boolean {
-  if (!mayTakeIn(c, changed)) return false;
-  const is64 = c.is64(v);
-  let row = 0;
-  let from = c.a0[changed]!;
-  if (c.op[changed] === Op.add && signedConstant(c, c.a1[changed]!) === 1) row = is64 ? i.csinc64 : i.csinc32;
-  else if (c.op[changed] === Op.xor && isAllOnes(c, c.a1[changed]!)) row = is64 ? i.csinv64 : i.csinv32;
-  else if (c.op[changed] === Op.sub && c.isZero(from)) {
-    row = is64 ? i.csneg64 : i.csneg32;
-    from = c.a1[changed]!;
-  }
-  if (row === 0) return false;
-  const kept = c.operand(plain, is64);
-  const other = c.operand(from, is64);
-  emitCondition(c, c.a0[v]!);
-  c.row3(row, to, kept, other, c.condition ^ invert);
-  return true;
 }

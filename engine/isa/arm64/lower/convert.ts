@@ -9,7 +9,7 @@ import type { VReg } from "../../../machine/vcode.js";
 import { Op, TrapKind, Type } from "../../../ssa/ops.js";
 import { Arm64, Condition, Extend, extendedBy } from "../instructions.js";
 import { takeLoad } from "./address.js";
-import { lowerCopyInt } from "./integer.js";
+import { lowerCopyInt } from "./extend.js";
 import type { Lowering } from "./lowering.js";
 
 const i = Arm64;

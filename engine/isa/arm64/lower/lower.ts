@@ -11,14 +11,18 @@ import { Op } from "../../../ssa/ops.js";
 import { Arm64, instructionFlags, RowFlag } from "../instructions.js";
 import { registerFile } from "../registers.js";
 import type { Arm64VCode } from "../virtual-code.js";
+import * as bitwise from "./bitwise.js";
+import * as branch from "./branch.js";
 import * as call from "./call.js";
 import * as compare from "./compare.js";
 import * as convert from "./convert.js";
 import { lowerDivision } from "./division.js";
+import * as extend from "./extend.js";
 import * as float from "./float.js";
 import * as integer from "./integer.js";
 import { Lowering } from "./lowering.js";
 import * as memory from "./memory.js";
+import { lowerSelect } from "./select.js";
 import { lowerRotate, lowerShift } from "./shift.js";
 import * as vector from "./vector.js";
 import * as vectorConvert from "./vector-convert.js";
@@ -32,15 +36,15 @@ function rowTable(): readonly RowLowering<Lowering>[] {
   set(integer.lowerSub, Op.sub);
   set(integer.lowerMul, Op.mul);
   set(lowerDivision, Op.sdiv, Op.udiv, Op.srem, Op.urem);
-  set((c, v) => (compare.isJoined(c, v) ? compare.lowerComparison(c, v) : integer.lowerAnd(c, v)), Op.and);
-  set((c, v) => (compare.isJoined(c, v) ? compare.lowerComparison(c, v) : integer.lowerOr(c, v)), Op.or);
-  set(integer.lowerXor, Op.xor);
+  set((c, v) => (compare.isJoined(c, v) ? compare.lowerComparison(c, v) : bitwise.lowerAnd(c, v)), Op.and);
+  set((c, v) => (compare.isJoined(c, v) ? compare.lowerComparison(c, v) : bitwise.lowerOr(c, v)), Op.or);
+  set(bitwise.lowerXor, Op.xor);
   set(lowerShift, Op.shl, Op.sshr, Op.ushr);
   set(lowerRotate, Op.rotl, Op.rotr);
-  set(integer.lowerClz, Op.clz);
-  set(integer.lowerCtz, Op.ctz);
-  set(integer.lowerPopcnt, Op.popcnt);
-  set(integer.lowerExtend, Op.sext8, Op.sext16, Op.sext32);
+  set(extend.lowerClz, Op.clz);
+  set(extend.lowerCtz, Op.ctz);
+  set(extend.lowerPopcnt, Op.popcnt);
+  set(extend.lowerExtend, Op.sext8, Op.sext16, Op.sext32);
   set(compare.lowerComparison, Op.eqz, Op.eq, Op.ne, Op.slt, Op.sle, Op.sgt, Op.sge);
   set(compare.lowerComparison, Op.ult, Op.ule, Op.ugt, Op.uge);
   set(compare.lowerComparison, Op.feq, Op.fne, Op.flt, Op.fle, Op.fgt, Op.fge);
@@ -48,16 +52,16 @@ function rowTable(): readonly RowLowering<Lowering>[] {
   set(float.lowerCopysign, Op.fcopysign);
   set(float.lowerFloatUnary, Op.fabs, Op.fneg, Op.fsqrt);
   set(float.lowerFloatUnary, Op.fceil, Op.ffloor, Op.ftrunc, Op.fnearest);
-  set(integer.lowerWrap, Op.wrap);
-  set(integer.lowerSext, Op.sext);
-  set(integer.lowerCopyInt, Op.zext);
+  set(extend.lowerWrap, Op.wrap);
+  set(extend.lowerSext, Op.sext);
+  set(extend.lowerCopyInt, Op.zext);
   set(convert.lowerFloatToInt, Op.ftosi, Op.ftoui);
   set(convert.lowerFloatToIntSaturating, Op.ftosisat, Op.ftouisat);
   set(convert.lowerIntToFloat, Op.sitof, Op.uitof);
   set(convert.lowerPromote, Op.promote);
   set(convert.lowerDemote, Op.demote);
   set(convert.lowerBitcast, Op.bitcast);
-  set(compare.lowerSelect, Op.select);
+  set(lowerSelect, Op.select);
   set(memory.lowerLoad, Op.load, Op.load8u, Op.load8s, Op.load16u, Op.load16s, Op.load32u, Op.load32s);
   set(memory.lowerStore, Op.store, Op.store8, Op.store16, Op.store32);
   set(memory.lowerCheck, Op.check);
@@ -67,7 +71,7 @@ function rowTable(): readonly RowLowering<Lowering>[] {
   set(integer.lowerElement, Op.element);
   set(memory.lowerSlotLoad, Op.slotload);
   set(memory.lowerSlotStore, Op.slotstore);
-  set(compare.lowerTrapIf, Op.trapif);
+  set(branch.lowerTrapIf, Op.trapif);
   set(memory.lowerSignature, Op.signature);
   set(call.lowerInterrupt, Op.interrupt);
   set(call.lowerCall, Op.call);
@@ -114,8 +118,8 @@ const rules: LoweringRules<Lowering> = {
   rows: rowTable(),
   control: {
     jump: (c) => c.emit(Arm64.jmp, 0, 0, 0, InstructionFlag.terminator),
-    branch: compare.lowerBranch,
-    branchIfZero: compare.lowerBranchIfZero,
+    branch: branch.lowerBranch,
+    branchIfZero: branch.lowerBranchIfZero,
     table: call.lowerJumpTable,
     return: call.lowerReturn,
     trap: call.lowerTrap,

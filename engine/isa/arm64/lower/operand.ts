@@ -15,6 +15,9 @@ export interface SourceRows {
   readonly rx: number;
 }
 
+/** By [32, 64 bits]. */
+export type Pair<T> = readonly [T, T];
+
 /** What `takeSource` found: the form, the value to be read, and its immediate. */
 class Source {
   form: keyof SourceRows = "rr";
@@ -22,6 +25,13 @@ class Source {
   imm2 = 0;
 }
 const source = new Source();
+
+/** A constant as a signed number if it is one of 32 bits, else NaN. */
+export function signedConstant(c: Lowering, v: number): number {
+  if (!c.isConstant(v)) return Number.NaN;
+  const lo = c.lo[v]!;
+  return c.type[v] === Type.i32 || c.hi[v] === lo >> 31 ? lo : Number.NaN;
+}
 
 /** n if a constant is 2^n, n > 0; else -1. */
 export function powerOf2(c: Lowering, v: number): number {
