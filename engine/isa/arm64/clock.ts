@@ -37,40 +37,11 @@
  * Sources: futex(2), membarrier(2), tgkill(2), clock_gettime(2), rt_sigprocmask(2) (SIG_SETMASK with all ones: no signal's
  * handler runs here); Arm Architecture Reference Manual (DDI 0487), B2.3 (memory ordering).
  */
+import { ClockEntry, ClockTable, tick } from "../../machine/native-tables.js";
 import { Context, ExitStatus } from "../../runtime/layout.js";
 import { cc, RoutineEncoder, sp, zr } from "./routine-encoder.js";
 import { restoreHostRegisters, saveHostRegisters } from "./trampoline.js";
 
-/** Layout of the table; offsets in bytes. */
-export const ClockTable = {
-  /** u32: the clock's thread number, 0 none. */
-  thread: 0,
-  /** u32, a futex: how often `wake` was called. */
-  wakeups: 4,
-  /** u32: not 0 if the thread sleeps until it is woken, or is about to. */
-  parked: 8,
-  /** u32: entries in use or used before. */
-  count: 12,
-  entries: 64,
-  mostEntries: 1023,
-  size: 1 << 16,
-} as const;
-
-/** One thread of the host's. A cache line each. */
-export const ClockEntry = {
-  /** u32: its thread number, 0 free. */
-  owner: 0,
-  /** u32: not 0 while it is in a call of Wasm code. Written by the owner only. */
-  calls: 4,
-  /** Address of the word that holds the current context's address; 0 none yet. */
-  current: 8,
-  /** f64: nanoseconds of CLOCK_MONOTONIC; infinite if there is no deadline. Written by the owner only. */
-  deadline: 16,
-  size: 64,
-} as const;
-
-/** Nanoseconds between two looks at threads in a call. */
-export const tick = 10_000_000;
 /** Nanoseconds until a thread that runs past its deadline is interrupted again. */
 const retry = 1_000_000;
 /** Nanoseconds between two looks at threads that are in none, without membarrier. */

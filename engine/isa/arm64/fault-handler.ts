@@ -21,46 +21,10 @@
  * Source: Linux arch/arm64/include/uapi/asm/sigcontext.h and ucontext.h, include/uapi/asm-generic/siginfo.h (offsets
  * below); signal(7): all here is system calls and plain memory accesses, so async-signal-safe.
  */
+import { FaultRange, FaultTable } from "../../machine/native-tables.js";
 import { Context } from "../../runtime/layout.js";
 import { contextRegister } from "./registers.js";
 import { cc, RoutineEncoder, sp, zr } from "./routine-encoder.js";
-
-/** Layout of a page of the table; offsets in bytes. All pages have it, but only the first one's head matters. */
-export const FaultTable = {
-  /** u32: entries of this page in use or used before. */
-  count: 0,
-  /** Address of the next page, 0 none. */
-  next: 8,
-  /** First page: sa_handler or sa_sigaction of the handlers before ours (0 SIG_DFL, 1 SIG_IGN). */
-  previousSegv: 16,
-  previousBus: 24,
-  /** 32 bytes, a bit for each entry: its thread has ended, so another one may take the entry over. */
-  retired: 32,
-  /** First page: the handler of the interrupt signal before ours. */
-  previousInterrupt: 64,
-  /** First entry. */
-  ranges: 72,
-  pageSize: 4096,
-  /** Where the process's clock has its table, from the first page: see clock.ts. */
-  clock: 4096,
-  entriesPerPage: Math.floor((4096 - 72) / 48),
-} as const;
-
-/** One entry: code in [start, end) is ours. */
-export const FaultRange = {
-  start: 0,
-  /** 0: the entry is free. Written last. */
-  end: 8,
-  /** Address of a bitmap: bit n (of byte n >> 3) is set where start + n is an access site. */
-  sites: 16,
-  /** Address of the faultExit routine. */
-  exit: 24,
-  /** Address of a bitmap: bit n is set where page n of the range holds functions, and no stubs. */
-  functionPages: 32,
-  /** Address of the routine that takes interrupted functions to TypeScript. */
-  interrupt: 40,
-  size: 48,
-} as const;
 
 /** 16 bytes that no other code has, at entry - 32. The last digit is the version of this contract. */
 export const handlerSignature: Uint8Array = new TextEncoder().encode("bkpl-fault-a64-1");

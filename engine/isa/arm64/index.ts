@@ -1,22 +1,27 @@
 /** arm64 as a Target: the only file of this folder that the rest of the engine imports. */
+
 import { withListings } from "../../machine/listing.js";
-import type { Target } from "../../machine/target.js";
-import { callSequence } from "./call-sequence.js";
-import { ClockEntry, ClockTable, clockRoutines, tick } from "./clock.js";
-import { cpuFeatures } from "./cpu-features.js";
-import { encodeFunction } from "./emit.js";
 import {
+  ClockEntry,
+  ClockTable,
   FaultRange,
   FaultTable,
-  faultHandler,
-  handlerSignature,
-  handlerTableOffset,
-} from "./fault-handler.js";
+  Mailbox,
+  MailboxState,
+  ThreadTable,
+  tick,
+} from "../../machine/native-tables.js";
+import type { Target } from "../../machine/target.js";
+import { callSequence } from "./call-sequence.js";
+import { clockRoutines } from "./clock.js";
+import { cpuFeatures } from "./cpu-features.js";
+import { encodeFunction } from "./emit.js";
+import { faultHandler, handlerSignature, handlerTableOffset } from "./fault-handler.js";
 import { publishRoutine } from "./instruction-cache.js";
 import { lower } from "./lower/lower.js";
 import { printListing, printMachineCode, printVCode } from "./print.js";
 import { registerFile } from "./registers.js";
-import { Mailbox, MailboxState, stopHandler, stopSignature, ThreadTable, threadRoutines } from "./thread.js";
+import { stopHandler, stopSignature, threadRoutines } from "./thread.js";
 import {
   callReach,
   compileSaved,

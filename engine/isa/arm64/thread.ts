@@ -26,53 +26,11 @@
  * Sources: futex(2), rt_sigprocmask(2), rt_tgsigqueueinfo(2), sigaction(2) (siginfo_t); Linux
  * arch/arm64/include/uapi/asm/sigcontext.h; AAPCS64, 6.1.
  */
+import { Mailbox, MailboxState, ThreadTable } from "../../machine/native-tables.js";
 import { savedPc, savedRegister, savedSp } from "./fault-handler.js";
 import { contextRegister } from "./registers.js";
 import { cc, RoutineEncoder, sp, zr } from "./routine-encoder.js";
 import { continueFiber, restoreHostRegisters, saveHostRegisters } from "./trampoline.js";
-
-/** Layout of the table; offsets in bytes. */
-export const ThreadTable = {
-  /** u32: not 0 from a thread's writing into the pipe until TypeScript looks at the mailboxes. */
-  signalled: 0,
-  /** u32: the descriptor to write to. */
-  pipe: 4,
-  /** u32: threads that were started. */
-  count: 8,
-  /** Address of the mailbox that `post` is to wake. */
-  target: 16,
-  /** siginfo_t for `stop`. */
-  signal: 64,
-  mailboxes: 256,
-  mostThreads: 126,
-  size: 1 << 14,
-} as const;
-
-/** Two cache lines each, since some processors have lines of 128 bytes. */
-export const Mailbox = {
-  /** u32, a futex: see MailboxState. */
-  state: 0,
-  /** u32: the thread's number; 0 until it can be stopped. */
-  thread: 4,
-  /** Address of the context to continue with. */
-  context: 8,
-  /** The thread's own stack pointer while it waits or runs Wasm. */
-  home: 16,
-  /** Address of the routine that ends the thread. */
-  end: 24,
-  size: 128,
-} as const;
-
-export const MailboxState = {
-  /** Nothing to do yet. */
-  idle: 0,
-  /** The fiber is to run, or runs. */
-  ready: 1,
-  /** It has left. */
-  back: 2,
-  /** The thread has ended. */
-  gone: 3,
-} as const;
 
 /** 16 bytes that no other code has, before the handler's entry. The last digit is the version of this contract. */
 export const stopSignature: Uint8Array = new TextEncoder().encode("bkpl-stop-arm64a");
