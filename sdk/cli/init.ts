@@ -35,10 +35,25 @@ function packageName(folder: string): string {
   return name === "" ? "app" : name;
 }
 
-/** This very package by its folder, unless npm has installed it from a registry. */
+/** This very package by its folder or archive, unless npm has installed it from a registry. */
 function dependency(folder: string): string {
   const root = fileURLToPath(new URL("../../../", import.meta.url));
-  if (!root.includes(`${sep}node_modules${sep}`)) return `file:${relative(folder, root) || "."}`;
+  const local = root.includes(`${sep}node_modules${sep}`) ? installedFrom(root) : root;
+  if (local !== undefined) return `file:${relative(folder, local) || "."}`;
   const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
   return `^${version}`;
+}
+
+/** The folder or archive that npm has on record as what a package came from; undefined for a registry's, or no record. */
+function installedFrom(root: string): string | undefined {
+  const modules = dirname(root);
+  try {
+    const record = JSON.parse(readFileSync(join(modules, ".package-lock.json"), "utf8")) as {
+      packages: Record<string, { resolved?: string } | undefined>;
+    };
+    const resolved = record.packages[`node_modules/${basename(root)}`]?.resolved;
+    return resolved?.startsWith("file:") ? resolve(dirname(modules), resolved.slice(5)) : undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -1,5 +1,5 @@
 /** What `backplane init` writes is an application that builds, runs and passes its test. */
-import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "ava";
 import { runCli } from "../../engine/test/cli/run-cli.js";
@@ -54,4 +54,17 @@ test.serial("from a checkout, the application depends on its folder", async (t) 
   const app = join(folder, "other");
   t.is((await runCli(["init", app])).code, 0);
   t.regex(readFileSync(join(app, "package.json"), "utf8"), /"backplane": "file:\.\.\//);
+});
+
+test.serial("installed from an archive, the application depends on that", async (t) => {
+  const record = join(folder, "node_modules", ".package-lock.json");
+  const packages = {
+    "node_modules/backplane": { version: "0.1.0", resolved: "file:../backplane-0.1.0.tgz" },
+  };
+  writeFileSync(record, JSON.stringify({ packages }));
+  const backplane = join(folder, "node_modules/backplane/dist/sdk/cli/main.js");
+  t.is((await run(folder, process.execPath, [backplane, "init", "from-archive"])).code, 0);
+  rmSync(record);
+  const text = readFileSync(join(folder, "from-archive", "package.json"), "utf8");
+  t.regex(text, /"backplane": "file:..\/..\/backplane-0.1.0.tgz"/);
 });
