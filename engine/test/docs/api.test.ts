@@ -11,5 +11,7 @@ test("TypeDoc gives no warnings", async (t) => {
   t.timeout(300_000);
   const root = projectRoot();
   const typedoc = join(root, "node_modules/typedoc/bin/typedoc");
-  await t.notThrowsAsync(run(process.execPath, [typedoc, "--emit", "none"], { cwd: root }));
+  // The build checks types.
+  const flags = ["--emit", "none", "--skipErrorChecking"];
+  await t.notThrowsAsync(run(process.execPath, [typedoc, ...flags], { cwd: root }));
 });
