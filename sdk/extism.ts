@@ -29,6 +29,7 @@ export type {
   ManifestWasmResponse,
   ManifestWasmUrl,
   MemoryOptions,
+  NativeMemory,
 } from "./abi/extism/manifest.js";
 export { PluginOutput } from "./abi/extism/output.js";
 export type { ManifestLike } from "./abi/extism/sources.js";

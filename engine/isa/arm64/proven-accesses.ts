@@ -9,8 +9,10 @@
  *
  * What is known: an access to `address + displacement` that didn't fault proves all bytes of the memory up to its end,
  * since memories begin at their base, every address is at or above that, and they never shrink, whatever is called in
- * between, in its block and those that it dominates. Addresses are the same when they are made of the same virtual registers, each of which has one
- * definition; base + (index << shift) in a register counts as the address that it is.
+ * between. It holds after the access in its block, and in the blocks that this one dominates. Addresses are the same when
+ * they are made of the same virtual registers, each of which has one definition (which dominates the access, so whoever
+ * comes to a dominated block after a new round of it has made the access again); base + (index << shift) in a register
+ * counts as the address that it is.
  */
 import { blockDominators } from "../../machine/emit/block-dominators.js";
 import type { VCode } from "../../machine/vcode.js";

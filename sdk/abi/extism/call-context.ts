@@ -15,6 +15,7 @@ export interface ContextState {
   logLevel: number;
 }
 
+/** What a host function gets first: the plugin that called it, as the call goes on. */
 export class CallContext {
   readonly #state: ContextState;
 
@@ -76,10 +77,12 @@ export class CallContext {
     set(kernel.store(text));
   }
 
+  /** From which level on lines of the log are kept. */
   get logLevel(): LogLevel {
     return levelName(this.#state.logLevel);
   }
 
+  /** It holds for the instance: for its later calls too. */
   set logLevel(level: LogLevel) {
     this.#state.logLevel = levelNumber(level);
   }

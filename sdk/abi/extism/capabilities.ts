@@ -1,5 +1,6 @@
 /** What Extism's JavaScript SDK says of the platform that it runs on, for applications that ask. */
 
+/** What of Extism's SDK works on a platform. */
 export interface Capabilities {
   supportsJSPromiseInterface: boolean;
   allowSharedBufferCodec: boolean;
@@ -12,6 +13,7 @@ export interface Capabilities {
   extismStdoutEnvVarSet: boolean;
 }
 
+/** What works here. */
 export const CAPABILITIES: Capabilities = {
   supportsJSPromiseInterface: true,
   allowSharedBufferCodec: true,

@@ -31,13 +31,19 @@ import { Variables } from "./variables.js";
 
 /** What lines of a plugin's log go to: as `console`. */
 export interface ExtismLogger {
+  /** Without it, such lines go to `debug`. */
   trace?(text: string): void;
+  /** Details for whoever looks into the plugin. */
   debug(text: string): void;
+  /** What the plugin is doing. */
   info(text: string): void;
+  /** What may be wrong. */
   warn(text: string): void;
+  /** What went wrong. */
   error(text: string): void;
 }
 
+/** What a plugin of `createPlugin` may use. They go before its manifest. */
 export interface ExtismPluginOptions {
   /** Serves WASI preview 1. Default: false, and a plugin that imports it isn't loaded. */
   useWasi?: boolean;
@@ -262,11 +268,17 @@ export class Plugin {
     return found?.type !== undefined && isCallable(found.type);
   }
 
-  /** @param name of a manifest's module; default: the main one's. Errors: BackplaneError PLUGIN_NOT_FOUND. */
+  /**
+   * What a module exports.
+   *
+   * @param name of a manifest's module; default: the main one's
+   * Errors: BackplaneError PLUGIN_NOT_FOUND.
+   */
   async getExports(name?: string): Promise<ExportDescriptor[]> {
     return WebAssembly.Module.exports(this.requireModule(name).module);
   }
 
+  /** What a module imports; parameter and errors as those of `getExports`. */
   async getImports(name?: string): Promise<ImportDescriptor[]> {
     return WebAssembly.Module.imports(this.requireModule(name).module);
   }

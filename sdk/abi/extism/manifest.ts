@@ -11,12 +11,14 @@ export interface ManifestWasmData {
   data: Uint8Array | ArrayBuffer | string;
 }
 
+/** A module that is fetched. */
 export interface ManifestWasmUrl {
   url: URL | string;
   headers?: Record<string, string>;
   method?: string;
 }
 
+/** A module in a file. */
 export interface ManifestWasmPath {
   path: string;
 }
@@ -26,7 +28,7 @@ export interface ManifestWasmResponse {
   response: Response;
 }
 
-/** A compiled module: of `backplane/engine`. */
+/** A compiled module. In the type as Extism's SDK has it, and refused: give the bytes as `data`. */
 export interface ManifestWasmModule {
   module: object;
 }
@@ -40,6 +42,7 @@ export type ManifestWasm = (
   | ManifestWasmModule
 ) & { name?: string; hash?: string };
 
+/** Bounds on what a plugin keeps and gets. */
 export interface MemoryOptions {
   /** Pages of 64 KiB. */
   maxPages?: number | undefined;
@@ -49,7 +52,8 @@ export interface MemoryOptions {
   maxVarBytes?: number | undefined;
 }
 
-interface NativeMemory {
+/** The same in the spelling of manifests. */
+export interface NativeMemory {
   max_pages?: number | null;
   max_http_response_bytes?: number | null;
   max_var_bytes?: number | null;

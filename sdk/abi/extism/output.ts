@@ -29,6 +29,7 @@ export class PluginOutput extends DataView<ArrayBuffer> {
     return decoder.decode(this);
   }
 
+  /** The output's own bytes, not a copy of them. */
   bytes(): Uint8Array<ArrayBuffer> {
     return new Uint8Array(this.buffer);
   }
