@@ -69,7 +69,7 @@ function installNodePackages() {
 
 /**
  * QEMU before 8.1 ignores `ic ivau`, so it goes on executing its translation of code that was there before: code memory is
- * used once only (BACKPLANE_OFF=code-reuse).
+ * used once only (BACKPLANE_OFF=code-reuse). BACKPLANE_EMULATED tells tests of what the emulator doesn't have.
  *
  * A command that stands for an arm64 Node: nothing on this machine would run one that is started by its own path. So
  * `process.execPath` is that command too, for what starts processes.
@@ -81,7 +81,7 @@ function writeWrapper(version) {
   writeFileSync(
     wrapper,
     `#!/bin/sh
-export BACKPLANE_OFF=code-reuse
+export BACKPLANE_OFF=code-reuse BACKPLANE_EMULATED=1
 export NODE_PATH=${join(folder, "node_modules")}
 exec qemu-aarch64 -L ${sysroot} ${nodeOf(version)} --require ${preload} "$@"
 `,

@@ -114,6 +114,7 @@ test("a trap in a listener of the exit event", (t) => {
 test("call slots that were given back serve modules of any size", (t) => {
   const platform = {
     pageSize: 4096,
+    codeSizes: [2 ** 30],
     mapCode: (size: number) => ({ address: 2 ** 40, size, write() {}, discard() {} }),
     view: () => new ArrayBuffer(8 * 64),
     allocate: () => 2 ** 41,
@@ -148,6 +149,7 @@ function emptyArena(): { arena: CodeArena; released: [offset: number, size: numb
   const released: [number, number][] = [];
   const platform = {
     pageSize: 4096,
+    codeSizes: [2 ** 30],
     mapCode: (size: number) => ({ address: 2 ** 40, size, write() {}, discard() {} }),
     view: (_: number, size: number) => new ArrayBuffer(Math.min(size, 2 ** 16)),
     allocate: () => 2 ** 41,
