@@ -115,3 +115,12 @@ export const MailboxState = {
 
 /** Nanoseconds between two looks of the clock at threads in a call. */
 export const tick = 10_000_000;
+
+/**
+ * `si_code` of the signal that ends threads: SI_DETHREAD. No process gets that one from the kernel, so whoever has it means
+ * a mailbox. It is negative, as codes that processes send have to be; and it is one whose layout the kernel knows: with a
+ * code of our own it refuses a siginfo_t whose unused bytes aren't zero (E2BIG), and QEMU's user mode hands over such.
+ *
+ * Source: Linux kernel/signal.c (known_siginfo_layout), include/uapi/asm-generic/siginfo.h.
+ */
+export const stopCode = -7;

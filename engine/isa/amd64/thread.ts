@@ -25,7 +25,7 @@
  * Sources: futex(2), rt_sigprocmask(2), rt_tgsigqueueinfo(2), sigaction(2) (siginfo_t); Linux
  * arch/x86/include/uapi/asm/sigcontext.h; System V ABI, AMD64 supplement, 3.2.
  */
-import { Mailbox, MailboxState, ThreadTable } from "../../machine/native-tables.js";
+import { Mailbox, MailboxState, stopCode, ThreadTable } from "../../machine/native-tables.js";
 import { Context, ExitStatus } from "../../runtime/layout.js";
 import { inMemory } from "./encode.js";
 import { Amd64 } from "./instructions.js";
@@ -33,9 +33,7 @@ import { r10, r12, r13, r14, r15, rax, rbp, rbx, rcx, rdi, rdx, rsi, rsp } from 
 import { cc, RoutineEncoder } from "./routine-encoder.js";
 
 /** 16 bytes that no other code has, before the handler's entry. The last digit is the version of this contract. */
-export const stopSignature: Uint8Array = new TextEncoder().encode("bkpl-stop-amd64a");
-/** In place of a reason in siginfo_t; negative, so that a process may send it. */
-const stopCode = -0x424b;
+export const stopSignature: Uint8Array = new TextEncoder().encode("bkpl-stop-amd64b");
 
 const sysWrite = 1;
 const sysClose = 3;

@@ -26,16 +26,14 @@
  * Sources: futex(2), rt_sigprocmask(2), rt_tgsigqueueinfo(2), sigaction(2) (siginfo_t); Linux
  * arch/arm64/include/uapi/asm/sigcontext.h; AAPCS64, 6.1.
  */
-import { Mailbox, MailboxState, ThreadTable } from "../../machine/native-tables.js";
+import { Mailbox, MailboxState, stopCode, ThreadTable } from "../../machine/native-tables.js";
 import { savedPc, savedRegister, savedSp } from "./fault-handler.js";
 import { contextRegister } from "./registers.js";
 import { cc, RoutineEncoder, sp, zr } from "./routine-encoder.js";
 import { continueFiber, restoreHostRegisters, saveHostRegisters } from "./trampoline.js";
 
 /** 16 bytes that no other code has, before the handler's entry. The last digit is the version of this contract. */
-export const stopSignature: Uint8Array = new TextEncoder().encode("bkpl-stop-arm64a");
-/** In place of a reason in siginfo_t; negative, so that a process may send it. */
-const stopCode = -0x424b;
+export const stopSignature: Uint8Array = new TextEncoder().encode("bkpl-stop-arm64b");
 
 const sysClose = 57;
 const sysWrite = 64;
