@@ -10,7 +10,7 @@ export interface Probe {
   readonly name: string;
   readonly run: (namespace: Loose) => unknown;
   readonly informational: boolean;
-  /** Where Node 20 departs from the specification: the specification's answer, made from Node's; either is right. */
+  /** Where Node departs from the specification: the specification's answer, made from Node's; either is right. */
   readonly specified?: (answerOfNode: string) => string;
 }
 

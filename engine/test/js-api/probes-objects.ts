@@ -224,15 +224,19 @@ for (const element of ["anyfunc", "externref"]) {
       table.get(1),
     ];
   });
-  group.add(`${element} table grown without a value`, (W) => {
-    const table = new W.Table({ element, initial: 1 });
-    return [
-      table.grow(1),
-      table.get(1),
-      attempt(W, () => table.grow(1, undefined)),
-      table.length === 3 && table.get(2),
-    ];
-  });
+  group.add(
+    `${element} table grown without a value`,
+    (W) => {
+      const table = new W.Table({ element, initial: 1 });
+      return [
+        table.grow(1),
+        table.get(1),
+        attempt(W, () => table.grow(1, undefined)),
+        table.length === 3 && table.get(2),
+      ];
+    },
+    element === "anyfunc" ? (node) => node.replace('"throws TypeError", false', '"2", null') : undefined,
+  );
   group.add(`${element} table with a value that is a host function`, (W) => {
     const host = (): number => 1;
     return [
