@@ -93,6 +93,32 @@ check(
 );
 
 check(
+  "a narrow store of a float's bits writes no byte more",
+  `func 0 "f" -> i32 {
+b0(v1:ptr, v2:i32, v3:i32, v4:i64, v5:f32, v6:f64):
+  v10:i32 = bitcast v5
+  store8 v1, v2, v10 +0
+  v11:i32 = bitcast v5
+  store16 v1, v2, v11 +16
+  v12:i64 = bitcast v6
+  store32 v1, v2, v12 +32
+  v13:i64 = bitcast v6
+  store16 v1, v2, v13 +48
+  v14:i32 = bitcast v5
+  store v1, v2, v14 +64
+  return v2
+}`,
+  [[[8, 0, 0, 0x11223344, 0x1122334455667788n], [8]]],
+  {
+    prepare: () => {
+      for (let k = 0; k < 128; k++) memory.setUint8(k, 0xaa);
+    },
+    after: () => [8, 24, 40, 56, 72].map((at) => memory.getBigUint64(at, true).toString(16)).join(),
+    expectAfter: "aaaaaaaaaaaaaa44,aaaaaaaaaaaa3344,aaaaaaaa55667788,aaaaaaaaaaaa7788,aaaaaaaa11223344",
+  },
+);
+
+check(
   "lanes are rotated by two shifts, which may be of different vectors",
   `func 0 "f" -> i64, i64, i64 {
 b0(v1:ptr, v2:i64, v3:i64):

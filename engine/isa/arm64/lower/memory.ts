@@ -112,7 +112,9 @@ export function storeAtAddress(c: Lowering, value: number, bytes: number): void 
     return;
   }
   if (storeLane(c, value, bytes)) return;
-  if (c.op[value] === Op.bitcast && mayTakeIn(c, value)) value = c.a0[value]!;
+  // Only the whole of it: a narrower store of float bits takes them from an integer register.
+  const isWhole = bytes === storedBytes(Op.store, c.type[value]! as Type);
+  if (isWhole && c.op[value] === Op.bitcast && mayTakeIn(c, value)) value = c.a0[value]!;
   const type = c.type[value]! as Type;
   if (type === Type.f32 || type === Type.f64 || type === Type.v128) {
     c.load1(storeRow(type), c.reg(value));
