@@ -37,7 +37,7 @@ export type HostSide<D> = { readonly [K in keyof SignaturesOf<D>]: FunctionOf<Si
 /** What a call through a handle takes after its arguments. */
 export type HandleCallOptions = Pick<
   CallOptions,
-  "signal" | "timeout" | "deadline" | "run" | "fuel" | "context"
+  "signal" | "timeout" | "deadline" | "run" | "slice" | "fuel" | "context"
 >;
 
 /** How the application calls an export of a signature. */

@@ -10,8 +10,10 @@ import {
   Fuel,
   InstanceBusy,
   InterruptError,
+  parkable,
   type SharedDeadline,
   sharedDeadline,
+  threaded,
   trapOf,
   type WasmFrame,
   withLimits,
@@ -31,7 +33,7 @@ import { Circuit } from "../lifecycle/circuit.js";
 import type { Generation, InstanceSlot } from "./generation.js";
 import { nameExceeded } from "./limit-causes.js";
 import { type CallOptions, defaultTimeout, type PluginOptions, type RunsOn } from "./options.js";
-import type { PluginInstance } from "./plugin-instance.js";
+import type { EntryWay, PluginInstance } from "./plugin-instance.js";
 
 /** What is done with an instance: gives the result, or a promise of it. */
 export type CallBody = (instance: PluginInstance) => unknown;
@@ -56,6 +58,8 @@ interface RunningCall {
   readonly timeout: number;
   readonly mode: CallMode;
   readonly onThread: boolean;
+  /** Milliseconds that it computes at a stretch, if that is limited. */
+  readonly slice: number | undefined;
   /** What it may execute, if that is counted. */
   readonly fuel: Fuel | undefined;
   /** Instructions that there were of it. */
@@ -135,6 +139,7 @@ export class CallRunner {
       timeout,
       mode,
       onThread,
+      slice: mode === "async" && !onThread ? this.sliceOf(options) : undefined,
       fuel,
       budget: fuel?.left ?? 0,
       instance: undefined,
@@ -160,9 +165,12 @@ export class CallRunner {
     return result;
   }
 
+  private sliceOf({ slice = this.options.slice }: CallOptions): number | undefined {
+    return slice === Number.POSITIVE_INFINITY ? undefined : slice;
+  }
+
   private enter(call: RunningCall): unknown {
-    const { frame, begin, onThread, fuel } = call;
-    const { slice } = this.options;
+    const { frame, begin, onThread, slice, fuel } = call;
     const { stackBytes, fuel: most } = call.slot.generation.granted.limits;
     if (fuel !== undefined && most === undefined) throw this.unmetered(call);
     const plain = slice === undefined && stackBytes === undefined && fuel === undefined && !onThread;
@@ -352,15 +360,22 @@ function isAbort(error: unknown): boolean {
 }
 
 function enterFrame(call: RunningCall): unknown {
-  const { slot, frame, body, mode, onThread } = call;
+  const { slot, frame, body, mode } = call;
   const { generation } = slot;
   const instance = call.instance as PluginInstance;
-  const enter = generation.waits || onThread ? runInParkableFrame : runInFrame;
-  if (!onThread && !generation.overlaps) return enter(frame, body, instance);
+  const way = entryWay(call);
+  const enter = generation.waits || way !== undefined ? runInParkableFrame : runInFrame;
+  if (way === undefined && !generation.overlaps) return enter(frame, body, instance);
   const start = (): unknown => enter(frame, body, instance);
-  const action = onThread ? () => instance.onThread(start) : start;
+  const action = way === undefined ? start : () => instance.entering(way, start);
   // Another call of a re-entrant plugin may be computing on a thread.
   return mode === "async" && generation.overlaps ? instance.whenFree(action) : action();
+}
+
+/** How a call enters the instance, where that isn't how all calls of the plugin do. */
+function entryWay({ slot, onThread, slice }: RunningCall): EntryWay | undefined {
+  if (onThread) return threaded;
+  return slice === undefined || slot.generation.waits ? undefined : parkable;
 }
 
 export function abortedError(where: string, cause: unknown): CallStoppedError {
@@ -390,18 +405,29 @@ function stoppedWithin(reason: unknown, interruption: InterruptError): unknown {
 }
 
 /** Errors: BackplaneError OPTIONS. */
-export function requireCallOptions(plugin: string, { timeout, deadline, run, fuel }: CallOptions): void {
+export function requireCallOptions(
+  plugin: string,
+  { timeout, deadline, run, slice, fuel }: CallOptions,
+): void {
   if (fuel !== undefined && !(fuel instanceof Fuel)) {
     throw new BackplaneError("OPTIONS", `${plugin}: fuel: expected a Fuel, got ${String(fuel)}`);
   }
   requireRun(plugin, run);
   requireTime(plugin, "timeout", timeout);
   requireTime(plugin, "deadline", deadline);
+  requireSlice(plugin, slice);
 }
 
 function requireTime(plugin: string, name: string, value: number | undefined): void {
   if (value === undefined || (typeof value === "number" && !Number.isNaN(value))) return;
   const text = `${plugin}: ${name}: expected a number of milliseconds, got ${String(value)}`;
+  throw new BackplaneError("OPTIONS", text);
+}
+
+/** Errors: BackplaneError OPTIONS. */
+export function requireSlice(plugin: string, slice: number | undefined): void {
+  if (slice === undefined || (typeof slice === "number" && slice >= 0)) return;
+  const text = `${plugin}: slice: expected a number of milliseconds from 0 on, got ${String(slice)}`;
   throw new BackplaneError("OPTIONS", text);
 }
 

@@ -38,7 +38,7 @@ export interface PluginOptions {
   readonly startTimeout?: number;
   /**
    * Milliseconds that a call computes at a stretch; then timers and I/O have their turn before it goes on, and so it can
-   * be aborted too. For `call` and typed handles. Default: it computes until it is done.
+   * be aborted too. For `call` and typed handles, where they name none. Default, or Infinity: it computes until it is done.
    */
   readonly slice?: number;
   /**
@@ -85,8 +85,8 @@ export type CallResult = "core" | "string" | "bytes" | "json";
 /** What goes with one call. */
 export interface CallOptions {
   /**
-   * Stops it where it waits, and where it computes on a thread; where it computes on the main thread only with the plugin's
-   * `slice`, as no signal comes meanwhile.
+   * Stops it where it waits, and where it computes on a thread; where it computes on the main thread only with a `slice`, as
+   * no signal comes meanwhile.
    */
   readonly signal?: AbortSignal;
   /** Milliseconds, waiting and computing included; a loop without end is stopped as well. Infinity: no limit. */
@@ -98,6 +98,11 @@ export interface CallOptions {
   readonly deadline?: number;
   /** Where it computes. Default: the plugin's. */
   readonly run?: RunsOn;
+  /**
+   * Milliseconds that it computes at a stretch on the main thread; then timers and I/O have their turn before it goes on.
+   * Infinity: it computes until it is done. Default: the plugin's.
+   */
+  readonly slice?: number;
   /** A budget of instructions in place of `limits.fuel`, which the plugin has to have; what is left of it can be read. */
   readonly fuel?: Fuel;
   /** Handed to the host functions that the call reaches. */

@@ -12,7 +12,6 @@ import {
   Snapshot,
   SnapshotError,
   takeRefusedGrowth,
-  threaded,
   WebAssembly,
   whenFree,
 } from "../../engine/index.js";
@@ -27,6 +26,9 @@ import { defaultStartTimeout } from "./options.js";
 
 // biome-ignore lint/complexity/noBannedTypes: as the engine takes it
 type ExportedObject = Function;
+
+/** Makes of an export the function that is called in its place. */
+export type EntryWay = (exported: ExportedObject) => ExportedFunction;
 
 /** An export as a typed method. */
 export type BoundMethod = (...args: unknown[]) => unknown;
@@ -55,7 +57,8 @@ export class PluginInstance implements Guest {
   private reported: PluginError | undefined;
   private users = 0;
   private abandoned = false;
-  private threads = false;
+  /** How the calls of `function` enter it, in place of the usual way. */
+  private way: EntryWay | undefined;
   private readonly stackPointer: Global | undefined;
   private readonly functions = new Map<string, ExportedFunction>();
   private readonly calls = new Map<string, AbiCall>();
@@ -183,14 +186,14 @@ export class PluginInstance implements Guest {
     return call;
   }
 
-  /** Runs an action in which the calls of `function` compute on a thread. */
-  onThread<T>(action: () => T): T {
-    const outer = this.threads;
-    this.threads = true;
+  /** Runs an action in which the calls of `function` enter the instance in a way: `threaded`, `parkable`. */
+  entering<T>(way: EntryWay, action: () => T): T {
+    const outer = this.way;
+    this.way = way;
     try {
       return action();
     } finally {
-      this.threads = outer;
+      this.way = outer;
     }
   }
 
@@ -204,14 +207,14 @@ export class PluginInstance implements Guest {
   private shortCall(exported: ExportedObject, target: ExportedFunction): ExportedFunction {
     return (a, b, c) => {
       this.entered = true;
-      return this.threads ? threaded(exported)(a, b, c) : target(a, b, c);
+      return this.way === undefined ? target(a, b, c) : this.way(exported)(a, b, c);
     };
   }
 
   private anyCall(exported: ExportedObject, target: ExportedFunction): ExportedFunction {
     return (...args) => {
       this.entered = true;
-      return this.threads ? threaded(exported)(...args) : target(...args);
+      return this.way === undefined ? target(...args) : this.way(exported)(...args);
     };
   }
 

@@ -25,6 +25,7 @@ import {
   CallRunner,
   requireCallOptions,
   requireRun,
+  requireSlice,
   timeoutError,
   watchCall,
 } from "./call-runner.js";
@@ -82,6 +83,7 @@ export class Plugin {
     private readonly services: PluginServices,
   ) {
     requireRun(name, options.run);
+    requireSlice(name, options.slice);
     const { secrets, ...plain } = options;
     this.options = { ...plain, config: withSecrets(options.config, secrets) };
     this.redact = redactorOf(this.options.config);

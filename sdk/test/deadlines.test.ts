@@ -1,14 +1,13 @@
 /** Calls that take too long: stopped in the tightest loop, at start, in a hook; others and later calls unaffected. */
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import test, { type ExecutionContext } from "ava";
 import { InterruptError, WebAssembly, withLimits } from "../../engine/index.js";
 import { assemble } from "../../engine/test/runtime/assemble.js";
 import {
   BackplaneError,
+  type CallOptions,
   defineHostModule,
+  describe,
   fn,
   HostError,
   PluginHost,
@@ -115,11 +114,11 @@ test("a plugin that loops when it starts isn't loaded, others are", async (t) =>
       { name: "section", bytes: assemble(section) },
       { name: "p", bytes: assemble(spinning) },
     ],
-    options: { startTimeout: 20 },
+    options: { startTimeout: 500 },
   });
   t.deepEqual(host.names, ["p"]);
   for (const name of ["hook", "section"]) {
-    t.is((host.failures.get(name) as Error).message, `${name}: its start: not done after 20 ms`);
+    t.is((host.failures.get(name) as Error).message, `${name}: its start: not done after 500 ms`);
   }
   t.is(await host.plugin("p").call("count"), 1);
 });
@@ -132,18 +131,16 @@ test("a plugin that loops in a hook during a reload leaves the old generation se
       (func (export "backplane_save") (result i64) (i64.const 0x100000040))
       (func (export "backplane_restore") (param i32 i32) ${restore})
       (func (export "count") (result i32) (global.set $n (i32.add (global.get $n) (i32.const 1))) (global.get $n)))`);
-  const folder = await mkdtemp(join(tmpdir(), "backplane-"));
-  t.teardown(() => rm(folder, { recursive: true }));
-  const file = join(folder, "p.wasm");
-  await writeFile(file, hooked(""));
-  const host = await hostOf(t, { plugins: folder, options: { startTimeout: 20 } });
+  const source = { name: "p", bytes: hooked("") };
+  const startTimeout = 1000;
+  const host = await hostOf(t, { plugins: [source], options: { startTimeout } });
   const plugin = host.plugin("p");
   t.is(await plugin.call("count"), 1);
-  await writeFile(file, hooked("(loop $l (br $l))"));
+  source.bytes = hooked("(loop $l (br $l))");
   const error = await t.throwsAsync(host.reload("p"), { instanceOf: BackplaneError, code: "STATE_TRANSFER" });
-  t.regex(error?.message ?? "", /p: restore: not done after 20 ms/);
+  t.regex(error?.message ?? "", /p: restore: not done after 1000 ms/);
   t.is(await plugin.call("count"), 2, "the old generation, with its state");
-  await writeFile(file, hooked(""));
+  source.bytes = hooked("");
   await host.reload("p");
   t.is(await plugin.call("count"), 1);
 });
@@ -174,6 +171,68 @@ test("with slices timers run beside a long call, and it can be aborted", async (
   const closing = host.close();
   await t.throwsAsync(ending, { code: "ABORTED" });
   await closing;
+});
+
+test("a call can have a slice of its own, in place of its plugin's", async (t) => {
+  const host = await hostOf(t, { plugins: [{ name: "p", bytes: assemble(spinning) }] });
+  const plugin = host.plugin("p");
+  const typed = await host.plugin("p", describe({ spin: fn([]) }));
+  const calls = [
+    (options: CallOptions) => plugin.call("spin", undefined, options),
+    (options: CallOptions) => typed.spin(options),
+  ];
+  for (const call of calls) {
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(), 5);
+    const options = { slice: 1, signal: controller.signal, timeout: 60_000 };
+    await t.throwsAsync(call(options), { code: "ABORTED" });
+  }
+  t.is(await plugin.call("work", 1000, { slice: 0 }), 500500);
+  t.is(await plugin.call("work", 1000, { slice: 5, run: "thread" }), 500500);
+  t.is(await plugin.call("count"), 1);
+
+  let turned = false;
+  setImmediate(() => {
+    turned = true;
+  });
+  t.is(await plugin.call("work", 30_000_000), ((30_000_000 * 30_000_001) / 2) | 0);
+  t.false(turned, "without a slice it holds the thread");
+});
+
+test("Infinity lifts the plugin's slice for a call", async (t) => {
+  const host = await hostOf(t, {
+    plugins: [{ name: "p", bytes: assemble(spinning) }],
+    options: { slice: 0 },
+  });
+  let turned = false;
+  setImmediate(() => {
+    turned = true;
+  });
+  await host.plugin("p").call("work", 30_000_000, { slice: Number.POSITIVE_INFINITY });
+  t.false(turned);
+});
+
+test("calls with slices beside one another take turns, each in an instance of its own", async (t) => {
+  const host = await hostOf(t, {
+    plugins: [{ name: "p", bytes: assemble(spinning) }],
+    options: { instances: 2 },
+  });
+  const plugin = host.plugin("p");
+  const controller = new AbortController();
+  const { signal } = controller;
+  const endless = plugin.call("spin", undefined, { slice: 1, signal, timeout: 60_000 });
+  t.is(await plugin.call("work", 1000, { slice: 1 }), 500500, "while the other one goes on");
+  controller.abort();
+  await t.throwsAsync(endless, { code: "ABORTED" });
+});
+
+test("a slice that is no time is refused, of a call and of a plugin", async (t) => {
+  const host = await hostOf(t, { plugins: [{ name: "p", bytes: assemble(spinning) }] });
+  const message = "p: slice: expected a number of milliseconds from 0 on, got -1";
+  const error = { instanceOf: BackplaneError, code: "OPTIONS", message };
+  await t.throwsAsync(host.plugin("p").call("count", undefined, { slice: -1 }), error);
+  const options = { logger: quiet, plugins: [{ name: "p", bytes: assemble(spinning) }] };
+  await t.throwsAsync(PluginHost.start({ ...options, options: { slice: -1 } }), error);
 });
 
 test("a plugin that another one calls ends with its caller's time", async (t) => {
