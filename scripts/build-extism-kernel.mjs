@@ -15,6 +15,7 @@ const assembler = await wabt();
 function assembled(name) {
   const module = assembler.parseWat(`${name}.wat`, readFileSync(`${folder}${name}.wat`, "utf8"));
   try {
+    module.validate();
     return Buffer.from(module.toBinary({ write_debug_names: true }).buffer).toString("base64");
   } finally {
     module.destroy();
@@ -31,5 +32,6 @@ writeFileSync(
   `${folder}bytes.ts`,
   `/** Written by \`node scripts/build-extism-kernel.mjs\` from the \`.wat\` files beside it. Base64. */\n
 ${constant("memoryBytes", assembled("memory"))}
-${constant("blocksBytes", assembled("blocks"))}`,
+${constant("blocksBytes", assembled("blocks"))}
+${constant("valuesBytes", assembled("values"))}`,
 );

@@ -57,6 +57,8 @@ export interface AbiPlugin {
   /** Settings: the manifest's, those of the application over them; secrets revealed. */
   readonly config: Readonly<Record<string, unknown>>;
   readonly granted: Granted;
+  /** Instances that serve at the same time, each with one call. */
+  readonly instances: number;
   /** Each call begins with the instance as it was after its start. */
   readonly resets: boolean;
   /** Bounds on its calls of host functions, for imports that the ABI serves. */

@@ -48,6 +48,7 @@ export function prepareAbi(request: AbiRequest): { abi: AbiModule; wasi: PluginW
     modules,
     manifest,
     granted,
+    instances: options.instances ?? 1,
     resets: options.reset === "call",
     hostFunction: hostFunctionsOf(caller, modules),
     log,

@@ -5,12 +5,12 @@
 import type { Kernel } from "./kernel.js";
 import { type LogLevel, levelName, levelNumber } from "./log-levels.js";
 import { PluginOutput } from "./output.js";
-import type { Variables } from "./variables.js";
+import type { BoundValues } from "./values.js";
 
 /** The instance that it speaks of. */
 export interface ContextState {
   readonly kernel: Kernel;
-  readonly variables: Variables;
+  readonly values: BoundValues;
   readonly hostContext: unknown;
   logLevel: number;
 }
@@ -54,19 +54,19 @@ export class CallContext {
 
   /** A copy of a variable; null without it. */
   getVariable(name: string): PluginOutput | null {
-    const value = this.#state.variables.get(name);
+    const value = this.#state.values.variables.get(name);
     return value === undefined ? null : new PluginOutput(new Uint8Array(value).buffer);
   }
 
   /** Errors: HostError if variables would take more than they may. */
   setVariable(name: string, value: string | Uint8Array): void {
     const bytes = typeof value === "string" ? new TextEncoder().encode(value) : new Uint8Array(value);
-    this.#state.variables.set(name, bytes);
+    this.#state.values.variables.set(name, bytes);
   }
 
   /** Without such a variable nothing happens. */
   deleteVariable(name: string): void {
-    this.#state.variables.delete(name);
+    this.#state.values.variables.delete(name);
   }
 
   /** Makes the plugin's call fail with this text when it returns; null takes an error back. */

@@ -24,10 +24,10 @@ import { functionImport, type HostFunctions } from "./host-functions.js";
 import { defaultMaxResponseBytes } from "./http.js";
 import { type LineLevel, type LogLevel, levelNumber } from "./log-levels.js";
 import { type AllowedPath, grantsOf, type ManifestGrants, type MemoryOptions } from "./manifest.js";
+import { NativeValues } from "./native-values.js";
 import { PluginOutput } from "./output.js";
 import type { LinkedModule } from "./settings.js";
 import { type LoadedManifest, loadManifest, type ManifestLike, type ModuleSource } from "./sources.js";
-import { Variables } from "./variables.js";
 
 /** What lines of a plugin's log go to: as `console`. */
 export interface ExtismLogger {
@@ -146,8 +146,7 @@ function abiFor(
   const { logger, functions = {}, useWasi = false } = options;
   const { maxPages = Number.POSITIVE_INFINITY, maxHttpResponseBytes, maxVarBytes } = grants.memory ?? {};
   const grant = {
-    config: new Map(Object.entries(grants.config ?? {})),
-    variables: new Variables(maxVarBytes),
+    values: new NativeValues(new Map(Object.entries(grants.config ?? {})), maxVarBytes),
     logLevel: levelNumber(options.logLevel ?? (logger === undefined ? "silent" : "info")),
     log: (level: LineLevel, text: string) => logTo(logger ?? console, level, text),
     http: {

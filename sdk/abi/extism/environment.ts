@@ -1,27 +1,22 @@
 /**
- * The half of `extism:host/env` that TypeScript serves: settings, variables, the log, HTTP. The other half is the
- * kernel's own functions.
- *
- * Handles that a plugin gives are looked up in its kernel; what is no handle ends the call, as does text that isn't
- * UTF-8. What the plugin gets are new blocks; 0 stands for nothing.
+ * The half of `extism:host/env` that TypeScript serves: the log, HTTP, and settings and variables where they aren't
+ * native. The other half is the kernel's own functions. What the plugin gets are new blocks; 0 stands for nothing.
  */
 import type { Suspending } from "../../../engine/index.js";
 import type { HostCallLimits } from "../../binding/host-call-limits.js";
 import { currentFrame } from "../../call-frame.js";
-import { HostError } from "../../errors.js";
+import { bytesAt, textAt } from "./handles.js";
 import { HttpClient, type HttpGrant } from "./http.js";
 import type { Kernel } from "./kernel.js";
 import { type LineLevel, levelNumbers } from "./log-levels.js";
-import type { Variables } from "./variables.js";
+import type { BoundValues, Values } from "./values.js";
 import { waitingImport } from "./waiting.js";
 
 /** What a plugin is given, whoever says it. */
 export interface ExtismGrant {
-  /** Settings: texts by name. */
-  readonly config: ReadonlyMap<string, string>;
+  /** Settings and variables; they stay when its instance is replaced. */
+  readonly values: Values;
   readonly http: HttpGrant;
-  /** The plugin's variables; they stay when its instance is replaced. */
-  readonly variables: Variables;
   /** Lines below it aren't logged: a number of `levelNumbers`. */
   readonly logLevel: number;
   log(level: LineLevel, text: string): void;
@@ -30,27 +25,8 @@ export interface ExtismGrant {
 /** The state of an instance that the functions work on. */
 export interface EnvironmentState {
   readonly kernel: Kernel;
-  readonly variables: Variables;
+  readonly values: BoundValues;
   readonly logLevel: number;
-}
-
-const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
-/** Errors: HostError. */
-export function bytesAt(kernel: Kernel, handle: bigint, what: string): Uint8Array<ArrayBuffer> {
-  const bytes = kernel.read(handle);
-  if (bytes !== undefined) return new Uint8Array(bytes);
-  throw new HostError(`extism:host/env: invalid handle offset for ${what}: ${BigInt.asUintN(64, handle)}`);
-}
-
-/** Errors: HostError. */
-function textAt(kernel: Kernel, handle: bigint, what: string): string {
-  const bytes = bytesAt(kernel, handle, what);
-  try {
-    return decoder.decode(bytes);
-  } catch {
-    throw new HostError(`extism:host/env: the ${what} isn't UTF-8`);
-  }
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: the engine passes what the import's type says
@@ -59,9 +35,9 @@ type Functions = Readonly<Record<string, CoreFunction>>;
 export type EnvironmentImports = Readonly<Record<string, CoreFunction | Suspending>>;
 
 /**
- * The functions of one instance.
+ * The functions of one instance, without the kernel's.
  *
- * @param limits hold for all of them
+ * @param limits hold for those that are served here
  */
 export function environmentImports(
   state: EnvironmentState,
@@ -70,7 +46,7 @@ export function environmentImports(
 ): EnvironmentImports {
   const client = new HttpClient(grant.http);
   const functions: Functions = {
-    ...settings(state, grant),
+    ...(state.values.native ? {} : state.values.functions),
     ...httpFunctions(state.kernel, client),
     get_log_level: () => state.logLevel,
     log_trace: logFunction(state, grant, "trace"),
@@ -80,8 +56,9 @@ export function environmentImports(
     log_error: logFunction(state, grant, "error"),
   };
   const counted = limits.isRated ? eachCounted(functions, limits) : functions;
-  if (client.isClosed) return counted;
-  return { ...counted, http_request: waitingImport(counted.http_request, limits) };
+  const native = state.values.native ? state.values.functions : {};
+  const served = { ...counted, ...native };
+  return client.isClosed ? served : { ...served, http_request: waitingImport(counted.http_request, limits) };
 }
 
 function eachCounted(functions: Functions, limits: HostCallLimits): Functions {
@@ -98,24 +75,6 @@ function eachCounted(functions: Functions, limits: HostCallLimits): Functions {
 /** Whether `http_request` can make a plugin wait. */
 export function httpWaits({ hosts }: HttpGrant): boolean {
   return hosts.length > 0;
-}
-
-function settings(state: EnvironmentState, { config }: ExtismGrant): Functions {
-  const { kernel } = state;
-  return {
-    config_get(key: bigint): bigint {
-      return kernel.store(config.get(textAt(kernel, key, "config key")) ?? "");
-    },
-    var_get(key: bigint): bigint {
-      const value = state.variables.get(textAt(kernel, key, "var key"));
-      return value === undefined ? 0n : kernel.store(value);
-    },
-    var_set(key: bigint, value: bigint): void {
-      const name = textAt(kernel, key, "var key");
-      if (value === 0n) state.variables.delete(name);
-      else state.variables.set(name, bytesAt(kernel, value, "var value"));
-    },
-  };
 }
 
 function logFunction(state: EnvironmentState, grant: ExtismGrant, level: LineLevel): (text: bigint) => void {

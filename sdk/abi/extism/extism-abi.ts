@@ -20,14 +20,16 @@ import { BackplaneError } from "../../errors.js";
 import type { Abi, AbiHostFunction, AbiPlugin } from "../abi.js";
 import { decodeValue, encodeValue, isOptional, outputOf } from "../payload.js";
 import { settle } from "../settle.js";
-import { bytesAt, type ExtismGrant } from "./environment.js";
+import type { ExtismGrant } from "./environment.js";
 import { environmentModule, userModule } from "./environment-types.js";
 import type { ExtismInstance } from "./extism-instance.js";
 import { ExtismModule } from "./extism-module.js";
+import { bytesAt } from "./handles.js";
 import { defaultMaxResponseBytes } from "./http.js";
 import { levelNumbers } from "./log-levels.js";
+import { MapValues } from "./map-values.js";
+import { NativeValues } from "./native-values.js";
 import type { HostImport } from "./settings.js";
-import { Variables } from "./variables.js";
 
 const pageSize = 65_536;
 const nothing = new ArrayBuffer(0);
@@ -58,12 +60,12 @@ export const extismAbi: Abi = {
 };
 
 function grantOf(plugin: AbiPlugin): ExtismGrant {
-  const config = Object.entries(plugin.config).map(
+  const texts = Object.entries(plugin.config).map(
     ([name, value]) => [name, typeof value === "string" ? value : JSON.stringify(value)] as const,
   );
+  const config = new Map(texts);
   return {
-    config: new Map(config),
-    variables: new Variables(),
+    values: plugin.instances > 1 ? new MapValues(config) : new NativeValues(config),
     logLevel: levelNumbers.debug,
     log: (level, text) => plugin.log(level === "trace" ? "debug" : level, text),
     http: {

@@ -15,7 +15,7 @@ import { Kernel } from "./kernel.js";
 import { ModuleLinker } from "./linking.js";
 import type { ExtismSettings, LinkedModule } from "./settings.js";
 import { startModule } from "./start.js";
-import { Variables } from "./variables.js";
+import type { BoundValues } from "./values.js";
 
 type Exports = Readonly<Record<string, unknown>>;
 
@@ -36,7 +36,7 @@ export class ExtismInstance implements AbiInstance, EnvironmentState, ContextSta
   readonly kernel: Kernel;
   /** For the application's functions. */
   readonly context: CallContext;
-  variables: Variables;
+  readonly values: BoundValues;
   logLevel: number;
   hostContext: unknown;
   /** A call is in it. */
@@ -53,7 +53,6 @@ export class ExtismInstance implements AbiInstance, EnvironmentState, ContextSta
     private readonly waits: boolean,
   ) {
     const { grant, resets, outputBytes = Number.POSITIVE_INFINITY } = settings;
-    this.variables = resets ? new Variables(grant.variables.maxBytes) : grant.variables;
     this.logLevel = grant.logLevel;
     this.kernel = new Kernel(
       (pages) => this.growth() + pages <= settings.maxGrowth,
@@ -61,6 +60,7 @@ export class ExtismInstance implements AbiInstance, EnvironmentState, ContextSta
         if (bytes > outputBytes) throw this.tooLarge(bytes, outputBytes);
       },
     );
+    this.values = (resets ? grant.values.fresh() : grant.values).bind(this.kernel);
     this.context = new CallContext(this);
     this.linker = new ModuleLinker(this, settings, waits);
     try {
@@ -114,7 +114,7 @@ export class ExtismInstance implements AbiInstance, EnvironmentState, ContextSta
   reset(): boolean {
     if (this.linker.instances.size > 0) return false;
     this.kernel.reset();
-    this.variables = new Variables(this.settings.grant.variables.maxBytes);
+    this.values.variables.clear();
     return true;
   }
 

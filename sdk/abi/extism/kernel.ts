@@ -46,8 +46,9 @@ export class Kernel {
   private readonly beginBlock: NumberFunction;
   private readonly allocate: HandleFunction;
   private readonly lengthOf: HandleFunction;
+  private readonly freeBlock: (handle: bigint) => void;
   private readonly resetAll: () => void;
-  private buffer = new ArrayBuffer(0);
+  private view = new Uint8Array(0);
   private bytes = Buffer.alloc(0);
   private words = new Uint32Array(0);
 
@@ -68,6 +69,7 @@ export class Kernel {
     this.beginBlock = allocator.begin as unknown as NumberFunction;
     this.allocate = allocator.alloc as unknown as HandleFunction;
     this.lengthOf = allocator.length as unknown as HandleFunction;
+    this.freeBlock = allocator.free as unknown as (handle: bigint) => void;
     this.resetAll = allocator.reset as () => void;
     const functions = Object.create(null) as Record<string, (...args: never[]) => unknown>;
     for (const [name, exported] of Object.entries({ ...shared, ...allocator })) {
@@ -101,6 +103,11 @@ export class Kernel {
   /** The address of a new block, 0 without bytes or without memory for it. */
   alloc(length: bigint): bigint {
     return this.allocate(length);
+  }
+
+  /** What is no handle is left alone. */
+  free(handle: bigint): void {
+    this.freeBlock(handle);
   }
 
   /** Bytes of a block, 0 for what is no handle. */
@@ -149,7 +156,8 @@ export class Kernel {
   private copy({ address, length }: Block): ArrayBuffer {
     this.requireCopy(length);
     this.refresh();
-    return this.buffer.slice(address, address + length);
+    // Several times cheaper for a few bytes than to slice the buffer.
+    return this.view.slice(address, address + length).buffer;
   }
 
   private write(address: number, value: string | Uint8Array): void {
@@ -161,13 +169,14 @@ export class Kernel {
   /** Views of the memory as it is now. */
   private refresh(): void {
     const { buffer } = this.memory;
-    if (buffer === this.buffer) return;
-    this.buffer = buffer as ArrayBuffer;
+    if (buffer === this.view.buffer) return;
+    this.view = new Uint8Array(buffer);
     this.bytes = Buffer.from(buffer);
     this.words = new Uint32Array(buffer, 0, 16);
   }
 }
 
-function noMemory(length: number): HostError {
+/** No block of so many bytes can be made. */
+export function noMemory(length: number): HostError {
   return new HostError(`extism:host/env: out of memory for a block of ${length} bytes`);
 }

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import test from "ava";
 import { assemble } from "../../../engine/test/runtime/assemble.js";
 import { projectRoot } from "../../../engine/test/support/corpora.js";
-import { blocksBytes, memoryBytes } from "../../abi/extism/kernel/bytes.js";
+import { blocksBytes, memoryBytes, valuesBytes } from "../../abi/extism/kernel/bytes.js";
 import { Kernel } from "../../abi/extism/kernel.js";
 import { HostError } from "../../index.js";
 
@@ -17,6 +17,7 @@ function kernel(mayGrow: (pages: number) => boolean = () => true): { kernel: Ker
 for (const [name, bytes] of [
   ["memory", memoryBytes],
   ["blocks", blocksBytes],
+  ["values", valuesBytes],
 ] as const) {
   test(`${name}: the bytes are those of the source`, (t) => {
     const source = readFileSync(`${projectRoot()}/sdk/abi/extism/kernel/${name}.wat`, "utf8");
