@@ -113,7 +113,7 @@ class ImportReader {
   private memory(limits: Limits): Memory {
     const memory = memoryOf(this.value);
     if (memory === undefined) throw this.refuse("a WebAssembly.Memory");
-    if (!(memory.buffer instanceof ArrayBuffer)) throw this.refuse("an unshared memory", "a shared one");
+    if (memory.isShared) throw this.refuse("an unshared memory", "a shared one");
     this.requireLimits("memory", "pages", limits, memory.pages, memory.maximum);
     return memory;
   }

@@ -204,6 +204,7 @@ export function linuxPlatform(koffi: IKoffi, routines: Pick<CodeRoutines, "publi
           return { start: Number.parseInt(start, 16), end: Number.parseInt(end, 16), protection };
         });
     },
+    open: (address, size) => mprotect(address, size, PROT_READ | PROT_WRITE) === 0,
     installHandler(signal, handlerAddress) {
       const { number, flags } = handled[signal];
       const action = new ArrayBuffer(sigactionSize);

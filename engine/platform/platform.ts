@@ -60,6 +60,8 @@ export interface SignalSystem {
   readonly threads: ThreadSystem;
   /** The address ranges of this process with their protection, ascending; null where unknown. */
   addressMap(): { start: number; end: number; protection: string }[] | null;
+  /** Makes a reserved, inaccessible range readable and writable; false when the system refuses. */
+  open(address: number, size: number): boolean;
   /** Installs a handler; returns the address of the one it replaced (see isa/NAME/fault-handler.ts). */
   installHandler(signal: HandledSignal, handlerAddress: number): number;
   /** The installed handler's address and its flags, for chaining. */
