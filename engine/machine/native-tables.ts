@@ -113,6 +113,12 @@ export const MailboxState = {
   gone: 3,
 } as const;
 
+/**
+ * How much nicer threads that run Wasm are than the thread that starts them: a third of its weight on a processor that they
+ * share with it and others.
+ */
+export const threadNiceness = 5;
+
 /** Nanoseconds between two looks of the clock at threads in a call. */
 export const tick = 10_000_000;
 

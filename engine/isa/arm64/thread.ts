@@ -23,10 +23,13 @@
  * that nobody else uses; the handler makes the thread go on at `end`, on its own stack, from anywhere: Wasm code holds
  * no lock, neither do the stubs and the C library's memmove and memset.
  *
- * Sources: futex(2), rt_sigprocmask(2), rt_tgsigqueueinfo(2), sigaction(2) (siginfo_t); Linux
+ * Priority: a thread is a little nicer than the JavaScript thread. On a processor that they share, the event loop then goes on
+ * at once when it has something to do, and not when the kernel next looks at who has run for long (every 4 ms, or 10).
+ *
+ * Sources: futex(2), setpriority(2), rt_sigprocmask(2), rt_tgsigqueueinfo(2), sigaction(2) (siginfo_t); Linux
  * arch/arm64/include/uapi/asm/sigcontext.h; AAPCS64, 6.1.
  */
-import { Mailbox, MailboxState, stopCode, ThreadTable } from "../../machine/native-tables.js";
+import { Mailbox, MailboxState, stopCode, ThreadTable, threadNiceness } from "../../machine/native-tables.js";
 import { savedPc, savedRegister, savedSp } from "./fault-handler.js";
 import { contextRegister } from "./registers.js";
 import { cc, RoutineEncoder, sp, zr } from "./routine-encoder.js";
@@ -39,6 +42,8 @@ const sysClose = 57;
 const sysWrite = 64;
 const sysFutex = 98;
 const sysRtSigprocmask = 135;
+const sysSetpriority = 140;
+const sysGetpriority = 141;
 const sysGetpid = 172;
 const sysGettid = 178;
 const sysRtTgsigqueueinfo = 240;
@@ -47,6 +52,10 @@ const futexPrivate = 128;
 const futexWait = 0 | futexPrivate;
 const futexWake = 1 | futexPrivate;
 const sigSetmask = 2;
+/** With "who" 0: the calling thread, on Linux. */
+const prioProcess = 0;
+/** What getpriority gives, the system call, is this less the niceness. */
+const invertedNiceness = 20;
 const noSuchThread = -3;
 
 /** SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV, SIGURG: not blocked. */
@@ -88,11 +97,23 @@ function storeState(e: RoutineEncoder, state: number): void {
   e.storeRelease32(0, 1);
 }
 
+/** If the kernel refuses, the thread goes on as it is. */
+function becomeNicer(e: RoutineEncoder): void {
+  e.immediate(0, prioProcess);
+  e.move(1, zr);
+  e.systemCall(sysGetpriority);
+  e.immediate(2, invertedNiceness + threadNiceness);
+  e.subtract(2, 2, 0);
+  e.immediate(0, prioProcess);
+  e.systemCall(sysSetpriority);
+}
+
 function thread(e: RoutineEncoder, table: bigint, stopSignal: number): void {
   saveHostRegisters(e);
   e.addImmediate(sp, sp, -frame);
   e.move(mailbox, 0);
   blockAllBut(e, openSignals);
+  becomeNicer(e);
   e.moveSp(0, sp);
   e.store(0, mailbox, Mailbox.home);
   e.systemCall(sysGettid);

@@ -1,8 +1,8 @@
 /** Calls on threads: results, errors, host calls, whose turn it is, limits, and how processes and workers end meanwhile. */
 import { AsyncLocalStorage } from "node:async_hooks";
 import { execFile } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { getPriority, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
@@ -23,6 +23,7 @@ import {
   WebAssembly,
   withLimits,
 } from "../../index.js";
+import { threadNiceness } from "../../machine/native-tables.js";
 import { assemble } from "./assemble.js";
 
 type Exported = (...args: unknown[]) => unknown;
@@ -90,6 +91,19 @@ test.serial("Wasm code runs beside JavaScript", async (t) => {
   await begun();
   stop(42);
   t.is(await result, 42);
+});
+
+test.serial("threads are nicer than the JavaScript thread, which stays as it is", async (t) => {
+  const own = getPriority();
+  const { exports, begun, stop } = worker();
+  const result = threaded(exports.work)();
+  await begun();
+  // Linux knows threads by number where it asks for a process.
+  const all = readdirSync("/proc/self/task").map((number) => getPriority(Number(number)));
+  stop(1);
+  await result;
+  t.true(all.includes(Math.min(own + threadNiceness, 19)), `own: ${own}, threads: ${all}`);
+  t.is(getPriority(), own);
 });
 
 test.serial(
