@@ -1,6 +1,7 @@
 /**
  * What runs arm64 code on another processor: QEMU's user mode, arm64's C library, and Node itself with koffi for arm64.
- * Installed where missing: the first by apt-get, the second by npm into dist/tools/arm64.
+ * Installed where missing: the first by apt-get, the others by npm into dist/tools/arm64. BACKPLANE_QEMU names another
+ * emulator than Debian's `qemu-aarch64`.
  */
 import { execFileSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -9,6 +10,7 @@ import { root } from "../run-ava.mjs";
 
 const folder = join(root, "dist", "tools", "arm64");
 const sysroot = "/usr/aarch64-linux-gnu";
+const emulator = process.env.BACKPLANE_QEMU ?? "qemu-aarch64";
 /** Node 20 has no guard pages around memories on arm64: explicit checks. 22 has them. */
 const versions = [20, 22];
 const debianPackages = ["qemu-user", "libc6-arm64-cross", "libstdc++6-arm64-cross", "binutils-aarch64-linux-gnu"];
@@ -34,7 +36,7 @@ function works(command, args) {
 
 function installDebianPackages() {
   const complete = () =>
-    works("qemu-aarch64", ["--version"]) &&
+    works(emulator, ["--version"]) &&
     works("aarch64-linux-gnu-as", ["--version"]) &&
     existsSync(join(sysroot, "lib", "libstdc++.so.6"));
   if (complete()) return;
@@ -68,27 +70,35 @@ function installNodePackages() {
 }
 
 /**
- * QEMU before 8.1 ignores `ic ivau`, so it goes on executing its translation of code that was there before: code memory is
- * used once only (BACKPLANE_OFF=code-reuse). BACKPLANE_EMULATED tells tests of what the emulator doesn't have.
- *
  * A command that stands for an arm64 Node: nothing on this machine would run one that is started by its own path. So
- * `process.execPath` is that command too, for what starts processes.
+ * `process.execPath` is that command too, for what starts processes. BACKPLANE_EMULATED tells tests of what the emulator
+ * doesn't have; `off` is what the engine does without (BACKPLANE_OFF).
  */
-function writeWrapper(version) {
+function writeWrapper(version, off = "") {
   const wrapper = join(folder, `node${version}`);
   const preload = join(folder, `exec-path-${version}.cjs`);
   writeFileSync(preload, `process.execPath = ${JSON.stringify(wrapper)};\n`);
   writeFileSync(
     wrapper,
     `#!/bin/sh
-export BACKPLANE_OFF=code-reuse BACKPLANE_EMULATED=1
+export BACKPLANE_OFF=${off} BACKPLANE_EMULATED=1
 export NODE_PATH=${join(folder, "node_modules")}
-exec qemu-aarch64 -L ${sysroot} ${nodeOf(version)} --require ${preload} "$@"
+exec ${emulator} -L ${sysroot} ${nodeOf(version)} --require ${preload} "$@"
 `,
   );
   chmodSync(nodeOf(version), 0o755);
   chmodSync(wrapper, 0o755);
   return { command: wrapper, preload };
+}
+
+/**
+ * Whether the emulator sees code that is written again where other code ran. QEMU before 8.1 doesn't: it ignores `ic ivau`
+ * and goes on executing its translation of the old code (docs/architecture.md, "On arm64"). Then code memory is used once
+ * only.
+ */
+function seesRewrittenCode({ command }) {
+  const program = join(root, "dist", "engine", "test", "isa", "rewritten-code.js");
+  return execFileSync(command, [program], { encoding: "utf8" }).trim() === "new";
 }
 
 /**
@@ -107,6 +117,9 @@ export function prepareTools() {
   for (const version of versions) {
     const { command } = wrappers[version];
     if (!works(command, ["-e", "require('koffi')"])) throw new Error(`${command} doesn't run`);
+  }
+  if (!seesRewrittenCode(wrappers[versions[0]])) {
+    for (const version of versions) writeWrapper(version, "code-reuse");
   }
   return wrappers;
 }

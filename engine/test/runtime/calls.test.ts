@@ -193,7 +193,7 @@ test("calls whose thunks are out of reach lead through islands", (t) => {
   t.true(farthest > 0 && farthest <= reach, `${farthest}`);
 });
 
-// Under emulation it isn't: scripts/arm64/tools.mjs says why.
+// Under some emulators it isn't: scripts/arm64/tools.mjs says why.
 const reuses = !debugOptions.off.has("code-reuse");
 (reuses ? test : test.skip)("a collected module's code memory is used again", async (t) => {
   const { arena } = threadEngine();
