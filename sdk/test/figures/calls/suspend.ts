@@ -1,13 +1,11 @@
 /** Figures of calls that wait: many at once, and what one costs, beside what others have. */
 import { execFileSync } from "node:child_process";
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promising, Suspending, WebAssembly } from "../../../../engine/index.js";
 import { assemble } from "../../../../engine/test/runtime/assemble.js";
-import { projectRoot } from "../../../../engine/test/support/corpora.js";
 import { Random } from "../../../../engine/test/support/random.js";
 import { tool } from "../../install-package.js";
+import { extismSdk, missingExtism } from "../extism-sdk.js";
 import { residentBytes } from "../resident.js";
 import { type Row, require } from "./row.js";
 
@@ -90,13 +88,8 @@ function jspi(what: string, version: string): Row {
 
 function extism(what: string): Row {
   const asked = "Extism's SDK, in its worker";
-  const places = [
-    process.env.BACKPLANE_EXTISM,
-    join(projectRoot(), "node_modules/@extism/extism/dist/esm/mod.js"),
-  ];
-  const found = places.find((place) => place !== undefined && existsSync(place));
-  if (found === undefined)
-    return { what, asked, measured: "not here: set BACKPLANE_EXTISM to its dist/esm/mod.js" };
+  const found = extismSdk();
+  if (found === undefined) return { what, asked, measured: missingExtism };
   const child = fileURLToPath(new URL("extism-call.js", import.meta.url));
   return { what, asked, measured: micro(nanoseconds(process.execPath, [child, found])) };
 }
