@@ -28,6 +28,7 @@ export {
 } from "./js-api/namespace.js";
 export { Global, Memory, Table } from "./js-api/objects.js";
 export { type RefusedGrowth, takeRefusedGrowth } from "./js-api/refused-growth.js";
+export { slotCall } from "./js-api/slot-call.js";
 export { Snapshot } from "./js-api/snapshot.js";
 export { parkable, promising, Suspending } from "./js-api/suspending.js";
 export { threaded, whenFree } from "./js-api/threaded.js";
@@ -49,6 +50,7 @@ export {
   type WasmErrorConstructor,
   type WasmFrame,
 } from "./runtime/errors.js";
+export type { SlotIo, Slots } from "./runtime/function.js";
 export { type CallLimits, Fuel, type SharedDeadline } from "./runtime/limits.js";
 export { SnapshotError } from "./runtime/snapshot.js";
 export { formatFrame } from "./runtime/stack-trace.js";

@@ -96,8 +96,8 @@ export class CallFrame implements CurrentCall {
 }
 
 /**
- * A function of the application's within a step in the life of plugins that none of them serves during, such as a transfer of
- * state. It calls no plugin.
+ * A step in the life of plugins that none of them serves during: a hook of one, or a function of the application's that hands
+ * state over. What it calls can't call them, nor reload or close them, as those would wait for the step's end.
  */
 export class StepFrame extends CallFrame {
   /** @param step its name, in place of an export's */
@@ -124,35 +124,31 @@ export function currentFrame(): CallFrame | undefined {
 }
 
 /** Runs a call that can't be parked. */
-export function runInFrame<A>(frame: CallFrame, body: (argument: A) => unknown, argument: A): unknown {
+export function runInFrame<F extends CallFrame>(frame: F, body: (frame: F) => unknown): unknown {
   const outer = current;
   current = frame;
   try {
-    return body(argument);
+    return body(frame);
   } finally {
     current = outer;
   }
 }
 
 /** Runs a call that may be parked. */
-export function runInParkableFrame<A>(
-  frame: CallFrame,
-  body: (argument: A) => unknown,
-  argument: A,
-): unknown {
+export function runInParkableFrame<F extends CallFrame>(frame: F, body: (frame: F) => unknown): unknown {
   const outer = current;
   current = undefined;
   try {
-    return parkable.run(frame, body, argument);
+    return parkable.run(frame, body, frame);
   } finally {
     current = outer;
   }
 }
 
-/** Runs a function of the application's that is a part of a step. */
-export async function runInStep(frame: StepFrame, action: () => unknown): Promise<void> {
+/** Runs what a step is made of. */
+export async function runInStep<T>(frame: StepFrame, action: () => T): Promise<Awaited<T>> {
   try {
-    await runInParkableFrame(frame, action, undefined);
+    return (await runInParkableFrame(frame, action)) as Awaited<T>;
   } finally {
     frame.ended = true;
   }

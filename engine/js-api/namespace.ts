@@ -111,6 +111,7 @@ function engineOptions(options: NamespaceOptions): EngineOptions {
     fuel: options.fuel ?? false,
     canonicalNaNs: options.canonicalNaNs ?? false,
     vectors: options.vectors ?? true,
+    hidden: options.hidden ?? false,
   };
 }
 

@@ -38,6 +38,8 @@ export interface EngineOptions {
   readonly fuel?: boolean;
   /** Make NaNs that arithmetic yields the same on every processor: positive, only the payload's highest bit set. */
   readonly canonicalNaNs: boolean;
+  /** Its functions are in no stack trace: a module of the host's own between the plugin and JavaScript. */
+  readonly hidden?: boolean;
   /** Whether vector instructions and the type v128 are allowed; if not, modules with them are refused. */
   readonly vectors: boolean;
 }

@@ -32,6 +32,7 @@ export class Fiber {
   u64!: BigUint64Array;
   f32!: Float32Array;
   f64!: Float64Array;
+  private slotBytes: Buffer | undefined;
   slotCount = 0;
 
   /** Address of the null function's record. */
@@ -125,6 +126,12 @@ export class Fiber {
     return this.stackView;
   }
 
+  /** The slots, byte by byte. */
+  get bytes(): Buffer {
+    this.slotBytes ??= Buffer.from(this.i32.buffer);
+    return this.slotBytes;
+  }
+
   /** Makes room for `count` slots, keeping what is in them. */
   ensureSlots(count: number): void {
     if (count <= this.slotCount) return;
@@ -135,6 +142,7 @@ export class Fiber {
     this.u64 = new BigUint64Array(bytes);
     this.f32 = new Float32Array(bytes);
     this.f64 = new Float64Array(bytes);
+    this.slotBytes = undefined;
     this.slotCount = count;
     setWord64(this.words, Context.slots, this.engine.platform.addressOf(bytes));
   }

@@ -49,7 +49,7 @@ export class Module implements CompileUnit {
       module.importedFunctionCount,
       module.bodies.length,
       Int32Array.from(this.signatures, (s) => s.number),
-      frameNames(module),
+      frameNames(module, options.hidden ?? false),
     );
     codeFinalizer.register(this, this.code);
   }
@@ -124,11 +124,12 @@ function hashOf(bytes: Uint8Array): string {
   return (hash >>> 0).toString(16).padStart(8, "0");
 }
 
-function frameNames(module: WasmModule): FrameNames {
+function frameNames(module: WasmModule, hidden: boolean): FrameNames {
   let names: ReturnType<typeof readNames> | undefined;
   const section = (): ReturnType<typeof readNames> => (names ??= readNames(module));
   let url: string | undefined;
   return {
+    hidden,
     get url() {
       if (url === undefined) {
         const name = section().moduleName;

@@ -17,6 +17,8 @@ import { word64 } from "./words.js";
 
 /** What stack lines say of a module. */
 export interface FrameNames {
+  /** Traces leave its functions out. */
+  readonly hidden: boolean;
   /** As in V8's: `wasm://wasm/NAME-HASH` or `wasm://wasm/HASH`. */
   readonly url: string;
   /** As V8 puts it: `module.function`, either alone, or undefined. */
@@ -177,7 +179,7 @@ export function trapError(engine: Engine, fiber: Fiber): Error {
   const limit = Error.stackTraceLimit ?? 10;
   walk(engine, fiber, (code, site, _sp) => {
     if (kind === undefined && site >= 0) kind = trapNames[code.code.siteTrap[site]!];
-    frames.push(frameOf(code, site));
+    if (!code.module.names.hidden) frames.push(frameOf(code, site));
     return frames.length < limit;
   });
   if (kind === undefined) {
@@ -196,7 +198,7 @@ export function framesOf(engine: Engine, fiber: Fiber): WasmFrame[] {
   const frames: WasmFrame[] = [];
   const limit = Error.stackTraceLimit ?? 10;
   walk(engine, fiber, (code, site) => {
-    frames.push(frameOf(code, site));
+    if (!code.module.names.hidden) frames.push(frameOf(code, site));
     return frames.length < limit;
   });
   return frames;

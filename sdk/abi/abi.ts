@@ -179,6 +179,8 @@ export interface Guest {
   afterWait<T>(action: () => T): T | Promise<Awaited<T>>;
   /** As the engine gives them. Functions from here can't wait; during `start` they are the ones to call. */
   readonly exports: Readonly<Record<string, unknown>>;
+  /** Its calls compute at once, here and without a break: no import makes them wait, and no thread or slice was asked for. */
+  readonly computesHere: boolean;
   /** An exported function for calls: gives a promise if imports make it wait. The same each time for a name. */
   function(name: string): ExportedFunction | undefined;
   /** The guest runs from now on, by other means than `function`: an error may leave it half done. */

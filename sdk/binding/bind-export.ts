@@ -7,9 +7,11 @@
 import type { ExportedFunction, Guest } from "../abi/abi.js";
 import type { FunctionSignature } from "../declare/signature.js";
 import { BackplaneError } from "../errors.js";
-import { type Crossings, crossingsOf } from "./crossing.js";
+import { type Crossing, type Crossings, crossingsOf } from "./crossing.js";
 import { withinAllocatorTime } from "./limits.js";
 import type { PluginMemory } from "./memory.js";
+import type { Reference } from "./references.js";
+import { ShortCalls } from "./short-call.js";
 import { putArguments, takeResults } from "./together.js";
 
 /** Takes and gives what the signature says; a promise of it if the plugin's host functions may wait. */
@@ -49,7 +51,12 @@ export function bindExport(
     finish: resultReader(memory, crossings, path),
     enter: () => guest.enter(),
   };
-  return crossings.params.length <= 1 ? shortCall(target) : generalCall(target);
+  const { params, results } = crossings;
+  if (params.length > 1) return generalCall(target);
+  const [first] = params;
+  const isExchange = first?.reference !== undefined && results.length === 1;
+  if (!isExchange || results[0].reference === undefined) return callOfOne(target);
+  return exchange(target, first, results[0], new ShortCalls(guest, memory, name, path));
 }
 
 interface ExportTarget {
@@ -76,7 +83,30 @@ function resultReader(memory: PluginMemory, { results }: Crossings, path: string
   };
 }
 
-function shortCall({ call, memory, crossings, parameterPaths, finish, enter }: ExportTarget): BoundExport {
+/** Text or bytes in and out. */
+function exchange(
+  { call, memory, parameterPaths, finish, enter, path }: ExportTarget,
+  param: Crossing,
+  result: Crossing,
+  short: ShortCalls,
+): BoundExport {
+  const [where] = parameterPaths;
+  const from = param.reference as Reference;
+  const to = result.reference as Reference;
+  const resultPath = `${path}: result`;
+  return (value) => {
+    enter();
+    if (value === null && from.optional) return finish(call(0, 0));
+    const data = from.encode(value, where);
+    const given = short.run(data, to.binary);
+    if (typeof given === "bigint") return finish(given);
+    if (given !== undefined) return to.decode(given, resultPath);
+    const pointer = memory.putData(data, where);
+    return finish(call(pointer, memory.putSize));
+  };
+}
+
+function callOfOne({ call, memory, crossings, parameterPaths, finish, enter }: ExportTarget): BoundExport {
   const [first] = crossings.params;
   const [where] = parameterPaths;
   if (first === undefined) return () => finish(call());

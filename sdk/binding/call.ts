@@ -8,6 +8,7 @@ import { withinAllocatorTime } from "./limits.js";
 import type { PluginMemory } from "./memory.js";
 import { jsonText, parseJson } from "./references.js";
 import { describeValue } from "./scalars.js";
+import { ShortCalls } from "./short-call.js";
 
 type CoreValue = number | bigint;
 
@@ -27,6 +28,7 @@ export class InputCall implements AbiCall {
   private readonly path: string;
   private readonly inputPath: string;
   private readonly resultPath: string;
+  private readonly short: ShortCalls;
 
   private constructor(
     private readonly guest: Guest,
@@ -37,6 +39,7 @@ export class InputCall implements AbiCall {
     this.path = `${memory.plugin}: export ${name}`;
     this.inputPath = `${this.path}: input`;
     this.resultPath = `${this.path}: result`;
+    this.short = new ShortCalls(guest, memory, name, this.path);
   }
 
   /** Undefined without such an export. */
@@ -49,8 +52,8 @@ export class InputCall implements AbiCall {
   run(input: unknown, { result }: CallOptions): unknown {
     const form = formOf(input);
     const wanted = result ?? form;
-    const raw = form === "core" ? this.callCore(input) : this.callWith(input, form);
     const demanded = result !== undefined;
+    const raw = form === "core" ? this.callCore(input) : this.callWith(this.crossing(input, form), wanted);
     if (raw instanceof Promise) {
       const { memory } = this;
       return raw.then((value) => withinAllocatorTime(memory, () => this.resultOf(value, wanted, demanded)));
@@ -63,21 +66,26 @@ export class InputCall implements AbiCall {
     return Array.isArray(input) ? this.target(...input) : this.target(input);
   }
 
-  private callWith(input: unknown, form: CallResult): unknown {
+  private crossing(input: unknown, form: CallResult): string | Uint8Array {
+    return form === "json" ? jsonText(input, this.inputPath) : (input as string | Uint8Array);
+  }
+
+  /** What the export gives, or what a short call has made of that already: text, or bytes. */
+  private callWith(input: string | Uint8Array, wanted: CallResult): unknown {
     const { memory, inputPath } = this;
     // The guest runs from now on, if only its allocator.
     this.guest.enter();
-    const pointer =
-      form === "bytes"
-        ? memory.putBytes(input as Uint8Array, inputPath)
-        : memory.putText(form === "json" ? jsonText(input, inputPath) : (input as string), inputPath);
+    const result = wanted === "core" ? undefined : this.short.run(input, wanted === "bytes");
+    if (result !== undefined) return result;
+    const pointer = memory.putData(input, inputPath);
     return this.target(pointer, memory.putSize);
   }
 
   private resultOf(raw: unknown, form: CallResult, demanded: boolean): unknown {
     if (form === "core") return raw;
+    if (typeof raw === "string") return form === "json" ? parseJson(raw, this.resultPath) : raw;
     if (typeof raw !== "bigint") {
-      if (!demanded) return raw;
+      if (!demanded || raw instanceof Uint8Array) return raw;
       const got = describeValue(raw);
       throw new MarshalError(`${this.path}: a result as ${form} is an i64, the export gave ${got}`);
     }

@@ -1,5 +1,5 @@
 /** The call that reached a host function, as it was when the function was entered: it holds through awaits. */
-import { type CallFrame, currentFrame } from "../call-frame.js";
+import { type CallFrame, currentFrame, StepFrame } from "../call-frame.js";
 import { type Clock, systemClock } from "../clock.js";
 import type { CallContext, GuestMemory } from "../declare/context.js";
 import type { HostCallLimits } from "./host-call-limits.js";
@@ -35,8 +35,10 @@ export class HostCallContext implements CallContext {
   }
 
   get export(): string {
+    const { frame } = this;
     // While a plugin starts, the frame, if any, is that of a call to another one.
-    return this.frame !== undefined && this.frame.owner === this.caller.owner ? this.frame.export : "";
+    if (frame === undefined || frame instanceof StepFrame || frame.owner !== this.caller.owner) return "";
+    return frame.export;
   }
 
   get signal(): AbortSignal | undefined {

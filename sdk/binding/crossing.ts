@@ -46,7 +46,7 @@ function referenceCrossing(reference: Reference): Crossing {
       memory.putSize = 0;
       return 0;
     }
-    return reference.put(memory, value, where);
+    return memory.putData(reference.encode(value, where), where);
   }
   function nothing(where: string): null {
     if (optional) return null;

@@ -12,7 +12,7 @@
 import { type Instance, whenFree } from "../../engine/index.js";
 import type { GuestMemory } from "../declare/context.js";
 import { LimitError, MarshalError, messageOf } from "../errors.js";
-import { decodeText, encodeText, type TextBuffer, textSize } from "./text.js";
+import { decodeUtf8, encodeText, type TextBuffer, textSize } from "./text.js";
 
 type Exported = (...args: number[]) => unknown;
 
@@ -103,15 +103,10 @@ export class PluginMemory implements GuestMemory {
 
   text(pointer: number, length: number, where = this.where): string {
     const start = this.place(pointer, length, where);
-    const end = start + (length >>> 0);
-    try {
-      if (!this.shared) return decodeText(this.buffer, start, end);
-      const copy = Buffer.from(this.data.slice(start, end).buffer as ArrayBuffer) as TextBuffer;
-      return decodeText(copy, 0, copy.length);
-    } catch (cause) {
-      const fault = cause instanceof TypeError ? "are not valid UTF-8" : "are too many for a string";
-      throw new MarshalError(`${where}: the ${length >>> 0} bytes at ${start} ${fault}`, { cause });
-    }
+    const size = length >>> 0;
+    if (!this.shared) return decodeUtf8(this.buffer, start, size, where, start);
+    const copy = Buffer.from(this.data.slice(start, start + size).buffer as ArrayBuffer) as TextBuffer;
+    return decodeUtf8(copy, 0, size, where, start);
   }
 
   write(pointer: number, bytes: Uint8Array): void {
@@ -120,8 +115,13 @@ export class PluginMemory implements GuestMemory {
   }
 
   put(value: Uint8Array | string, where = this.where): [pointer: number, length: number] {
-    const pointer = typeof value === "string" ? this.putText(value, where) : this.putBytes(value, where);
+    const pointer = this.putData(value, where);
     return [pointer, this.putSize];
+  }
+
+  /** Puts text or bytes into memory that the plugin allocates. Returns the address; the size is in `putSize`. */
+  putData(value: Uint8Array | string, where: string): number {
+    return typeof value === "string" ? this.putText(value, where) : this.putBytes(value, where);
   }
 
   /** Puts text into memory that the plugin allocates. Returns its address; its size is in `putSize`. */
@@ -248,6 +248,11 @@ export class PluginMemory implements GuestMemory {
       this.failure = error;
       throw error;
     }
+    return this.allocated(given, size, where);
+  }
+
+  /** The address of what the plugin's allocator gave. Errors: MarshalError if that isn't memory. */
+  allocated(given: unknown, size: number, where: string): number {
     if (typeof given !== "number" || given === 0) {
       throw new MarshalError(`${where}: backplane_alloc(${size}) gave no memory`);
     }

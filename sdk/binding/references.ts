@@ -14,8 +14,12 @@ export interface Reference {
   /** What a value of the host's has to be, for errors. */
   readonly expected: string;
   read(memory: PluginMemory, pointer: number, length: number, where: string): unknown;
-  /** Puts a value other than null into the plugin's memory; its address, its size being in `memory.putSize`. */
-  put(memory: PluginMemory, value: unknown, where: string): number;
+  /** It crosses as bytes, not as text. */
+  readonly binary: boolean;
+  /** What crosses for a value other than null. */
+  encode(value: unknown, where: string): string | Uint8Array;
+  /** The value of what has crossed. */
+  decode(data: string | Uint8Array, where: string): unknown;
 }
 
 /** "string", "bytes?" and so on, or JSON with a schema. `views`: bytes aren't copied. */
@@ -40,11 +44,13 @@ function textReference(optional: boolean): Reference {
   return {
     optional,
     expected,
+    binary: false,
     read: (memory, pointer, length, where) => memory.text(pointer, length, where),
-    put(memory, value, where) {
+    encode(value, where) {
       if (typeof value !== "string") throw mismatch(where, expected, value);
-      return memory.putText(value, where);
+      return value;
     },
+    decode: (text) => text,
   };
 }
 
@@ -55,24 +61,29 @@ function bytesReference(optional: boolean, views: boolean): Reference {
     expected,
     read: (memory, pointer, length, where) =>
       views ? memory.view(pointer, length, where) : memory.bytes(pointer, length, where),
-    put(memory, value, where) {
+    binary: true,
+    encode(value, where) {
       if (!(value instanceof Uint8Array)) throw mismatch(where, expected, value);
-      return memory.putBytes(value, where);
+      return value;
     },
+    decode: (bytes) => bytes,
   };
 }
 
 function jsonReference(optional: boolean, schema: StandardSchema | undefined): Reference {
+  const decode = (text: string, where: string): unknown => {
+    const value = parseJson(text, where);
+    // The null of an optional type isn't the schema's to judge.
+    if (schema === undefined || (optional && value === null)) return value;
+    return validated(schema, value, where);
+  };
   return {
     optional,
     expected: "a value that JSON can express",
-    read(memory, pointer, length, where) {
-      const value = parseJson(memory.text(pointer, length, where), where);
-      // The null of an optional type isn't the schema's to judge.
-      if (schema === undefined || (optional && value === null)) return value;
-      return validated(schema, value, where);
-    },
-    put: (memory, value, where) => memory.putText(jsonText(value, where), where),
+    binary: false,
+    read: (memory, pointer, length, where) => decode(memory.text(pointer, length, where), where),
+    encode: jsonText,
+    decode: (text, where) => decode(text as string, where),
   };
 }
 

@@ -5,6 +5,8 @@
  * decoded again, by the strict decoder. A byte order mark is a character like any other.
  */
 
+import { MarshalError } from "../errors.js";
+
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** The methods below `Buffer.prototype.toString` and `write`, which first look for what `encoding` says. */
@@ -28,6 +30,28 @@ export function decodeText(buffer: TextBuffer, start: number, end: number): stri
   const text = buffer.utf8Slice(start, end);
   if (text.includes("\ufffd")) strict.decode(buffer.subarray(start, end));
   return text;
+}
+
+/**
+ * The same with the errors of a value that crosses.
+ *
+ * @param where the value
+ * @param pointer where it is in the plugin's memory
+ * Errors: MarshalError.
+ */
+export function decodeUtf8(
+  buffer: TextBuffer,
+  start: number,
+  length: number,
+  where: string,
+  pointer: number,
+): string {
+  try {
+    return decodeText(buffer, start, start + length);
+  } catch (cause) {
+    const fault = cause instanceof TypeError ? "are not valid UTF-8" : "are too many for a string";
+    throw new MarshalError(`${where}: the ${length} bytes at ${pointer} ${fault}`, { cause });
+  }
 }
 
 /** Bytes that the text takes as UTF-8, or -1 if it has a lone surrogate. */

@@ -36,7 +36,7 @@ export interface CallContext {
   readonly plugin: string;
   /** The plugin's settings. */
   readonly config: Readonly<Record<string, unknown>>;
-  /** The export that was called; empty while the plugin starts. */
+  /** The export that was called; empty while a hook of the plugin runs. */
   readonly export: string;
   /** The calling plugin's memory. */
   readonly memory: GuestMemory;

@@ -59,17 +59,16 @@ export async function transferState(
   plugin: { readonly name: string; readonly options: PluginOptions },
 ): Promise<void> {
   const { transfer } = plugin.options;
+  const occupied = [...old.linked, ...next.linked].map((generation) => generation.owner);
+  const step = <T>(name: string, action: () => T): Promise<Awaited<T>> =>
+    runInStep(new StepFrame(plugin.name, old.owner, name, occupied), action);
   try {
     if (transfer !== undefined) {
-      // None of them serves, nor can be reloaded or closed, until the transfer has ended.
-      const occupied = [...old.linked, ...next.linked].map((generation) => generation.owner);
-      const frame = new StepFrame(plugin.name, old.owner, "transfer", occupied);
-      await runInStep(frame, () => transfer(side(old), side(next)));
+      await step("transfer", () => transfer(side(old), side(next)));
       return;
     }
-    const from = old.pool.slots[0].instance();
-    const to = next.pool.slots[0].instance();
-    await to.restoreState(await from.save());
+    const state = await step("save", () => old.pool.slots[0].instance().save());
+    await step("restore", () => next.pool.slots[0].instance().restoreState(state));
   } catch (cause) {
     const text = `${plugin.name}: state can't be handed over to generation ${next.number}: ${messageOf(cause)}`;
     throw new BackplaneError("STATE_TRANSFER", text, { cause });

@@ -8,7 +8,7 @@
 import { ExitError, type Module, parkable, Suspending, WebAssembly } from "../../engine/index.js";
 import type { AbiModule, ExportedFunction } from "../abi/abi.js";
 import { withinTime } from "../binding/limits.js";
-import type { CallFrame } from "../call-frame.js";
+import { type CallFrame, runInStep, StepFrame } from "../call-frame.js";
 import type { Clock } from "../clock.js";
 import { DependencyError, PluginExitError } from "../errors.js";
 import type { Granted } from "../manifest/grant.js";
@@ -257,9 +257,10 @@ export class Generation {
   /** Runs the stop hooks; every instance has its turn even if one fails. Returns what they threw. */
   async stop(): Promise<unknown[]> {
     const errors: unknown[] = [];
+    const { name, owner } = this.options;
     for (const slot of this.pool.slots) {
       try {
-        await slot.current?.stop();
+        await runInStep(new StepFrame(name, owner, "stop", [owner]), () => slot.current?.stop());
       } catch (error) {
         errors.push(error);
       }

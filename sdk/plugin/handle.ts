@@ -6,11 +6,11 @@
  */
 import type { Description, Handle, HandleCallOptions } from "../declare/describe.js";
 import type { FunctionSignature, Signatures } from "../declare/signature.js";
-import type { CallBody } from "./call-runner.js";
+import type { CallBody } from "./running-call.js";
 
 /** What a handle needs of a plugin. */
 export interface HandleTarget {
-  invoke(name: string, body: CallBody, options?: HandleCallOptions): Promise<unknown>;
+  invoke(name: string, body: CallBody, input: unknown, options?: HandleCallOptions): Promise<unknown>;
 }
 
 export function handleOf<T extends Signatures>(target: HandleTarget, description: Description<T>): Handle<T> {
@@ -27,8 +27,21 @@ function methodOf(
   signature: FunctionSignature,
 ): (...args: unknown[]) => Promise<unknown> {
   const { length } = signature.params;
-  return (...args) => {
-    const options = args[length] as HandleCallOptions | undefined;
-    return target.invoke(name, (instance) => instance.method(name, signature)(...args), options);
-  };
+  if (length <= 1) return shortMethod(target, name, signature);
+  const body: CallBody = (instance, { input }) =>
+    instance.method(name, signature)(...(input as readonly unknown[]));
+  return (...args) => target.invoke(name, body, args, args[length] as HandleCallOptions | undefined);
+}
+
+/** Without a list of arguments, which most methods don't need. */
+function shortMethod(
+  target: HandleTarget,
+  name: string,
+  signature: FunctionSignature,
+): (...args: unknown[]) => Promise<unknown> {
+  const body: CallBody = (instance, { input }) => instance.method(name, signature)(input);
+  if (signature.params.length === 0) {
+    return (options) => target.invoke(name, body, undefined, options as HandleCallOptions | undefined);
+  }
+  return (input, options) => target.invoke(name, body, input, options as HandleCallOptions | undefined);
 }

@@ -175,6 +175,10 @@ export class PluginInstance implements Guest {
     return call;
   }
 
+  get computesHere(): boolean {
+    return this.options.waits !== true && this.way === undefined;
+  }
+
   function(name: string): ExportedFunction | undefined {
     let call = this.functions.get(name);
     if (call !== undefined) return call;

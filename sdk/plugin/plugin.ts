@@ -3,37 +3,29 @@
  * changes is the generation behind it.
  */
 import { type InspectOptions, inspect } from "node:util";
-import { SnapshotError } from "../../engine/index.js";
 import type { AbiModule } from "../abi/abi.js";
 import { checkHandle } from "../abi/text-method.js";
 import { chainThrough, stepThrough } from "../call-frame.js";
 import type { Clock } from "../clock.js";
 import type { Description, Handle } from "../declare/describe.js";
 import type { Signatures } from "../declare/signature.js";
-import { BackplaneError, InstanceBusyError, messageOf, ReentrancyError } from "../errors.js";
-import { callChannel, loadChannel, type PluginHostEvents, reloadChannel } from "../events.js";
+import { BackplaneError, messageOf, ReentrancyError } from "../errors.js";
+import { loadChannel, type PluginHostEvents, reloadChannel } from "../events.js";
 import { defaultDrainTimeout, drainOrAbort } from "../lifecycle/hand-over.js";
 import { encodeSnapshot, type PluginSnapshot, snapshotError } from "../lifecycle/snapshot.js";
 import { Lifecycle, type PluginState } from "../lifecycle/state.js";
 import type { Granted } from "../manifest/grant.js";
 import type { PluginManifest } from "../manifest/manifest.js";
 import { redactorOf, revealed, withSecrets } from "../secret.js";
-import {
-  abortedError,
-  type CallBody,
-  type CallObserver,
-  CallRunner,
-  requireCallOptions,
-  requireRun,
-  requireSlice,
-  timeoutError,
-  watchCall,
-} from "./call-runner.js";
-import type { Generation, InstanceSlot } from "./generation.js";
+import { noOptions, requireRun, requireSlice } from "./call-options.js";
+import { type CallObserver, CallRunner } from "./call-runner.js";
+import type { Generation } from "./generation.js";
 import { GuestLog, type LogLevel } from "./guest-log.js";
 import { handleOf } from "./handle.js";
 import { exclusively } from "./linker.js";
 import type { CallOptions, PluginOptions, PluginStats } from "./options.js";
+import { PluginCalls } from "./plugin-calls.js";
+import type { CallBody } from "./running-call.js";
 import type { SourceReader } from "./source.js";
 
 /** What a plugin needs of its host. */
@@ -51,12 +43,11 @@ export interface PluginServices {
   readonly clock: Clock;
 }
 
-const noOptions: CallOptions = {};
-
 /** A plugin of a host: it stays the same through reloads and replaced instances. */
 export class Plugin {
   private readonly lifecycle: Lifecycle;
   private readonly runner: CallRunner;
+  private readonly calls: PluginCalls;
   /** @internal What serves. */
   generation: Generation | undefined;
   private loading: Promise<void> | undefined;
@@ -73,7 +64,6 @@ export class Plugin {
   readonly guestLog: GuestLog;
   /** Takes secrets out of a text. */
   private readonly redact: (text: string) => string;
-  private exportsOf: { generation: Generation; object: Readonly<Record<string, unknown>> } | undefined;
 
   /** @internal Made by the host. */
   constructor(
@@ -100,6 +90,7 @@ export class Plugin {
       circuitClosed: () => services.announce("circuitClosed", this.event()),
     };
     this.runner = new CallRunner(name, this, options, observer, services.clock);
+    this.calls = new PluginCalls(this, this.runner);
   }
 
   /**
@@ -145,11 +136,7 @@ export class Plugin {
    * are those of the first instance at the time. A call throws an InstanceBusyError while all instances are in use.
    */
   get exports(): Readonly<Record<string, unknown>> {
-    const generation = this.serving();
-    if (this.exportsOf?.generation !== generation) {
-      this.exportsOf = { generation, object: this.exportsObject(generation) };
-    }
-    return this.exportsOf.object;
+    return this.calls.exports();
   }
 
   /**
@@ -164,12 +151,12 @@ export class Plugin {
    * await plugin.call("add", [1, 2]); // 3
    */
   call(name: string, input?: unknown, options: CallOptions = noOptions): Promise<unknown> {
-    const body: CallBody = (instance) => {
-      const call = instance.call(name);
-      if (call === undefined) throw this.noExport(name);
-      return call.run(input, options);
-    };
-    return this.invoke(name, body, options);
+    return this.calls.call(name, input, options);
+  }
+
+  /** @internal A call of an export by other means than its name: a typed handle's. */
+  invoke(name: string, body: CallBody, input: unknown, options: CallOptions = noOptions): Promise<unknown> {
+    return this.calls.invoke(name, body, input, options);
   }
 
   /**
@@ -236,7 +223,7 @@ export class Plugin {
    * await writeFile("counter.snapshot", await host.plugin("counter").snapshot());
    */
   snapshot(): Promise<Uint8Array> {
-    return this.withSlot("snapshot", (slot) =>
+    return this.calls.withSlot("snapshot", (slot) =>
       encodeSnapshot({
         name: this.name,
         generation: slot.generation.number,
@@ -248,7 +235,7 @@ export class Plugin {
 
   /** @internal A new instance in the snapshot's state, in place of the one that serves. */
   restore({ sha256, state }: PluginSnapshot): Promise<void> {
-    return this.withSlot("restore", (slot) => {
+    return this.calls.withSlot("restore", (slot) => {
       const { code } = slot.generation;
       if (code.sha256 !== sha256) {
         throw snapshotError(
@@ -325,15 +312,8 @@ export class Plugin {
     this.services.log(level, { plugin: this.name }, message);
   }
 
-  private noExport(name: string): BackplaneError {
-    const offered = [...(this.generation?.exportNames ?? [])].join(", ") || "nothing";
-    return new BackplaneError(
-      "EXPORT_NOT_FOUND",
-      `${this.name}: no exported function "${name}" (exports: ${offered})`,
-    );
-  }
-
-  private serving(): Generation {
+  /** @internal What serves. Errors: BackplaneError BUSY. */
+  serving(): Generation {
     if (this.generation !== undefined) return this.generation;
     const hint = this.state === "discovered" ? "; await load() first" : "";
     throw new BackplaneError("BUSY", `${this.name}: it is ${this.state}${hint}`);
@@ -475,114 +455,5 @@ export class Plugin {
   requireNoStep(name: string): void {
     const chain = stepThrough(this);
     if (chain !== undefined) throw new ReentrancyError([...chain, `${this.name}.${name}`]);
-  }
-
-  private requireEntry(name: string): void {
-    this.requireOpen();
-    this.requireNoStep(name);
-    const chain = chainThrough(this, this.generation?.group);
-    if (chain !== undefined && !this.reentrant())
-      throw new ReentrancyError([...chain, `${this.name}.${name}`]);
-  }
-
-  private reentrant(): boolean {
-    const { generation } = this;
-    return generation?.group?.reentrant ?? generation?.reentrant ?? this.options.reentrant ?? false;
-  }
-
-  /** @internal Runs a body on an instance as a call of an export: at once if an instance is free, else when one is. */
-  invoke(name: string, body: CallBody, options: CallOptions = noOptions): Promise<unknown> {
-    if (callChannel.start.hasSubscribers || callChannel.error.hasSubscribers) {
-      const step = { plugin: this.name, export: name };
-      return callChannel.tracePromise(() => this.runWaiting(name, body, options), step);
-    }
-    try {
-      if (options !== noOptions) requireCallOptions(this.name, options);
-      this.requireEntry(name);
-      const slot = options.signal?.aborted ? undefined : this.generation?.pool.tryAcquire();
-      if (slot === undefined) return this.runWaiting(name, body, options);
-      const result = this.runner.run(slot, name, body, options, "async");
-      return result instanceof Promise ? result : Promise.resolve(result);
-    } catch (error) {
-      return Promise.reject(error);
-    }
-  }
-
-  private async runWaiting(name: string, body: CallBody, options: CallOptions): Promise<unknown> {
-    requireCallOptions(this.name, options);
-    this.requireEntry(name);
-    if (this.generation === undefined) await this.load();
-    this.requireOpen();
-    const started = this.clock.now();
-    const slot = await this.waitForSlot(name, options);
-    return this.runner.run(slot, name, body, options, "async", started);
-  }
-
-  /** Has an instance for itself, as a call has. */
-  private async withSlot<T>(name: string, action: (slot: InstanceSlot) => T): Promise<T> {
-    this.requireEntry(name);
-    await this.load();
-    if ((this.options.instances ?? 1) > 1) {
-      throw snapshotError(
-        `${this.name}: it has ${this.options.instances} instances, each with a state of its own`,
-      );
-    }
-    const slot = await this.waitForSlot(name, noOptions);
-    try {
-      return action(slot);
-    } catch (error) {
-      throw error instanceof SnapshotError ? snapshotError(`${this.name}: ${error.message}`, error) : error;
-    } finally {
-      slot.generation.pool.release(slot);
-    }
-  }
-
-  /** Errors: BackplaneError TIMEOUT, ABORTED, QUEUE_FULL. */
-  private async waitForSlot(name: string, options: CallOptions): Promise<InstanceSlot> {
-    const generation = this.serving();
-    const where = `${this.name}.${name}`;
-    const controller = new AbortController();
-    const timeout = this.runner.timeoutOf(generation, options, this.clock.now());
-    const unwatch = watchCall(this.clock, options.signal, timeout, {
-      aborted: (cause) => controller.abort(abortedError(where, cause)),
-      late: () => controller.abort(timeoutError(where, timeout)),
-    });
-    try {
-      const slot = await generation.pool.acquire(controller.signal);
-      if (!controller.signal.aborted) return slot;
-      slot.generation.pool.release(slot);
-      throw controller.signal.reason;
-    } finally {
-      unwatch();
-    }
-  }
-
-  private exportsObject(generation: Generation): Readonly<Record<string, unknown>> {
-    const object = Object.create(null) as Record<string, unknown>;
-    const { exports } = generation.pool.slots[0].instance();
-    for (const name of generation.exportNames) {
-      if (typeof exports[name] === "function") {
-        object[name] = (...args: unknown[]) => this.callNow(name, args);
-      } else {
-        const get = (): unknown => this.serving().pool.slots[0].instance().exports[name];
-        Object.defineProperty(object, name, { get, enumerable: true });
-      }
-    }
-    return Object.freeze(object);
-  }
-
-  private callNow(name: string, args: unknown[]): unknown {
-    this.requireEntry(name);
-    const slot = this.serving().pool.tryAcquire();
-    if (slot === undefined) {
-      throw new InstanceBusyError(`${this.name}.${name}: its instances are in use; call() waits for one`);
-    }
-    const body: CallBody = (instance) => {
-      const exported = instance.exports[name];
-      if (typeof exported !== "function") throw this.noExport(name);
-      instance.entered = true;
-      return (exported as (...values: unknown[]) => unknown)(...args);
-    };
-    return this.runner.run(slot, name, body, noOptions, "sync");
   }
 }

@@ -107,8 +107,8 @@ export class SlotPool<S extends Slot> implements Servable {
     this.total--;
     if (this.gate === undefined) this.serve();
     else this.gate.left(this);
-    if (this.total > 0) return;
     const { idle } = this;
+    if (this.total > 0 || idle.length === 0) return;
     this.idle = [];
     for (const resolve of idle) resolve();
   }
