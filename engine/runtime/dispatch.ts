@@ -9,9 +9,10 @@ import type { Engine } from "./engine.js";
 import type { Fiber } from "./fiber.js";
 import type { HostFunction } from "./host-function.js";
 import type { Instance } from "./instance.js";
-import { builtinNumber, Context, ExitStatus } from "./layout.js";
+import { Context, ExitStatus } from "./layout.js";
 import { interrupted, requireParkingSpace, runLimited } from "./limits.js";
-import { routineTrap, trapError } from "./stack-trace.js";
+import { serveRoutine } from "./routines.js";
+import { trapError } from "./stack-trace.js";
 import { writeResults, writeSlot } from "./values.js";
 import { setWord64 } from "./words.js";
 
@@ -55,19 +56,21 @@ function serve(engine: Engine, fiber: Fiber): Parked | undefined {
       const pause = interrupted(engine, fiber);
       if (pause !== undefined) return { host: undefined, promise: pause };
     }
-    // Whatever ran since (conversions, a host function) may have made longer signatures, which native code can reach.
-    if (fiber.slotCount < signatures.slotCount) fiber.ensureSlots(signatures.slotCount);
-    contextWord[0] = contextLo;
-    contextWord[1] = contextHi;
-    enter();
+    if (!fiber.unfinished) {
+      // Whatever ran since (conversions, a host function) may have made longer signatures, which native code can reach.
+      if (fiber.slotCount < signatures.slotCount) fiber.ensureSlots(signatures.slotCount);
+      contextWord[0] = contextLo;
+      contextWord[1] = contextHi;
+      enter();
+    }
     const next = serveExit(engine, fiber);
     if (next !== null) return next;
   }
 }
 
 /**
- * Serves what a fiber has left for. Returns null if it is to be entered again, undefined if its call has ended, or what
- * parks it. Errors: as `run`.
+ * Serves what a fiber has left for. Returns null if it is to be entered again (if it is `unfinished`: to be served again),
+ * undefined if its call has ended, or what parks it. Errors: as `run`.
  */
 export function serveExit(engine: Engine, fiber: Fiber): Parked | undefined | null {
   const { words } = fiber;
@@ -77,7 +80,7 @@ export function serveExit(engine: Engine, fiber: Fiber): Parked | undefined | nu
     case ExitStatus.hostCall:
       return callHost(engine, fiber, words[envIndexWord]);
     case ExitStatus.builtin:
-      callBuiltin(engine, fiber, words[callIndexWord], words[envIndexWord]);
+      serveRoutine(engine, fiber);
       return null;
     case ExitStatus.compile: {
       const instance = fiber.group!.environments[words[envIndexWord]] as Instance;
@@ -115,52 +118,4 @@ export function finishHostCall(engine: Engine, fiber: Fiber, host: HostFunction,
   if (host.returnsReferences) group.sweepIfDue();
   if (results.length === 1) writeSlot(engine, fiber, group, results[0], 0, result);
   else writeResults(engine, fiber, group, results, result);
-}
-
-const unsigned = (fiber: Fiber, slot: number): number => fiber.i32[slot * 2] >>> 0;
-const wordOfSlot = (fiber: Fiber, slot: number): number =>
-  (fiber.i32[slot * 2] >>> 0) + (fiber.i32[slot * 2 + 1] >>> 0) * 2 ** 32;
-
-/** Routines by Builtin number: arguments and result in the slots. */
-const routines: ((engine: Engine, fiber: Fiber, instance: Instance) => void)[] = [];
-const { memoryGrow, memorySize, memoryInit, dataDrop, tableInit, elemDrop, tableCopy, tableGrow, tableFill } =
-  builtinNumber;
-
-routines[memoryGrow] = (_engine, fiber, instance) => {
-  fiber.i32[0] = instance.memory!.tryGrow(unsigned(fiber, 0));
-};
-routines[memorySize] = (_engine, fiber, instance) => {
-  fiber.i32[0] = instance.memory!.pages;
-};
-routines[memoryInit] = (engine, fiber, instance) => {
-  const [segment, to, from, count] = [0, 1, 2, 3].map((slot) => unsigned(fiber, slot));
-  if (!instance.memoryInit(segment, to, from, count)) throw routineTrap(engine, fiber, "memoryOutOfBounds");
-};
-routines[dataDrop] = (_engine, fiber, instance) => instance.dropData(unsigned(fiber, 0));
-routines[tableInit] = (engine, fiber, instance) => {
-  const [table, segment, to, from, count] = [0, 1, 2, 3, 4].map((slot) => unsigned(fiber, slot));
-  if (!instance.tableInit(table, segment, to, from, count)) {
-    throw routineTrap(engine, fiber, "elementSegmentOutOfBounds");
-  }
-};
-routines[elemDrop] = (_engine, fiber, instance) => instance.dropElements(unsigned(fiber, 0));
-routines[tableCopy] = (engine, fiber, instance) => {
-  const [target, source, to, from, count] = [0, 1, 2, 3, 4].map((slot) => unsigned(fiber, slot));
-  if (!instance.tableCopy(target, source, to, from, count)) {
-    throw routineTrap(engine, fiber, "tableOutOfBounds");
-  }
-};
-routines[tableGrow] = (_engine, fiber, instance) => {
-  const table = instance.tables[unsigned(fiber, 0)];
-  fiber.i32[0] = table.grow(unsigned(fiber, 2), wordOfSlot(fiber, 1));
-};
-routines[tableFill] = (engine, fiber, instance) => {
-  const [table, start, , count] = [0, 1, 2, 3].map((slot) => unsigned(fiber, slot));
-  if (!instance.tableFill(table, start, wordOfSlot(fiber, 2), count)) {
-    throw routineTrap(engine, fiber, "tableOutOfBounds");
-  }
-};
-
-function callBuiltin(engine: Engine, fiber: Fiber, number: number, envIndex: number): void {
-  routines[number](engine, fiber, fiber.group!.environments[envIndex] as Instance);
 }

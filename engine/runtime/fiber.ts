@@ -59,6 +59,8 @@ export class Fiber {
   sliceEnd = Number.POSITIVE_INFINITY;
   /** Its Wasm code runs on a thread now (threads.ts). */
   isOnThread = false;
+  /** What it has left for is done in part: it is served again, not entered (routines.ts). */
+  unfinished = false;
   /** Parked where no stack map tells its references: handles can't be swept. */
   hasUnmapped = false;
 
@@ -187,6 +189,7 @@ export class FiberPool {
     if (fiber.scope !== undefined) fiber.limitStack(Number.POSITIVE_INFINITY);
     fiber.scope = undefined;
     fiber.hasUnmapped = false;
+    fiber.unfinished = false;
     fiber.entry = undefined;
     if (this.idle.length >= this.idleLimit) {
       lostStacks.unregister(fiber);

@@ -1,6 +1,6 @@
 /**
- * Instances: a module's state in one native record (imports, tables, globals, function records), and the
- * routines that exits ask TypeScript for.
+ * Instances: a module's state in one native record (imports, tables, globals, function records), and what its segments
+ * are copied by.
  *
  * Source: core specification 2.0, "Execution / Modules / Instantiation".
  */
@@ -166,31 +166,39 @@ export class Instance {
     wasm.elements.forEach((segment, i) => {
       if (segment.mode === "active") {
         const offset = this.evaluate(segment.offset!).lo >>> 0;
-        if (!this.tableInit(segment.tableIndex, i, offset, 0, segment.items.length)) {
+        const { tableIndex: table, items } = segment;
+        if (!this.tableInitFits(table, i, offset, 0, items.length)) {
           throw new RuntimeError(`table initializer ${i}: table index is out of bounds`);
         }
+        this.tableInit(table, i, offset, 0, items.length);
       }
       if (segment.mode !== "passive") this.droppedElements[i] = 1;
     });
     wasm.data.forEach((segment, i) => {
       if (segment.mode !== "active") return;
       const offset = this.evaluate(segment.offset!).lo >>> 0;
-      if (!this.memoryInit(i, offset, 0, segment.end - segment.start)) {
+      const length = segment.end - segment.start;
+      if (!this.memoryInitFits(i, offset, 0, length)) {
         throw new RuntimeError(`data segment ${i} is out of bounds: memory access out of bounds`);
       }
+      this.memoryInit(i, offset, 0, length);
       this.droppedData[i] = 1;
     });
   }
 
-  // ---------------------------------------------------------------- routines; false means out of bounds
+  // ---------------------------------------------------------------- segments
 
-  memoryInit(segment: number, destination: number, source: number, length: number): boolean {
+  memoryInitFits(segment: number, destination: number, source: number, length: number): boolean {
     const { start, end } = this.module.module.data[segment];
     const size = this.droppedData[segment] ? 0 : end - start;
-    const view = this.memory!.view;
-    if (source + length > size || destination + length > view.length) return false;
-    view.set(this.module.module.bytes.subarray(start + source, start + source + length), destination);
-    return true;
+    return source + length <= size && destination + length <= this.memory!.view.length;
+  }
+
+  /** Within bounds: the segment may have been dropped since. */
+  memoryInit(segment: number, destination: number, source: number, length: number): void {
+    const { start } = this.module.module.data[segment];
+    const { bytes } = this.module.module;
+    this.memory!.view.set(bytes.subarray(start + source, start + source + length), destination);
   }
 
   dropData(segment: number): void {
@@ -201,29 +209,23 @@ export class Instance {
     this.droppedElements[segment] = 1;
   }
 
-  tableInit(table: number, segment: number, destination: number, source: number, length: number): boolean {
+  tableInitFits(
+    table: number,
+    segment: number,
+    destination: number,
+    source: number,
+    length: number,
+  ): boolean {
+    const size = this.droppedElements[segment] ? 0 : this.module.module.elements[segment].items.length;
+    return source + length <= size && this.tables[table].has(destination, length);
+  }
+
+  /** Within bounds: the segment may have been dropped since. */
+  tableInit(table: number, segment: number, destination: number, source: number, length: number): void {
     const { items } = this.module.module.elements[segment];
-    const size = this.droppedElements[segment] ? 0 : items.length;
     const target = this.tables[table];
-    if (source + length > size || destination + length > target.length) return false;
     for (let i = 0; i < length; i++)
       target.setWord(destination + i, this.elementWord(table, items[source + i]));
-    return true;
-  }
-
-  tableCopy(to: number, from: number, destination: number, source: number, length: number): boolean {
-    const target = this.tables[to];
-    const origin = this.tables[from];
-    if (source + length > origin.length || destination + length > target.length) return false;
-    target.copyFrom(origin, destination, source, length);
-    return true;
-  }
-
-  tableFill(table: number, start: number, word: number, length: number): boolean {
-    const target = this.tables[table];
-    if (start + length > target.length) return false;
-    target.fillWords(start, start + length, word);
-    return true;
   }
 
   // ---------------------------------------------------------------- linking

@@ -55,6 +55,11 @@ export class Table {
     return group.handleOf(value);
   }
 
+  /** Whether `count` elements from an index on are there. */
+  has(index: number, count: number): boolean {
+    return index + count <= this.length;
+  }
+
   getWord(index: number): number {
     return (this.words[index * 2]! >>> 0) + (this.words[index * 2 + 1]! >>> 0) * 2 ** 32;
   }

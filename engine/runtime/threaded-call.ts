@@ -6,6 +6,7 @@
  * its end; while a promise parks it neither. Being an async function it goes on in the asynchronous context it began in,
  * and what is thrown in it rejects its promise.
  */
+import { setImmediate as macrotask } from "node:timers/promises";
 import { finishHostCall, type Parked, serveExit } from "./dispatch.js";
 import type { Engine } from "./engine.js";
 import type { InterruptReason } from "./errors.js";
@@ -111,7 +112,8 @@ class ThreadedCall {
       for (;;) {
         // References in slots and registers are in no stack map until what the fiber leaves for is served.
         fiber.hasUnmapped = true;
-        await this.runToExit(fiber);
+        if (fiber.unfinished) await this.betweenPieces(fiber);
+        else await this.runToExit(fiber);
         fiber.hasUnmapped = false;
         const next = this.serve(() => serveExit(this.engine, fiber));
         if (next === null) continue;
@@ -124,10 +126,24 @@ class ThreadedCall {
     }
   }
 
-  private async runToExit(fiber: Fiber): Promise<void> {
+  /** In the middle of an instruction that is served here: the event loop has its turn, calls of the instance haven't. */
+  private async betweenPieces(fiber: Fiber): Promise<void> {
+    const monitor = this.monitor.root();
+    monitor.running = true;
+    await macrotask();
+    monitor.running = false;
+    this.throwIfOver(fiber);
+  }
+
+  /** Errors: InterruptError. */
+  private throwIfOver(fiber: Fiber): void {
     if (this.over !== undefined) throw this.error(fiber);
     // Never a pause: there are no slices on threads.
     void interrupted(this.engine, fiber);
+  }
+
+  private async runToExit(fiber: Fiber): Promise<void> {
+    this.throwIfOver(fiber);
     const { threads } = this.engine;
     await new Promise<void>((back, reject) => {
       const job: Job = { fiber, monitor: this.monitor, back };
