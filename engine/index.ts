@@ -8,6 +8,7 @@
  * @module
  */
 export { sharedDeadline, withLimits } from "./js-api/limits.js";
+export { moduleBytes } from "./js-api/module-bytes.js";
 export {
   type ExportType,
   type FunctionType,

@@ -12,12 +12,8 @@ import { createPlugin } from "./abi/extism/create-plugin.js";
 
 export type { CallContext, CallContext as CurrentPlugin } from "./abi/extism/call-context.js";
 export { CAPABILITIES, type Capabilities } from "./abi/extism/capabilities.js";
-export type {
-  ExtismLogger,
-  ExtismPluginOptions,
-  FunctionName,
-  Plugin,
-} from "./abi/extism/create-plugin.js";
+export type { ExtismLogger, ExtismPluginOptions } from "./abi/extism/create-plugin.js";
+export type { FunctionName, Plugin } from "./abi/extism/extism-plugin.js";
 export type { HostFunctions } from "./abi/extism/host-functions.js";
 export type { LogLevel } from "./abi/extism/log-levels.js";
 export type {

@@ -45,6 +45,8 @@ export interface WasiRequests {
   readonly stdin?: boolean;
   readonly stdout?: boolean;
   readonly stderr?: boolean;
+  /** Connections and listening servers. */
+  readonly sockets?: boolean;
   /** A clock with less than milliseconds. */
   readonly clocks?: "fine";
 }
@@ -173,6 +175,7 @@ const checkManifest = fields({
       stdin: boolean,
       stdout: boolean,
       stderr: boolean,
+      sockets: boolean,
       clocks: oneOf("fine"),
     }),
     limits: fields({

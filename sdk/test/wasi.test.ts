@@ -1,5 +1,7 @@
 /** WASI in plugins: what a manifest asks for, what the application grants, and what the life of a plugin makes of it. */
+import { once } from "node:events";
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { join } from "node:path";
 import { PassThrough, Readable } from "node:stream";
 import { pathToFileURL } from "node:url";
@@ -494,4 +496,48 @@ test("a stream that ends is the end of input", async (t) => {
     text += guest.textRead();
   }
   t.is(text, "ab");
+});
+
+test("sockets: guests wait for what was handed in; a server outlives the instance that had it", async (t) => {
+  const server = createServer();
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  t.teardown(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  const { host, guest } = await start(t, { grant: { wasi: { sockets: [server] } } });
+  const plugin = host.plugin("p");
+  for (const text of ["first", "second"]) {
+    const accepting = plugin.call("sock_accept", [3, 0, 16]);
+    const client = connect(port, "127.0.0.1");
+    t.is(await accepting, 0);
+    const fd = guest.result();
+    guest.vector(1024, 100);
+    const receiving = plugin.call("sock_recv", [fd, 64, 1, 0, 16, 20]);
+    client.write(text);
+    t.is(await receiving, 0);
+    t.is(guest.textRead(), text);
+    const ended = once(client.resume(), "close");
+    await t.throwsAsync(plugin.call("proc_exit", 0), { instanceOf: PluginExitError });
+    await ended;
+  }
+  const signal = AbortSignal.timeout(20);
+  await t.throwsAsync(plugin.call("sock_accept", [3, 0, 16], { signal }), { code: "ABORTED" });
+});
+
+test("sockets: only for manifests that ask for them; a function gives each instance its own", async (t) => {
+  let made = 0;
+  const sockets = () => {
+    made++;
+    return [createServer()];
+  };
+  const without = await start(t, { grant: { wasi: { sockets } }, requests: { wasi: {} } });
+  t.is(without.guest.call("sock_shutdown", 3, 0), "EBADF");
+  const options = { instances: 2 };
+  const { guest } = await start(t, {
+    grant: { wasi: { sockets } },
+    requests: { wasi: { sockets: true } },
+    options,
+  });
+  t.is(guest.call("sock_recv", 3, 64, 1, 0, 16, 20), "ENOTSOCK");
+  t.is(made, 2);
 });

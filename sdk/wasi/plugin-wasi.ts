@@ -86,12 +86,13 @@ export class PluginWasi {
 }
 
 /** Those that may have to wait, with what is granted. */
-function waitingFunctions({ stdin, stdout, stderr, preopens }: GrantedWasi): ReadonlySet<string> {
+function waitingFunctions({ stdin, stdout, stderr, preopens, sockets }: GrantedWasi): ReadonlySet<string> {
   const names = new Set(["poll_oneoff"]);
   const streams = [stdin, stdout, stderr].some(mayWait);
   // Folders of the host's can have pipes and devices.
   const pipes = Object.values(preopens).some((given) => typeof given === "string" || "path" in given);
-  if (streams || pipes) names.add("fd_read").add("fd_write");
+  if (streams || pipes || sockets !== undefined) names.add("fd_read").add("fd_write");
+  if (sockets !== undefined) names.add("sock_accept").add("sock_recv").add("sock_send");
   return names;
 }
 
@@ -114,12 +115,13 @@ export class InstanceWasi {
     granted: GrantedWasi,
     log: Log,
   ) {
-    const { args = [], env, stdin, preopens, maxDescriptors } = granted;
+    const { args = [], env, stdin, preopens, sockets, maxDescriptors } = granted;
     this.wasi = new Wasi({
       args: [owner.name, ...args],
       env,
       stdin,
       preopens,
+      sockets: typeof sockets === "function" ? sockets() : sockets,
       maxDescriptors,
       stdout: this.output(granted.stdout, (line) => log("info", line)),
       stderr: this.output(granted.stderr, (line) => log("warn", line)),

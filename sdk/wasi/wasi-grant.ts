@@ -3,6 +3,7 @@
  * either there are no folders, no arguments, no environment, no input; output is thrown away, and the clock has
  * milliseconds. Randomness is the system's: nobody is safer with less of it.
  */
+import type { Server, Socket } from "node:net";
 import { fileURLToPath } from "node:url";
 import type {
   Clocks,
@@ -48,6 +49,11 @@ export interface WasiGrant {
   readonly clocks?: "fine" | "fixed" | FixedClocksOptions | (() => Clocks);
   /** A seed: the same bytes in each run, not for secrets. A function makes the source of each instance. */
   readonly random?: { readonly seed: number | bigint } | (() => RandomSource);
+  /**
+   * Connections and listening servers. A connection ends with the instance that has it, a server stays open; instances
+   * that serve at the same time need sockets of their own: a function gives those of each instance.
+   */
+  readonly sockets?: readonly (Socket | Server)[] | (() => readonly (Socket | Server)[]);
   /** Descriptors that it may have open. Default: 1024. */
   readonly maxDescriptors?: number;
 }
@@ -93,8 +99,9 @@ export function intersectWasi(
   held: Readonly<Record<string, PathAccess>>,
 ): GrantedWasi {
   const all = requested === undefined;
-  const { args, env = {}, stdin, stdout, stderr, clocks, random, maxDescriptors } = given;
-  const wants = (what: "args" | "stdin" | "stdout" | "stderr"): boolean => all || requested[what] === true;
+  const { args, env = {}, stdin, stdout, stderr, clocks, random, sockets, maxDescriptors } = given;
+  const wants = (what: "args" | "stdin" | "stdout" | "stderr" | "sockets"): boolean =>
+    all || requested[what] === true;
   const names = all ? Object.keys(env) : (requested.env ?? []).filter((name) => Object.hasOwn(env, name));
   const fine = all || requested.clocks === "fine";
   return {
@@ -105,6 +112,7 @@ export function intersectWasi(
     ...(stderr !== undefined && wants("stderr") ? { stderr } : {}),
     ...(clocks !== undefined && (clocks !== "fine" || fine) ? { clocks } : {}),
     ...(random === undefined ? {} : { random }),
+    ...(sockets !== undefined && wants("sockets") ? { sockets } : {}),
     ...(maxDescriptors === undefined ? {} : { maxDescriptors }),
     preopens: preopensOf(paths, held),
   };

@@ -4,26 +4,19 @@
  * What a plugin may use is what the options say, or the manifest where they say nothing. Where that SDK and Extism's
  * native runtime differ, this is the native runtime's behaviour; `docs/extism.md` has the list.
  */
-import {
-  type ExportDescriptor,
-  type ImportDescriptor,
-  type Instance,
-  Module,
-  moduleTypes,
-  Wasi,
-  WebAssembly,
-} from "../../../engine/index.js";
-import { BackplaneError, messageOf } from "../../errors.js";
-import { PluginHost } from "../../host.js";
+import type { Server, Socket } from "node:net";
+import { Module, moduleTypes, WebAssembly } from "../../../engine/index.js";
+import { BackplaneError } from "../../errors.js";
 import { initialPages, limitGrowth } from "../../plugin/module-sections.js";
-import type { Plugin as HostedPlugin } from "../../plugin/plugin.js";
+import { PluginWasi, type PluginWasiOwner, wasiModules } from "../../wasi/plugin-wasi.js";
+import type { GrantedWasi } from "../../wasi/wasi-grant.js";
 import type { Abi } from "../abi.js";
-import { type ExtismInstance, isCallable, moduleSeparator } from "./extism-instance.js";
 import { ExtismModule } from "./extism-module.js";
+import { Plugin } from "./extism-plugin.js";
 import { functionImport, type HostFunctions } from "./host-functions.js";
 import { defaultMaxResponseBytes } from "./http.js";
 import { type LineLevel, type LogLevel, levelNumber } from "./log-levels.js";
-import { type AllowedPath, grantsOf, type ManifestGrants, type MemoryOptions } from "./manifest.js";
+import { grantsOf, type ManifestGrants, type MemoryOptions } from "./manifest.js";
 import { NativeValues } from "./native-values.js";
 import { PluginOutput } from "./output.js";
 import type { LinkedModule } from "./settings.js";
@@ -63,6 +56,8 @@ export interface ExtismPluginOptions {
   timeoutMs?: number | null;
   /** What the plugin prints over WASI goes to the process's streams. Default: if EXTISM_ENABLE_WASI_OUTPUT is set. */
   enableWasiOutput?: boolean;
+  /** Connections and listening servers for the plugin's WASI; they follow the folders. Not in Extism's SDK. */
+  sockets?: readonly (Socket | Server)[] | undefined;
   config?: Record<string, string>;
   /** Loads modules, and serves the plugin's requests. Default: Node's. */
   fetch?: typeof fetch;
@@ -74,11 +69,7 @@ export interface ExtismPluginOptions {
   nodeWorkerArgs?: object;
 }
 
-/** A function of the plugin's, or of one of a manifest's modules. */
-export type FunctionName = string | [module: string, name: string];
-
 const pageSize = 65_536;
-const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 
 /**
  * Makes a plugin of a manifest, or of what stands for one. Its module is started before the promise resolves.
@@ -156,12 +147,18 @@ function abiFor(
       fetch: options.fetch ?? fetch,
     },
   };
-  const wasi = useWasi ? () => makeWasi(grants.allowedPaths, printsOutput(options)) : undefined;
+  const granted: GrantedWasi = {
+    preopens: grants.allowedPaths ?? {},
+    ...(options.sockets && { sockets: options.sockets }),
+    ...(printsOutput(options) && { stdout: "inherit", stderr: "inherit" }),
+  };
   return {
     name: "extism",
     servesWasi: true,
     prepare: ({ name: plugin, module, types, imports, resets, hostCalls, outputBytes }) => {
       const main = { name, module, types };
+      const modules = [main, ...companions];
+      const wasi = useWasi ? wasiOf({ name: plugin, hostCalls }, modules, granted) : undefined;
       const settings = {
         plugin,
         grant,
@@ -175,7 +172,7 @@ function abiFor(
         outputBytes,
         outputAs: (bytes: ArrayBuffer | undefined) => (bytes === undefined ? null : new PluginOutput(bytes)),
       };
-      owner.modules = [main, ...companions];
+      owner.modules = modules;
       return new ExtismModule(settings, imports, (instance) => owner.made(instance));
     },
   };
@@ -192,145 +189,19 @@ function printsOutput({ enableWasiOutput }: ExtismPluginOptions): boolean {
   return enableWasiOutput ?? process.env.EXTISM_ENABLE_WASI_OUTPUT !== undefined;
 }
 
-/** Errors: BackplaneError PLUGIN_LOAD for a folder that can't be opened. */
-function makeWasi(preopens: Readonly<Record<string, AllowedPath>> = {}, prints: boolean): Wasi {
-  try {
-    return new Wasi({ preopens, ...(prints && { stdout: "inherit", stderr: "inherit" }) });
-  } catch (cause) {
-    throw new BackplaneError("PLUGIN_LOAD", `allowed_paths: ${messageOf(cause)}`, { cause });
-  }
-}
-
-/** A plugin made by `createPlugin`. */
-export class Plugin {
-  /** @internal */
-  modules: readonly LinkedModule[];
-  private host: PluginHost | undefined;
-  private plugin: HostedPlugin | undefined;
-  private instance: ExtismInstance | undefined;
-
-  /** @internal */
-  constructor(companions: readonly LinkedModule[]) {
-    this.modules = companions;
-  }
-
-  /** @internal */
-  async load({ bytes }: ModuleSource, abi: Abi, timeout = Number.POSITIVE_INFINITY): Promise<void> {
-    this.host = await PluginHost.start({ logger: quiet });
-    try {
-      this.plugin = await this.host.load(
-        { name: "plugin", bytes },
-        {
-          abi,
-          timeout,
-          startTimeout: timeout,
-          maxWaiting: Number.MAX_SAFE_INTEGER,
-          circuit: { traps: Number.POSITIVE_INFINITY },
-        },
-      );
-    } catch (error) {
-      await this.host.close();
-      throw error instanceof BackplaneError && error.code === "PLUGIN_LOAD" && error.cause !== undefined
-        ? error.cause
-        : error;
-    }
-  }
-
-  /** @internal Told of each instance: one at a time serves. */
-  made(instance: ExtismInstance): void {
-    this.instance = instance;
-  }
-
-  /**
-   * Calls a function of the plugin. Calls come one after the other.
-   *
-   * @param input text and bytes as they are, numbers as text, other values as JSON
-   * @param hostContext what `CallContext.hostContext()` gives while the call goes on
-   * @returns the output; null if the plugin set none
-   * Errors: PluginError with the error that the plugin set, or for another code than 0; BackplaneError
-   * EXPORT_NOT_FOUND, EXPORT_MISMATCH, TIMEOUT, CLOSED; what host functions throw; traps.
-   */
-  call<T = unknown>(name: FunctionName, input?: unknown, hostContext?: T): Promise<PluginOutput | null> {
-    const options = hostContext === undefined ? undefined : { context: hostContext };
-    try {
-      const target = typeof name === "string" ? name : this.nameIn(name);
-      return this.hosted().call(target, input, options) as Promise<PluginOutput | null>;
-    } catch (error) {
-      return Promise.reject(error);
-    }
-  }
-
-  /** Whether there is such a function that `call` takes. */
-  async functionExists(name: FunctionName): Promise<boolean> {
-    const [module, wanted] = typeof name === "string" ? [undefined, name] : name;
-    const found = this.linked(module)?.types.exports.find((one) => one.name === wanted);
-    return found?.type !== undefined && isCallable(found.type);
-  }
-
-  /**
-   * What a module exports.
-   *
-   * @param name of a manifest's module; default: the main one's
-   * Errors: BackplaneError PLUGIN_NOT_FOUND.
-   */
-  async getExports(name?: string): Promise<ExportDescriptor[]> {
-    return WebAssembly.Module.exports(this.requireModule(name).module);
-  }
-
-  /** What a module imports; parameter and errors as those of `getExports`. */
-  async getImports(name?: string): Promise<ImportDescriptor[]> {
-    return WebAssembly.Module.imports(this.requireModule(name).module);
-  }
-
-  /** The instance that serves, of `backplane/engine`. Calls of its exports aren't the plugin's: no limit holds. */
-  async getInstance(name?: string): Promise<Instance> {
-    const linked = this.requireModule(name);
-    const instance = this.instance?.instanceOf(linked);
-    if (instance !== undefined) return instance;
-    throw new BackplaneError("BUSY", `the module "${linked.name}" has no instance`);
-  }
-
-  /** Whether a call is in it. */
-  isActive(): boolean {
-    return this.instance?.active ?? false;
-  }
-
-  /** Frees the blocks that calls left, unless a call is in it: false then. Variables and the plugin's memory stay. */
-  async reset(): Promise<boolean> {
-    if (this.isActive() || this.instance === undefined) return false;
-    this.instance.kernel.reset();
-    return true;
-  }
-
-  /** Waits for the running call, and gives everything up. */
-  async close(): Promise<void> {
-    await this.host?.close();
-  }
-
-  /** Closes it, at the end of an `await using`. */
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
-  }
-
-  private hosted(): HostedPlugin {
-    return this.plugin as HostedPlugin;
-  }
-
-  private linked(name: string | undefined): LinkedModule | undefined {
-    return name === undefined || name === "main"
-      ? this.modules[0]
-      : this.modules.find((linked) => linked.name === name);
-  }
-
-  private requireModule(name: string | undefined): LinkedModule {
-    const found = this.linked(name);
-    if (found !== undefined) return found;
-    const names = this.modules.map((linked) => `"${linked.name}"`).join(", ");
-    throw new BackplaneError("PLUGIN_NOT_FOUND", `no module is named "${name}" (there are: ${names})`);
-  }
-
-  private nameIn([module, name]: [module: string, name: string]): string {
-    const linked = this.requireModule(module);
-    return linked === this.modules[0] ? name : `${linked.name}${moduleSeparator}${name}`;
-  }
+/** WASI of the modules that import it. Sockets are the main one's. Errors: BackplaneError IMPORT_MISMATCH. */
+function wasiOf(
+  owner: PluginWasiOwner,
+  [main, ...companions]: readonly LinkedModule[],
+  granted: GrantedWasi,
+): ReadonlyMap<LinkedModule, PluginWasi> {
+  const made = new Map<LinkedModule, PluginWasi>();
+  const give = (linked: LinkedModule, given: GrantedWasi): void => {
+    const wanted = linked.types.imports.filter(({ module }) => wasiModules.has(module));
+    if (wanted.length > 0) made.set(linked, new PluginWasi(owner, wanted, given, () => {}));
+  };
+  give(main, granted);
+  const { sockets: _, ...shared } = granted;
+  for (const companion of companions) give(companion, shared);
+  return made;
 }

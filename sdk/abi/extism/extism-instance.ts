@@ -4,9 +4,10 @@
  * A call fills the kernel with the input, runs the function, and takes the output or the error out. The kernel has one
  * of each, so calls of an instance don't overlap.
  */
-import { type Instance, Memory, parkable, trapOf, type Wasi } from "../../../engine/index.js";
-import { BackplaneError, LimitError } from "../../errors.js";
+import { type Instance, Memory, parkable, trapOf } from "../../../engine/index.js";
+import { BackplaneError, LimitError, messageOf } from "../../errors.js";
 import type { CallOptions } from "../../plugin/options.js";
+import type { InstanceWasi } from "../../wasi/plugin-wasi.js";
 import type { AbiCall, AbiImports, AbiInstance, ExportedFunction, Guest } from "../abi.js";
 import { CallContext, type ContextState } from "./call-context.js";
 import type { EnvironmentState } from "./environment.js";
@@ -43,7 +44,7 @@ export class ExtismInstance implements AbiInstance, EnvironmentState, ContextSta
   active = false;
   private started: Guest | undefined;
   private readonly linker: ModuleLinker;
-  private readonly wasis = new Map<LinkedModule, Wasi>();
+  private readonly wasis = new Map<LinkedModule, InstanceWasi>();
   /** With the pages that they began with. */
   private readonly memories = new Map<Memory, number>();
 
@@ -85,12 +86,11 @@ export class ExtismInstance implements AbiInstance, EnvironmentState, ContextSta
   }
 
   /** Takes a module's memory: for its WASI, and to count what it grows. */
-  attach(exports: Exports, wasi: Wasi | undefined): void {
+  attach(exports: Exports, wasi: InstanceWasi | undefined): void {
     for (const value of Object.values(exports)) {
       if (value instanceof Memory && !this.memories.has(value)) this.memories.set(value, pagesOf(value));
     }
-    const { memory } = exports;
-    if (memory instanceof Memory) wasi?.bind(memory);
+    wasi?.attach(exports, () => this.guest.retire());
   }
 
   /** The exports of a module that is made; undefined before. */
@@ -197,7 +197,7 @@ export class ExtismInstance implements AbiInstance, EnvironmentState, ContextSta
   /** Of a `proc_exit` of one of the modules. */
   private exitCode(error: unknown): number | undefined {
     for (const wasi of this.wasis.values()) {
-      const code = wasi.exitCodeOf(error);
+      const code = wasi.exitCode(error);
       if (code === undefined) continue;
       this.guest.retire();
       return code;
@@ -205,12 +205,21 @@ export class ExtismInstance implements AbiInstance, EnvironmentState, ContextSta
     return this.guest.exitCode(error);
   }
 
-  /** WASI for a module that imports it, made once; undefined where the plugin host serves it. */
-  wasiFor(linked: LinkedModule): Wasi | undefined {
-    const { wasi } = this.settings;
-    if (typeof wasi !== "function") return undefined;
+  /**
+   * WASI for a module that imports it, made once; undefined where the plugin host serves it.
+   * Errors: BackplaneError PLUGIN_LOAD for a folder that can't be opened.
+   */
+  wasiFor(linked: LinkedModule): InstanceWasi | undefined {
+    const { plugin, wasi } = this.settings;
+    const granted = typeof wasi === "object" ? wasi.get(linked) : undefined;
     let made = this.wasis.get(linked);
-    if (made === undefined) this.wasis.set(linked, (made = wasi()));
+    if (made !== undefined || granted === undefined) return made;
+    try {
+      made = granted.instance();
+    } catch (cause) {
+      throw new BackplaneError("PLUGIN_LOAD", `${plugin}: allowed_paths: ${messageOf(cause)}`, { cause });
+    }
+    this.wasis.set(linked, made);
     return made;
   }
 

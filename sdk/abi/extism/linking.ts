@@ -11,21 +11,17 @@ import {
   type Instance,
   parkable,
   Suspending,
-  type WasiModule,
   WebAssembly,
 } from "../../../engine/index.js";
 import { type CoreSignature, formatCoreSignature } from "../../declare/signature.js";
 import { BackplaneError } from "../../errors.js";
+import { type PluginWasi, wasiModules } from "../../wasi/plugin-wasi.js";
 import type { AbiImports, ImportValue } from "../abi.js";
 import { environmentImports, httpWaits } from "./environment.js";
 import { environmentModule, environmentTypes } from "./environment-types.js";
 import type { ExtismInstance } from "./extism-instance.js";
 import type { ExtismSettings, HostImport, LinkedModule } from "./settings.js";
 import { startModule } from "./start.js";
-
-export const wasiModules: ReadonlySet<string> = new Set(["wasi_snapshot_preview1", "wasi_unstable"]);
-/** Functions of WASI that make a plugin wait, given what it is given here. */
-const waitingWasi: ReadonlySet<string> = new Set(["poll_oneoff", "sched_yield"]);
 
 type Exports = Readonly<Record<string, unknown>>;
 type AnyFunction = (...args: unknown[]) => unknown;
@@ -90,8 +86,9 @@ function importWaits(settings: ExtismSettings, of: LinkedModule, wanted: ImportT
   const linked = moduleNamed(settings, wanted.module);
   if (exportsIt(linked, wanted)) return false;
   if (wasiModules.has(wanted.module)) {
-    if (settings.wasi === undefined) refuse("WASI is not enabled: createPlugin takes { useWasi: true }");
-    return settings.wasi !== "host" && waitingWasi.has(wanted.name);
+    const { wasi } = settings;
+    if (wasi === undefined) return refuse("WASI is not enabled: createPlugin takes { useWasi: true }");
+    return wasi !== "host" && (wasi.get(of) as PluginWasi).waits;
   }
   const host = settings.hostImport(wanted);
   if (host === undefined) return refuse(missing(settings, linked, wanted));
@@ -161,15 +158,8 @@ export class ModuleLinker {
     if (wanted.module === environmentModule) return this.environment[wanted.name];
     const linked = moduleNamed(this.settings, wanted.module);
     if (linked !== undefined && exportsIt(linked, wanted)) return this.exportOf(linked, wanted);
-    if (wasiModules.has(wanted.module)) return this.wasiFunction(of, wanted);
+    if (wasiModules.has(wanted.module)) return this.side.wasiFor(of)?.imports[wanted.module][wanted.name];
     return (this.settings.hostImport(wanted) as HostImport | undefined)?.bind(this.side);
-  }
-
-  /** Only what may have to wait is an import that waits: the others cost less. */
-  private wasiFunction(of: LinkedModule, { module, name }: ImportType): ImportValue | undefined {
-    const wasi = this.side.wasiFor(of);
-    const imports = waitingWasi.has(name) ? wasi?.asyncImports : wasi?.imports;
-    return imports?.[module as WasiModule][name];
   }
 
   private exportOf(linked: LinkedModule, wanted: ImportType): ImportValue {

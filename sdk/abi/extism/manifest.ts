@@ -28,7 +28,7 @@ export interface ManifestWasmResponse {
   response: Response;
 }
 
-/** A compiled module. In the type as Extism's SDK has it, and refused: give the bytes as `data`. */
+/** A compiled module of `backplane/engine`. One of Node's own is refused, as it doesn't give its bytes back. */
 export interface ManifestWasmModule {
   module: object;
 }

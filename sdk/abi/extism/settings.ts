@@ -1,7 +1,8 @@
 /** What an Extism plugin is run with, worked out once for a module and used by all its instances. */
-import type { ImportType, Module, ModuleTypes, Wasi } from "../../../engine/index.js";
+import type { ImportType, Module, ModuleTypes } from "../../../engine/index.js";
 import type { HostCallLimits } from "../../binding/host-call-limits.js";
 import type { CallOptions } from "../../plugin/options.js";
+import type { PluginWasi } from "../../wasi/plugin-wasi.js";
 import type { ImportValue } from "../abi.js";
 import type { ExtismGrant } from "./environment.js";
 import type { ExtismInstance } from "./extism-instance.js";
@@ -34,8 +35,8 @@ export interface ExtismSettings {
    * Errors: BackplaneError IMPORT_MISMATCH if that doesn't fit.
    */
   hostImport(wanted: ImportType): HostImport | undefined;
-  /** Makes what serves WASI for one instance of a module; "host": the plugin host serves it; undefined: nobody does. */
-  readonly wasi: (() => Wasi) | "host" | undefined;
+  /** WASI of the modules that import it; "host": the plugin host serves it; undefined: nobody does. */
+  readonly wasi: ReadonlyMap<LinkedModule, PluginWasi> | "host" | undefined;
   /** Pages that the shared memory and the modules' memories may grow by altogether. */
   readonly maxGrowth: number;
   /** Calls begin with the instance as it was after its start. */

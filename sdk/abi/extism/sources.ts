@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { Module } from "../../../engine/index.js";
+import { Module, moduleBytes } from "../../../engine/index.js";
 import { BackplaneError, ManifestError, messageOf } from "../../errors.js";
 import { asManifest, type Manifest, type ManifestWasm } from "./manifest.js";
 
@@ -109,8 +109,9 @@ async function bytesOf(item: ManifestWasm, index: number, fetch: Fetch): Promise
     return bodyOf(await fetched(fetch, url, { ...(headers && { headers }), ...(method && { method }) }));
   }
   if ("response" in item && item.response !== undefined) return bodyOf(item.response);
+  if ("module" in item && item.module instanceof Module) return moduleBytes(item.module);
   const text =
-    "a compiled module doesn't have its bytes any more, which are what is compiled here: give them as data";
+    "expected a module of backplane/engine: one of Node's own doesn't give its bytes back, so give them as data";
   throw new ManifestError("Extism manifest", [`wasm[${index}].module: ${text}`]);
 }
 

@@ -2,12 +2,12 @@
 import { createHash } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type RequestListener } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, connect, createServer as createSocketServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import test, { type ExecutionContext } from "ava";
-import { trapOf } from "../../../engine/index.js";
+import { trapOf, WebAssembly } from "../../../engine/index.js";
 import { assemble } from "../../../engine/test/runtime/assemble.js";
 import defaultExport, {
   CAPABILITIES,
@@ -114,6 +114,19 @@ test("sources: bytes, path, URLs, JSON, responses, base64", async (t) => {
   }
   await t.throwsAsync(createPlugin(`${origin}/missing`), { code: "PLUGIN_LOAD", message: /status 404/ });
   await t.throwsAsync(createPlugin(join(folder, "missing.wasm")), { code: "PLUGIN_LOAD" });
+});
+
+test("sources: compiled modules of this engine, not Node's own", async (t) => {
+  const plain = assemble('(module (func (export "seven") (result i32) (i32.const 7)))');
+  const own = new WebAssembly.Module(plain);
+  for (const source of [own, { wasm: [{ module: own }] }]) {
+    const plugin = await made(t, {}, source);
+    await t.throwsAsync(plugin.call("seven"), { message: /code: 7$/ });
+  }
+  const { WebAssembly: node } = globalThis as unknown as { WebAssembly: typeof WebAssembly };
+  const refused = { instanceOf: ManifestError, message: /module: expected a module of backplane\/engine/ };
+  await t.throwsAsync(createPlugin(new node.Module(plain)), refused);
+  await t.throwsAsync(createPlugin({ wasm: [{ module: {} }] }), refused);
 });
 
 test("hashes are compared", async (t) => {
@@ -429,6 +442,35 @@ test("proc_exit(0) without an error is success, other codes are errors", async (
   const plugin = await made(t, { useWasi: true }, exits);
   t.is(await plugin.call("zero"), null);
   await t.throwsAsync(plugin.call("three"), { instanceOf: PluginError, message: /exit code: 3/ });
+});
+
+test("sockets that are handed in are the plugin's WASI's", async (t) => {
+  const accepting = extismModule(
+    ["alloc", "store_u64", "output_set"],
+    `(import "wasi_snapshot_preview1" "sock_accept" (func $accept (param i32 i32 i32) (result i32)))
+     (import "wasi_snapshot_preview1" "sock_recv" (func $recv (param i32 i32 i32 i32 i32 i32) (result i32)))
+     (memory (export "memory") 1) (data (i32.const 32) "\\00\\04\\00\\00\\08\\00\\00\\00")
+     (func (export "run") (result i32) (local $code i32) (local $block i64)
+       (local.set $code (call $accept (i32.const 3) (i32.const 0) (i32.const 16)))
+       (if (local.get $code) (then (return (local.get $code))))
+       (local.set $code
+         (call $recv (i32.load (i32.const 16)) (i32.const 32) (i32.const 1) (i32.const 2) (i32.const 48) (i32.const 52)))
+       (local.set $block (call $alloc (i64.const 8)))
+       (call $store_u64 (local.get $block) (i64.load (i32.const 1024)))
+       (call $output_set (local.get $block) (i64.load32_u (i32.const 48)))
+       (local.get $code))`,
+  );
+  const server = createSocketServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  t.teardown(() => server.close());
+  const plugin = await made(t, { useWasi: true, sockets: [server] }, accepting);
+  const call = plugin.call("run");
+  const client = connect((server.address() as AddressInfo).port, "127.0.0.1");
+  t.teardown(() => client.destroy());
+  client.write("8 bytes!");
+  t.is((await call)?.text(), "8 bytes!");
+  const late = await made(t, { useWasi: true, sockets: [server], timeoutMs: 30 }, accepting);
+  await t.throwsAsync(late.call("run"), { code: "TIMEOUT" });
 });
 
 test("linked modules: exports, memories, circles of functions", async (t) => {
