@@ -4,16 +4,15 @@
 // Leaves: { value, unit, better, note } where `better` says whether a high or a low value is good.
 
 import { readFileSync } from "node:fs";
-import { dirname } from "node:path";
 import { performance } from "node:perf_hooks";
 import loadWabt from "wabt";
 import { namespaceOf as engineNamespace, inScopeOf } from "../test/limits/engine-namespace.js";
 import { microBenchmark } from "./micro.js";
 import { allPrograms, type Program } from "./programs.js";
+import { type Namespace, runCoremark, runWasi, type WasmFunction } from "./run-program.js";
 import { median } from "./statistics.js";
 import { vectorKernels } from "./vector-kernels.js";
 import { vectorPackages } from "./vector-packages.js";
-import { ProgramExit, WasiShim } from "./wasi-shim.js";
 
 /** One measurement. */
 export interface Measurement {
@@ -30,76 +29,9 @@ interface Assembler {
   parseWat(name: string, text: string): { toBinary(options: object): { buffer: Uint8Array } };
 }
 
-type WasmFunction = (...args: unknown[]) => unknown;
-
-/** What is used of a `WebAssembly` namespace. */
-interface Namespace {
-  Module: {
-    new (bytes: Uint8Array): object;
-    imports(module: object): { module: string; name: string; kind: string }[];
-  };
-  Instance: new (module: object, imports: object) => { exports: Record<string, unknown> };
-}
-
 function coremark(engine: Namespace, program: Program): Measurement {
-  const module = new engine.Module(readFileSync(program.file as string));
-  const env = { clock_ms: () => BigInt(Math.round(performance.now())) };
-  const { exports } = new engine.Instance(module, { env });
-  return { value: (exports.run as WasmFunction)() as number, unit: "iterations/s", better: "high", note: "" };
-}
-
-/** A short checksum of a text (FNV-1a), so that wrong results are seen. */
-function checksum(text: string): string {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  return (hash >>> 0).toString(16);
-}
-
-/** Lines with times in them differ between runs and say nothing about correctness. */
-function withoutTimes(text: string): string {
-  return text
-    .split("\n")
-    .filter(
-      (line) =>
-        !/\d\s*(ms|secs?|seconds|us|MB\/s)\b|time|rate|Copy:|Scale:|Add:|Triad:|microsec|clock/i.test(line),
-    )
-    .join("\n");
-}
-
-/** One run of a WASI program in a fresh instance: milliseconds, and a digest of what it wrote. */
-function runWasi(engine: Namespace, module: object, program: Program): { elapsed: number; note: string } {
-  const shim = new WasiShim([program.name, ...(program.args ?? [])], dirname(program.file as string));
-  let started = 0;
-  let ended = 0;
-  const bench = {
-    start: () => {
-      started = performance.now();
-    },
-    end: () => {
-      ended = performance.now();
-    },
-  };
-  const imports: Record<string, object> = { bench };
-  for (const entry of engine.Module.imports(module)) {
-    if (entry.module.startsWith("wasi_")) imports[entry.module] ??= shim.functions(entry.module);
-  }
-  const { exports } = new engine.Instance(module, imports);
-  shim.memory = exports.memory as { buffer: ArrayBuffer };
-  const before = performance.now();
-  let code = 0;
-  try {
-    (exports._start as WasmFunction)();
-  } catch (thrown) {
-    if (!(thrown instanceof ProgramExit)) throw thrown;
-    code = thrown.code;
-  }
-  const after = performance.now();
-  const text = withoutTimes(Buffer.concat([...shim.output, ...shim.errors]).toString("latin1"));
-  const inside = started !== 0 && ended !== 0;
-  return {
-    elapsed: inside ? ended - started : after - before,
-    note: `exit ${code}, output ${checksum(text)}`,
-  };
+  const value = runCoremark(engine, new engine.Module(readFileSync(program.file as string)));
+  return { value, unit: "iterations/s", better: "high", note: "" };
 }
 
 /**

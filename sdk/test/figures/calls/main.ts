@@ -4,7 +4,8 @@
  *
  *     npm run -s figures [-- PAIRS]
  *
- * PAIRS paired runs of CoreMark, 5 by default; 0 leaves out what limits cost compiled code, which takes the longest.
+ * PAIRS paired runs of each program at least, 7 by default, which takes about eight minutes on a quiet machine; 0 leaves out what
+ * limits cost compiled code, and takes about one.
  */
 import { costs } from "./cost.js";
 import { besideLoops, twoCalls } from "./move.js";
@@ -12,7 +13,11 @@ import { printRows, type Row, WrongAnswer } from "./row.js";
 import { contained, deadlines, fuelCounts, slices } from "./stop.js";
 import { manyParked, suspendedCall } from "./suspend.js";
 
-const pairs = Number(process.argv[2] ?? 5);
+const pairs = Number(process.argv[2] ?? 7);
+if (!Number.isSafeInteger(pairs) || pairs < 0) {
+  console.error(`PAIRS: expected a whole number from 0 on, got ${process.argv[2]}`);
+  process.exit(2);
+}
 
 const groups: (() => Row | Row[] | Promise<Row | Row[]>)[] = [
   () => manyParked(),
@@ -38,3 +43,4 @@ for (const group of groups) {
 }
 console.log("The soak is run by itself: node dist/sdk/test/soak/main.js\n");
 printRows(rows);
+console.log(`\nTook ${Math.round(performance.now() / 1000)} s.`);
