@@ -35,6 +35,7 @@ export { parkable, promising, Suspending } from "./js-api/suspending.js";
 export { threaded, whenFree } from "./js-api/threaded.js";
 export type { Effort } from "./pipeline.js";
 export { UnsupportedPlatformError, type UnsupportedReason } from "./platform/errors.js";
+export { CodeCache, type CodeCacheOptions, type CodeCacheStats } from "./runtime/code-cache.js";
 export type { EngineOptions } from "./runtime/engine.js";
 export {
   CompileError,

@@ -3,9 +3,11 @@ import { fileURLToPath } from "node:url";
 import { type InspectOptions, inspect } from "node:util";
 import type { EventEmitter } from "eventemitter3";
 import type { InjectionToken } from "tsyringe";
+import type { CodeCache } from "../engine/index.js";
 import type { Abi } from "./abi/abi.js";
 import { requireAbis } from "./abi/choose-abi.js";
 import { type Clock, systemClock } from "./clock.js";
+import { type CacheSetting, codeCacheOf } from "./code-cache.js";
 import type { Description, Handle } from "./declare/describe.js";
 import type { Signatures } from "./declare/signature.js";
 import { HostContainer, type HostModuleSource, type PluginContainer, type TokenResolver } from "./di.js";
@@ -48,6 +50,12 @@ export interface PluginHostOptions {
   readonly options?: PluginOptions | ((name: string) => PluginOptions);
   /** Reloads plugins when their files change, and loads new files of the folder. Default: false. */
   readonly watch?: boolean | WatchOptions;
+  /**
+   * Keeps the plugins' compiled code on disk, so that the next process needn't compile what this one has: `true` in the
+   * user's cache folder, or in a folder of the application's, given by its path. Whoever can write there can do anything in
+   * this process; so it has to be this user's alone, else it isn't used. Default: false.
+   */
+  readonly cache?: CacheSetting;
   /** For tests: see `backplane/testing`. Default: the process's. */
   readonly clock?: Clock;
   /** pino's shape. Default: warnings and errors to standard error. */
@@ -75,11 +83,16 @@ export class PluginHost extends HostEvents {
   });
   private readonly watcher: PluginWatcher | undefined;
   private closing: Promise<void> | undefined;
+  /** Where compiled code is kept, with its figures; undefined without the option `cache`. */
+  readonly codeCache: CodeCache | undefined;
 
   private constructor(private readonly options: PluginHostOptions) {
     super();
     this.logger = options.logger ?? defaultLogger;
     this.clock = options.clock ?? systemClock;
+    this.codeCache = codeCacheOf(options.cache, (message, cause) =>
+      this.log("warn", { err: cause }, message),
+    );
     const { modules = [], provide = [], resolve, abis = [] } = options;
     requireAbis(abis);
     this.container = new HostContainer(modules, provide, resolve, (event, hook, error) => {
@@ -322,6 +335,7 @@ export class PluginHost extends HostEvents {
         grant: this.options.grant,
         limits: this.options.limits ?? {},
         abis: this.options.abis ?? [],
+        cache: this.codeCache,
       };
       const registered = new Set(this.container.declarations.map((declaration) => declaration.name));
       const isPlugin = (name: string): boolean => this.known.has(name) && !registered.has(name);
@@ -365,6 +379,7 @@ export class PluginHost extends HostEvents {
     await this.watcher?.close();
     await Promise.all([...this.known.values()].map((plugin) => plugin.close()));
     await this.container.dispose();
+    this.codeCache?.flush();
   }
 
   /** A logger that throws must not break a step either. */

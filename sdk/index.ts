@@ -6,7 +6,7 @@
 import "reflect-metadata"; // before tsyringe, which looks for it when it loads
 
 export { inject, injectable } from "tsyringe";
-export { Fuel } from "../engine/index.js";
+export { CodeCache, type CodeCacheOptions, type CodeCacheStats, Fuel } from "../engine/index.js";
 export type {
   Abi,
   AbiCall,
@@ -21,6 +21,7 @@ export type {
 } from "./abi/abi.js";
 export type { HostCallLimits } from "./binding/host-call-limits.js";
 export { type CurrentCall, currentCall } from "./call-frame.js";
+export type { CacheSetting } from "./code-cache.js";
 export type { CallContext, GuestMemory } from "./declare/context.js";
 export {
   type HookDeclaration,

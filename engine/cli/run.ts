@@ -6,6 +6,7 @@
  */
 import {
   type CallLimits,
+  CodeCache,
   CompileError,
   createNamespace,
   type Instance,
@@ -82,7 +83,13 @@ export async function run(file: string, args: readonly string[], options: Option
 function namespaceOptions(options: OptionValues): NamespaceOptions {
   // The command line's grammar has checked that these are among the choices.
   const { bounds, compile, effort } = options;
-  return { bounds, compile, effort, interrupts: options["timeout"] !== undefined } as NamespaceOptions;
+  const cache = options["cache"] === true ? new CodeCache({ warn: noteTrouble }) : undefined;
+  const interrupts = options["timeout"] !== undefined;
+  return { bounds, compile, effort, interrupts, cache } as NamespaceOptions;
+}
+
+function noteTrouble(message: string): void {
+  process.stderr.write(`note: ${printable(message)}\n`);
 }
 
 /** The deadline of all calls together. */

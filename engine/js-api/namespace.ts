@@ -5,6 +5,7 @@
  * Source: WebAssembly JavaScript Interface; WebAssembly Web API for the streaming forms.
  */
 import { nodeWebAssembly } from "../platform/index.js";
+import type { CodeCache } from "../runtime/code-cache.js";
 import { type EngineOptions, threadEngine } from "../runtime/engine.js";
 import { CompileError, LinkError, RuntimeError, SuspendError } from "../runtime/errors.js";
 import { Instance as RuntimeInstance } from "../runtime/instance.js";
@@ -23,6 +24,8 @@ export interface NamespaceOptions extends Partial<EngineOptions> {
    * instances of the two can't import from each other. Default: false.
    */
   readonly fallback?: boolean;
+  /** Where compiled functions are kept from one process to the next. Default: nowhere. */
+  readonly cache?: CodeCache;
 }
 
 /** An import, as `Module.imports` tells it. */
@@ -97,7 +100,10 @@ function payload(wasm: WasmModule, start: number, end: number): ArrayBuffer {
 }
 
 function attachModule(object: object, bytes: Uint8Array, options: NamespaceOptions): void {
-  modules.set(object, RuntimeModule.compile(threadEngine(), bytes, engineOptions(options)));
+  modules.set(
+    object,
+    RuntimeModule.compile(threadEngine(), bytes, engineOptions(options), undefined, options.cache),
+  );
 }
 
 function engineOptions(options: NamespaceOptions): EngineOptions {

@@ -7,7 +7,7 @@
  *
  * Bytes, all integers u32 little endian: "BPCM", the size of the identity, the identity as JSON in UTF-8, zeros up to a
  * multiple of 4; the number of functions, where each begins and the last one ends, from here; the functions as
- * machine/machine-code-bytes.ts has them, not linked to any process.
+ * machine/machine-code-bytes.ts has them, not linked to any process. One that takes no bytes isn't there.
  */
 import { createHash } from "node:crypto";
 import type { MachineCode } from "../machine/machine-code.js";
@@ -79,10 +79,11 @@ export function compiledModule(
       compileFunction(unit, module.importedFunctionCount + i, { ...options, target, features }),
     ),
   );
-  return assemble(codeIdentity(module.bytes, target, features, options), functions);
+  return packFunctions(codeIdentity(module.bytes, target, features, options), functions);
 }
 
-function assemble(identity: CodeIdentity, functions: readonly Uint8Array[]): Uint8Array {
+/** The bytes of a module's functions; those that aren't there are empty. */
+export function packFunctions(identity: CodeIdentity, functions: readonly Uint8Array[]): Uint8Array {
   const head = new TextEncoder().encode(JSON.stringify(identity));
   const tableAt = (8 + head.length + 3) & ~3;
   const codeAt = tableAt + 4 * (functions.length + 2);
@@ -140,12 +141,17 @@ export class CompiledCode {
     }
   }
 
-  /** The code of a defined function, by its number without imports. Errors: CompiledModuleError. */
-  functionCode(defined: number): MachineCode {
-    const start = this.endOf(defined - 1);
-    const end = this.endOf(defined);
+  /** A defined function's bytes, by its number without imports; none if it isn't there. Errors: CompiledModuleError. */
+  functionBytes(defined: number): Uint8Array {
+    return this.bytes.subarray(this.endOf(defined - 1), this.endOf(defined));
+  }
+
+  /** Its code; undefined if it isn't there. Errors: CompiledModuleError. */
+  functionCode(defined: number): MachineCode | undefined {
+    const bytes = this.functionBytes(defined);
+    if (bytes.length === 0) return undefined;
     try {
-      return readMachineCode(this.bytes.subarray(start, end));
+      return readMachineCode(bytes);
     } catch (error) {
       throw new CompiledModuleError(`compiled code: function ${defined} is damaged`, { cause: error });
     }

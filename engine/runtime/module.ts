@@ -15,6 +15,7 @@ import {
   WasmFormatError,
   type WasmModule,
 } from "../wasm/index.js";
+import type { CodeCache, StoredCode } from "./code-cache.js";
 import { type CompiledCode, codeIdentity } from "./compiled-module.js";
 import type { Engine, EngineOptions } from "./engine.js";
 import { CompileError } from "./errors.js";
@@ -38,7 +39,8 @@ export class Module implements CompileUnit {
     readonly engine: Engine,
     readonly module: WasmModule,
     readonly options: EngineOptions,
-    private readonly compiled?: CompiledCode,
+    private readonly compiled: CompiledCode | undefined,
+    private readonly stored: StoredCode | undefined,
   ) {
     this.signatures = module.types.map((type) => engine.signatures.of(type));
     this.layout = instanceLayoutOf(module);
@@ -55,14 +57,27 @@ export class Module implements CompileUnit {
   }
 
   /**
-   * Decodes and validates. The bytes are kept and must not change. `code`: what `compiledModule` made of them, from a
-   * trusted place; nothing is compiled then. Errors: CompileError, CompiledModuleError.
+   * Decodes and validates. The bytes are kept and must not change.
+   *
+   * @param code what `compiledModule` made of them, from a trusted place: functions that are there aren't compiled
+   * @param cache where compiled functions come from and go to
+   * Errors: CompileError, CompiledModuleError.
    */
-  static compile(engine: Engine, bytes: Uint8Array, options: EngineOptions, code?: CompiledCode): Module {
-    const module = checkedModule(bytes, options);
-    code?.require(codeIdentity(bytes, engine.target, engine.features, options), module.bodies.length);
+  static compile(
+    engine: Engine,
+    bytes: Uint8Array,
+    options: EngineOptions,
+    code?: CompiledCode,
+    cache?: CodeCache,
+  ): Module {
+    const identity = codeIdentity(bytes, engine.target, engine.features, options);
+    const stored = cache?.open(identity, options);
+    // What is stored was validated before it was.
+    const module = stored?.isKnown ? decodedModule(bytes) : checkedModule(bytes, options);
+    code?.require(identity, module.bodies.length);
+    stored?.begin(module.bodies.length);
     if (options.interrupts && engine.platform.signals !== undefined) engine.startClock();
-    const compiled = new Module(engine, module, options, code);
+    const compiled = new Module(engine, module, options, code, stored);
     if (options.compile === "ahead") compiled.compileAll();
     return compiled;
   }
@@ -84,8 +99,14 @@ export class Module implements CompileUnit {
   }
 
   private machineCode(index: number): MachineCode {
-    if (this.compiled !== undefined)
-      return this.compiled.functionCode(index - this.module.importedFunctionCount);
+    const defined = index - this.module.importedFunctionCount;
+    const made = this.compiled?.functionCode(defined);
+    if (made !== undefined) return made;
+    const { stored } = this;
+    return stored === undefined ? this.compileOne(index) : stored.code(defined, () => this.compileOne(index));
+  }
+
+  private compileOne(index: number): MachineCode {
     const { target, features } = this.engine;
     const { bounds, interrupts, fuel, effort, canonicalNaNs } = this.options;
     return asCompileError(() =>
@@ -102,10 +123,15 @@ export class Module implements CompileUnit {
 /** Errors: CompileError with the decoder's or validator's error as cause. */
 export function checkedModule(bytes: Uint8Array, options: { readonly vectors: boolean }): WasmModule {
   return asCompileError(() => {
-    const module = timeStage("decode", () => decodeModule(bytes));
+    const module = decodedModule(bytes);
     timeStage("validate", () => validateModule(module, { simd: options.vectors }));
     return module;
   });
+}
+
+/** Of bytes that were validated before. */
+function decodedModule(bytes: Uint8Array): WasmModule {
+  return asCompileError(() => timeStage("decode", () => decodeModule(bytes)));
 }
 
 function asCompileError<T>(action: () => T): T {

@@ -2,7 +2,13 @@
  * From a plugin's source to a generation: read, checked, compiled. Linking it with other plugins and making its
  * instances comes after, see `linker.ts`. What throws on the way leaves nothing behind.
  */
-import { createNamespace, type Module, moduleTypes, WebAssembly } from "../../engine/index.js";
+import {
+  type CodeCache,
+  createNamespace,
+  type Module,
+  moduleTypes,
+  WebAssembly,
+} from "../../engine/index.js";
 import type { Abi } from "../abi/abi.js";
 import { chooseAbi } from "../abi/choose-abi.js";
 import type { HostModuleDeclaration } from "../declare/decorators.js";
@@ -29,6 +35,8 @@ export interface LoadPolicy {
   readonly limits: PluginLimits;
   /** The application's own. */
   readonly abis: readonly Abi[];
+  /** Where compiled code is kept. */
+  readonly cache: CodeCache | undefined;
 }
 
 function importedModules(module: Module): string[] {
@@ -63,7 +71,8 @@ export async function draftPlugin(
   const code = await plugin.source.read();
   const declarations = modules.map((m) => m.declaration);
   requireHostModules(plugin.name, code.manifest, declarations);
-  const module = await WebAssembly.compile(code.bytes as Uint8Array<ArrayBuffer>);
+  const { cache } = policy;
+  const module = await createNamespace({ cache }).compile(code.bytes as Uint8Array<ArrayBuffer>);
   const { manifest } = code;
   const types = moduleTypes(module);
   const chosen = chooseAbi(plugin.name, types, policy.abis, plugin.options.abi, manifest?.abi);
@@ -81,8 +90,10 @@ export async function draftPlugin(
   requireInstances(plugin, granted.limits);
   const bytes = limitGrowth(code.bytes, granted.limits, plugin.name);
   const metered = granted.limits.fuel !== undefined;
-  const { compile } = metered ? createNamespace({ fuel: true }) : WebAssembly;
-  const limited = bytes === code.bytes && !metered ? module : await compile(bytes as Uint8Array<ArrayBuffer>);
+  const limited =
+    bytes === code.bytes && !metered
+      ? module
+      : await createNamespace({ cache, fuel: metered }).compile(bytes as Uint8Array<ArrayBuffer>);
   const generation = (number: number): Generation => {
     const made = new Generation({
       name: plugin.name,

@@ -1,7 +1,9 @@
 // `backplane run`: what it prints, and its exit codes.
 
+import { readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import test from "ava";
-import { assemble, ModuleFolder, runCli } from "./run-cli.js";
+import { assemble, type CliResult, ModuleFolder, runCli } from "./run-cli.js";
 
 const text = `(module $demo
   (func $add (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1)))
@@ -233,4 +235,20 @@ test.serial("a Node without WebAssembly", async (t) => {
   const { code, stderr } = await runCli(["run", demo, "--invoke", "add", "1", "2"], { node: ["--jitless"] });
   t.is(code, 1);
   t.regex(stderr, /^error: Backplane .*--jitless.*\n$/m);
+});
+
+test.serial("--cache keeps compiled code for the next run, in the user's cache folder", async (t) => {
+  const caches = join(folder.path, "caches");
+  const env = { XDG_CACHE_HOME: caches };
+  const run = (): Promise<CliResult> => runCli(["run", "--cache", demo, "--invoke", "outer", "1"], { env });
+  const first = await run();
+  t.is(first.code, 134, "what it keeps, it keeps after a trap as well");
+  const files = (): string[] => readdirSync(join(caches, "backplane"));
+  const [file] = files();
+  t.deepEqual(files(), [file]);
+  t.deepEqual(await run(), first);
+  writeFileSync(join(caches, "backplane", file), "damaged");
+  const third = await run();
+  t.is(third.code, 134);
+  t.regex(third.stderr, /^note: cache: [0-9a-f]+\.bpcode is compiled anew: it isn't a file of this cache\n/);
 });

@@ -86,7 +86,7 @@ test("what is cut off anywhere is refused when it is read, or when the function 
   const damaged = code.slice();
   // The first function's first table gets a length beyond the end.
   const last = new CompiledCode(code);
-  const at = code.length - writeMachineCode(last.functionCode(last.functionCount - 1)).length;
+  const at = code.length - writeMachineCode(last.functionCode(last.functionCount - 1)!).length;
   damaged.fill(0x7f, at + 16, at + 20);
   t.throws(() => new CompiledCode(damaged).functionCode(last.functionCount - 1), {
     instanceOf: CompiledModuleError,
