@@ -91,6 +91,7 @@ function writeAtExit(cache: CodeCache): void {
  * const { Module } = createNamespace({ cache });
  */
 export class CodeCache {
+  /** Its path. */
   readonly folder: string;
   private readonly maxBytes: number;
   private readonly warn: (message: string, cause: unknown) => void;
@@ -130,6 +131,7 @@ export class CodeCache {
     this.warn = warn;
   }
 
+  /** Its figures, as of now. */
   stats(): CodeCacheStats {
     return { ...this.counts };
   }
