@@ -48,6 +48,7 @@ export function compileFunction(unit: CompileUnit, index: number, options: Compi
   const lowering: LowerOptions = {
     features,
     guardPages: bounds === "guard",
+    keepConstants: effort === "full",
     signatureOf: (typeIndex) => signatures[typeIndex],
     signature: signatures[module.functionTypes[index]],
   };

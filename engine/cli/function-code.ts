@@ -47,6 +47,7 @@ export function compileToText(
   const lowering: LowerOptions = {
     features,
     guardPages: bounds === "guard",
+    keepConstants: effort === "full",
     signatureOf: (typeIndex) => signatures[typeIndex],
     signature: unit.functionSignature(index),
   };

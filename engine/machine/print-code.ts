@@ -38,7 +38,7 @@ export class CodePrinter {
   constructor(private readonly syntax: Syntax) {}
 
   printLocation(location: number): string {
-    if (location < 0) return "-";
+    if (location < 0) return "pool";
     return location >= firstSlot ? `slot${location - firstSlot}` : this.syntax.registers.name(location);
   }
 

@@ -22,6 +22,8 @@ export interface LowerOptions {
   readonly features: CpuFeatures;
   /** Guard pages: loads and stores of linear memory are recorded as access sites. */
   readonly guardPages: boolean;
+  /** Whether loops keep constants in registers: for the full allocator, which knows how many there are. */
+  readonly keepConstants: boolean;
   /** Signature of the module's type `index`. */
   readonly signatureOf: (typeIndex: number) => Signature;
   /** Signature of the function being lowered. */

@@ -80,6 +80,15 @@ export const InstructionFlag = {
   terminator: 4,
 } as const;
 
+/** Constants: virtual registers whose definition has no register uses and no effect. */
+export const Rematerializable = {
+  no: 0,
+  /** The definition may be executed again. */
+  byInstruction: 1,
+  /** The same; and uses that may be anywhere can read the constant where the definition reads it. */
+  fromPool: 2,
+} as const;
+
 function grow<T extends Int32Array | Uint32Array | Uint16Array | Uint8Array>(old: T): T {
   const bigger = new (old.constructor as new (n: number) => T)(old.length * 2);
   bigger.set(old as never);
@@ -114,10 +123,7 @@ export class VCode {
   vregClass = new Uint8Array(64);
   /** 1: a traced reference (externref), reported in stack maps. */
   vregIsReference = new Uint8Array(64);
-  /**
-   * 1: the definition has no register uses and no effect (a constant): instead of spilling and reloading, the
-   * definition may be executed again.
-   */
+  /** A `Rematerializable`: what may take the place of spilling and reloading. */
   vregRematerializable = new Uint8Array(64);
 
   // -- blocks, in emission order; block 0 is the entry
@@ -251,7 +257,10 @@ export interface RegisterFile {
  * its first instruction.
  */
 export interface Allocation {
-  /** Parallel to VCode's operands. */
+  /**
+   * Parallel to VCode's operands. -1 - instruction for a use that reads a constant where that definition reads it,
+   * see `Rematerializable.fromPool`.
+   */
   readonly operandLocation: Int32Array;
   readonly editCount: number;
   readonly editBefore: Int32Array;

@@ -141,6 +141,10 @@ export class Emitter extends OperandEncoder {
     const start = this.code.operandStart[i]!;
     const to = this.locations[start]!;
     const from = this.locations[start + 1]!;
+    if (from < 0) {
+      this.rematerialize(-1 - from, to, i);
+      return;
+    }
     if (this.code.flags[i]! & InstructionFlag.move || row !== Amd64.mov32_rr) {
       if (to === from) return;
       if (row !== Amd64.mov32_rr || to >= firstSlot) {
@@ -165,9 +169,10 @@ export class Emitter extends OperandEncoder {
     let rm = rmIndex < 0 ? inMemory : locations[start + rmIndex]!;
     let vvvv = vvvvIndex < 0 ? 0 : locations[start + vvvvIndex]!;
     if (flags & merges) vvvv = this.breakDependency(row, reg, rm);
+    const outside = rmIndex >= 0 && (rm < 0 || rm >= firstSlot) ? rm : 0;
     if (rmIndex === inMemory) this.setInstructionAddress(i, code.operandStart[i + 1]!);
-    else if (rm >= firstSlot) {
-      this.setAddress(rsp, this.slotOffset(rm));
+    else if (outside !== 0) {
+      this.setLocationAddress(outside);
       rm = inMemory;
     } else if (rmIndex < 0) rm = 0;
     if (code.flags[i]! & mayFault)
@@ -176,6 +181,7 @@ export class Emitter extends OperandEncoder {
     const imm = is4 < 0 ? code.imm2[i]! : (locations[start + is4]! & 15) << 4;
     this.emit(row, reg, rm, imm, vvvv);
     if (rmIndex === inMemory) this.noteRip(i);
+    else this.noteLocation(outside);
   }
 
   /**

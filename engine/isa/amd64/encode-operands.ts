@@ -42,7 +42,7 @@ export class OperandEncoder extends TableEncoder {
   }
 
   /** Executes the definition of instruction `i` again, into `to`, before instruction `before`. */
-  private rematerialize(i: number, to: Location, before: number): void {
+  protected rematerialize(i: number, to: Location, before: number): void {
     if (to >= firstSlot) this.defineInSlot(i, to);
     else this.define(i, to, before);
   }
@@ -218,6 +218,17 @@ export class OperandEncoder extends TableEncoder {
         return;
     }
     this.setAddress(base, displacement, index, word & 3);
+  }
+
+  /** Sets the encoder's address from a use that isn't in a register. `noteLocation` must follow the instruction. */
+  setLocationAddress(location: Location): void {
+    if (location < 0) this.setInstructionAddress(-1 - location, 0);
+    else this.setAddress(rsp, this.slotOffset(location));
+  }
+
+  /** After an instruction with the address of such a use. */
+  noteLocation(location: Location): void {
+    if (location < 0) this.noteRip(-1 - location);
   }
 
   /** After an instruction with an address: if that was a constant's, records the reference. */

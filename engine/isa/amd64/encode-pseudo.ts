@@ -152,11 +152,12 @@ function conditionalFloatMove(
   if (d === source) return;
   const over = e.newLabel();
   e.jumpIf(condition ^ 1, over);
-  if (source >= firstSlot) {
-    e.setAddress(rsp, e.slotOffset(source));
+  if (source < 0 || source >= firstSlot) {
+    e.setLocationAddress(source);
     const load =
       row === Amd64.fcmov32 ? Amd64.movss_rm : row === Amd64.fcmov64 ? Amd64.movsd_rm : Amd64.movups_rm;
     e.emit(load, d, inMemory);
+    e.noteLocation(source);
   } else e.emit(Amd64.movaps_rr, d, source);
   e.bind(over);
 }

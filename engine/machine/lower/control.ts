@@ -92,7 +92,7 @@ export class ControlLowering<L extends LoweringState> {
     const start = func.edgeArgsStart[e]!;
     const list: VReg[] = [];
     for (let k = 0; k < params.length; k++) {
-      if (c.uses[params[k]!] !== 0) list.push(c.reg(func.pool[start + k]!));
+      if (c.uses[params[k]!] !== 0) list.push(c.argument(func.pool[start + k]!));
     }
     return list;
   }

@@ -17,8 +17,10 @@ import type { SsaFunction } from "../../ssa/function.js";
 import { Op, opArity, opIsList, Type } from "../../ssa/ops.js";
 import { classOf } from "../abi.js";
 import type { LowerOptions } from "../target.js";
-import { RegisterClass, type VCode, type VReg } from "../vcode.js";
+import { RegisterClass, Rematerializable, type VCode, type VReg } from "../vcode.js";
 import { IntList } from "./int-list.js";
+import { KeptConstants } from "./kept-constants.js";
+import type { BlockPlan } from "./plan-blocks.js";
 
 export const noRegister = -1 as VReg;
 /** A constant that was last wanted more than this many roots further down gets a register of its own again. */
@@ -123,17 +125,23 @@ export abstract class LoweringState<Code extends VCode = VCode> {
   /** Counts up where shared constants end: at calls and at the ends of blocks. */
   protected epoch = 0;
   private readonly blockConstants: number[] = [];
+  /** Block -> its innermost loop. */
+  private readonly loopOf: Int32Array;
+  private readonly kept: KeptConstants;
+  /** The loop that keeps constants for the block being lowered, or -1. */
+  private keepingLoop = -1;
 
   constructor(
     readonly func: SsaFunction,
     readonly options: LowerOptions,
-    /** Block -> its innermost loop. */
-    private readonly loopOf: Int32Array,
+    plan: BlockPlan,
     readonly code: Code,
     /** Operand words of each row of the instruction table, without those of an address. */
     protected readonly operandWords: readonly (readonly number[])[],
   ) {
     lists.clear();
+    this.loopOf = plan.loops.loopOf;
+    this.kept = new KeptConstants(func, plan);
     this.zeroVector = func.newRow(Op.const, Type.v128, 0, 0, 0, 0, 0, -1);
     this.onesVector = func.newRow(Op.const, Type.v128, 0, 0, 0, 1, 0, -1);
     this.op = func.op;
@@ -160,6 +168,12 @@ export abstract class LoweringState<Code extends VCode = VCode> {
   }
 
   // ---------------------------------------------------------------- roots
+
+  /** Begins SSA block `b`, or (-1) a block on an edge. */
+  startBlock(b: number): void {
+    this.block = b;
+    this.keepingLoop = b === -1 || !this.options.keepConstants ? -1 : this.kept.loopFor(b);
+  }
 
   /** Begins the instructions of row `v`. */
   startRoot(v: number): void {
@@ -197,11 +211,14 @@ export abstract class LoweringState<Code extends VCode = VCode> {
   }
 
   /**
-   * Defines the constants of the block, now that their first users are known, and chains them to those. Their
-   * instructions are in a root of their own that belongs to no block.
+   * Defines the constants of the block at `place`, now that their first users are known, and chains them to those; and
+   * what the loops behind it keep, before its root `terminator`. Their instructions are in a root of their own that
+   * belongs to no block.
    */
-  finishConstants(): void {
+  finishConstants(place: number, terminator: number): void {
     const entries = this.blockConstants;
+    const kept = this.kept.definedAt(place);
+    for (let k = 0; k < kept.length; k++) this.share(kept[k]!.register, kept[k]!.value, terminator);
     if (entries.length > 0) this.startFreeRoot();
     for (let i = 0; i < entries.length; i++) {
       const entry = entries[i]!;
@@ -284,7 +301,7 @@ export abstract class LoweringState<Code extends VCode = VCode> {
   /** Whether the register of `v` is wanted after this row too, so that overwriting it would need a copy. */
   livesOn(v: number): boolean {
     v = this.resolve(v);
-    if (this.op[v] === Op.const) return false;
+    if (this.op[v] === Op.const) return this.keepsConstant(v);
     return this.vregOf[v] !== -1 || this.loopOf[this.blockOf[v]!] !== this.loopOf[this.block];
   }
 
@@ -304,6 +321,45 @@ export abstract class LoweringState<Code extends VCode = VCode> {
   // ---------------------------------------------------------------- constants
 
   private constant(v: number): VReg {
+    if (!this.keepsConstant(v)) return this.blockConstant(v);
+    return this.keptConstant(v, classOf(this.type[v]! as Type));
+  }
+
+  /** The register that passes `v` along an edge. A constant goes straight where it is wanted. */
+  argument(v: number): VReg {
+    v = this.resolve(v);
+    return this.op[v] === Op.const ? this.blockConstant(v) : this.reg(v);
+  }
+
+  /**
+   * The register in which the loop around the row being lowered keeps constant `v`, see `KeptConstants`; none if there
+   * is no such loop, or if it keeps too many. A negative `v` as for `emitConstant`.
+   */
+  protected keptConstant(v: number, cls: RegisterClass): VReg {
+    const loop = this.keepingLoop;
+    if (loop === -1) return noRegister;
+    const known = this.kept.find(loop, v);
+    if (known !== undefined) return known;
+    if (!this.kept.hasRoom(loop)) return noRegister;
+    const register = this.code.newVReg(cls);
+    this.code.vregRematerializable[register] = this.isInPool(v)
+      ? Rematerializable.fromPool
+      : Rematerializable.byInstruction;
+    this.kept.add(loop, v, register);
+    return register;
+  }
+
+  /** Whether `reg(v)` of a constant gives a register that a loop keeps. */
+  protected keepsConstant(v: number): boolean {
+    const loop = this.keepingLoop;
+    return (
+      loop !== -1 &&
+      this.isWorthKeeping(v) &&
+      (this.kept.hasRoom(loop) || this.kept.find(loop, v) !== undefined)
+    );
+  }
+
+  private blockConstant(v: number): VReg {
     if (this.constantEpoch[v] === this.epoch) {
       const known = this.shared(this.constantRoot[v]!);
       if (known !== noRegister) return known;
@@ -316,10 +372,10 @@ export abstract class LoweringState<Code extends VCode = VCode> {
   }
 
   /** Has `register` defined by `emitConstant(register, v)` before the first of its users in the block. Gives its entry. */
-  protected share(register: VReg, v: number): number {
+  protected share(register: VReg, v: number, root = this.rootStart.count - 1): number {
     const entry = this.constantNext.count;
     // Until `finishConstants` the link holds the earliest root that wants the constant.
-    this.constantNext.push(this.rootStart.count - 1);
+    this.constantNext.push(root);
     this.constantInstruction.push(-1);
     this.constantVReg.push(register);
     this.constantValue.push(v);
@@ -356,6 +412,10 @@ export abstract class LoweringState<Code extends VCode = VCode> {
    * the instruction set defines once for several users, see `share`.
    */
   abstract emitConstant(register: VReg, v: number): void;
+  /** Whether constant `v` costs something to make, so that loops should keep it in a register. */
+  protected abstract isWorthKeeping(v: number): boolean;
+  /** Whether `emitConstant` reads `v` from the constant pool, where instructions can read it themselves. */
+  protected abstract isInPool(v: number): boolean;
   /** Defines `register` as a 64-bit integer, keeping the flags. */
   abstract emitInteger(register: VReg, lo: number, hi: number): void;
 

@@ -58,15 +58,16 @@ export function lowerBlocks<L extends LoweringState>(
       if (plan.isSplit[e] === 0) continue;
       const place = plan.leadsTo[e]!;
       rootsFrom[place] = c.rootStart.count;
+      c.startBlock(-1);
       control.edgeBlock(place, e);
       rootsTo[place] = c.rootStart.count;
-      c.finishConstants();
+      c.finishConstants(place, rootsFrom[place]!);
     }
     const place = plan.placeOf[b]!;
     rootsFrom[place] = c.rootStart.count;
     lowerBlock(c, rules, control, place, b);
     rootsTo[place] = c.rootStart.count;
-    c.finishConstants();
+    c.finishConstants(place, rootsFrom[place]!);
   }
   c.rootStart.push(c.opcode.count);
   return assemble(c, plan, rules, control, rootsFrom, rootsTo);
@@ -115,7 +116,7 @@ function lowerBlock<L extends LoweringState>(
   const { previous } = c.func;
   const lowerings = rules.rows;
   findBarriers(c, b);
-  c.block = b;
+  c.startBlock(b);
   let v = c.func.lastRow[b]!;
   c.startRoot(v);
   control.terminator(place, v);

@@ -326,7 +326,7 @@ class FastAllocator {
   private isKept(v: number): boolean {
     return (
       this.stored[v] === 1 ||
-      this.code.vregRematerializable[v] === 1 ||
+      this.code.vregRematerializable[v] !== 0 ||
       this.definitions.block[v] !== this.currentBlock
     );
   }
@@ -569,7 +569,7 @@ class FastAllocator {
     const current = this.register[v];
     if (current === none || bad & (1 << (current & 31))) {
       const avoid = bad | this.pinned[file] | this.fixedUses[file];
-      const isConstant = this.code.vregRematerializable[v] === 1;
+      const isConstant = this.code.vregRematerializable[v] !== 0;
       if (!isConstant || this.findFree(cls, avoid) === none) return this.slotUse(v);
     }
     return this.registerUse(v, word, false);

@@ -27,6 +27,7 @@ import {
   operandUnusualPosition,
   RegisterClass,
   type RegisterFile,
+  Rematerializable,
   type VCode,
 } from "../vcode.js";
 import {
@@ -91,7 +92,9 @@ class Checker {
     for (e = 0; e < allocation.editCount; e++) this.checkEdit(e);
     for (let o = 0; o < code.operandCount; o++) {
       const v = code.operandVReg[o];
-      this.checkLocation(allocation.operandLocation[o], code.vregClass[v], false, `operand ${o} (v${v})`);
+      const l = allocation.operandLocation[o];
+      if (l < 0 && this.readsPool(o)) continue;
+      this.checkLocation(l, code.vregClass[v], false, `operand ${o} (v${v})`);
     }
     const { instructions } = this.references;
     if (allocation.safepoints.length !== instructions.length) this.fail(-1, "number of safepoints");
@@ -130,6 +133,19 @@ class Checker {
     const o = code.operandStart[i];
     const v = code.operandVReg[o];
     return code.operandWord[o] & operandDef && code.vregRematerializable[v] ? v : -1;
+  }
+
+  /** Whether operand o, which has no register, may be read where the definition of its value reads it. */
+  private readsPool(o: number): boolean {
+    const { code, allocation } = this;
+    const word = code.operandWord[o];
+    const v = code.operandVReg[o];
+    return (
+      (word & operandDef) === 0 &&
+      operandConstraint(word) === Constraint.any &&
+      code.vregRematerializable[v] === Rematerializable.fromPool &&
+      this.constantOf(-1 - allocation.operandLocation[o]) === v
+    );
   }
 
   private checkLocation(l: Location, cls: number, isEdit: boolean, what: string): void {
@@ -270,7 +286,8 @@ class Checker {
     const { code, allocation } = this;
     const start = code.operandStart[i];
     const isMove = (code.flags[i] & InstructionFlag.move) !== 0;
-    const copied = isMove ? (state.get(allocation.operandLocation[start + 1]) ?? []) : [];
+    const source = isMove ? allocation.operandLocation[start + 1] : -1;
+    const copied = source >= 0 ? (state.get(source) ?? []) : isMove ? [code.operandVReg[start + 1]] : [];
     eraseClobbered(state, code.clobbersInt[i], 0);
     eraseClobbered(state, code.clobbersFloat[i], floatFile);
     if (check && code.flags[i] & InstructionFlag.safepoint) this.checkMap(i, state);
@@ -297,7 +314,8 @@ class Checker {
       const word = code.operandWord[o];
       this.checkConstraint(i, o, word, l);
       if ((word & operandDef) === 0) {
-        if (!(state.get(l) ?? []).includes(v)) {
+        // What is read from the pool has been checked in `checkShape`.
+        if (l >= 0 && !(state.get(l) ?? []).includes(v)) {
           this.fail(i, `v${v} isn't in ${this.show(l)}, which holds ${this.showHeld(state.get(l))}`);
         }
         if (word & operandUnusualPosition && this.isClobbered(i, l))

@@ -121,7 +121,8 @@ class CopyForwarder {
       if (operandLocation[o] >= firstSlot && (code.operandWord[o] & operandDef) === 0)
         this.use(o, start, end);
     }
-    const moved = code.flags[i] & InstructionFlag.move ? this.numberOf(operandLocation[start + 1]) : 0;
+    const source = code.flags[i] & InstructionFlag.move ? operandLocation[start + 1] : -1;
+    const moved = source >= 0 ? this.numberOf(source) : 0;
     this.renew(code.clobbersInt[i], 0);
     this.renew(code.clobbersFloat[i], 32);
     for (let o = start; o < end; o++) {

@@ -21,6 +21,7 @@ import {
   operandUnusualPosition,
   payloadShift,
   type RegisterFile,
+  Rematerializable,
   type VCode,
 } from "../vcode.js";
 import { computeLiveIn, type Definitions, findDefinitions, type LiveIn } from "./liveness.js";
@@ -30,7 +31,7 @@ import { afterOf, earlyOf, gapOf, lateOf, nextEarlyOf } from "./points.js";
 export const UseKind = {
   /** A register. */
   register: 0,
-  /** A register or the spill slot. */
+  /** A register, the spill slot, or the constant pool. */
   any: 1,
   /** Nothing: a move in the gap reads it. */
   source: 2,
@@ -376,9 +377,15 @@ export class LiveRanges {
       }
     } else if (place[o] === OperandPlace.ofValue) {
       point = earlyOf(i);
-      kind = constraint === Constraint.any && !code.vregRematerializable[v] ? UseKind.any : UseKind.register;
+      kind = constraint === Constraint.any && this.isReadable(v) ? UseKind.any : UseKind.register;
     }
     this.addUse(v, point, end, kind, hint, fill);
+  }
+
+  /** Whether instructions can read v where it is while it has no register: in its slot, or in the constant pool. */
+  private isReadable(v: number): boolean {
+    const kind = this.code.vregRematerializable[v];
+    return kind === Rematerializable.no || kind === Rematerializable.fromPool;
   }
 
   private addUse(v: number, point: number, end: number, kind: number, hint: number, fill: Int32Array): void {

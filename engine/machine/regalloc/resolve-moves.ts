@@ -430,7 +430,8 @@ export class Resolver {
   private locate(v: number, point: number): Location {
     const place = this.placeAt(v, point);
     if (place === nowhere) throw new EngineBug("regalloc", -1, "", `v${v} is nowhere at point ${point}`);
-    return place === home ? this.slot(v) : place;
+    if (place !== home) return place;
+    return this.code.vregRematerializable[v] ? -1 - this.ranges.definitions.instruction[v] : this.slot(v);
   }
 
   private orderMoves(): EditList {

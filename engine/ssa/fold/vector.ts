@@ -1,6 +1,6 @@
 /**
- * Simplification of vector ops: shuffles of shuffles, rotations by whole bytes, what is negated and chosen by.
- * Nothing is computed at compile time.
+ * Simplification of vector ops: shuffles of shuffles, rotations by whole bytes, what is negated and chosen by, constants
+ * in every lane. Nothing else is computed at compile time.
  */
 import type { Value } from "../function.js";
 import { Op } from "../ops.js";
@@ -11,6 +11,8 @@ export function simplifyVector(f: Folder, v: Value): number {
   const { func } = f;
   const a = func.a0[v]!;
   switch (func.op[v]) {
+    case Op.vsplat:
+      return f.isConst(a) ? splatConstant(f, v) : keep;
     case Op.vshuffle:
       return simplifyShuffle(f, v);
     case Op.vor:
@@ -29,6 +31,30 @@ export function simplifyVector(f: Folder, v: Value): number {
     default:
       return keep;
   }
+}
+
+// ---------------------------------------------------------------- constants
+
+function splatConstant(f: Folder, v: Value): number {
+  const { func } = f;
+  const x = func.a0[v]!;
+  const lo = func.lo[x]!;
+  const hi = func.hi[x]!;
+  switch (laneBits[func.hi[v]!]) {
+    case 8:
+      return becomeWords(f, v, (lo & 0xff) * 0x1010101, (lo & 0xff) * 0x1010101);
+    case 16:
+      return becomeWords(f, v, (lo & 0xffff) * 0x10001, (lo & 0xffff) * 0x10001);
+    case 32:
+      return becomeWords(f, v, lo, lo);
+    default:
+      return becomeWords(f, v, lo, hi);
+  }
+}
+
+/** Turns v into a constant whose halves are both the same two words. */
+function becomeWords(f: Folder, v: Value, low: number, high: number): number {
+  return f.becomeConst(v, f.func.vectorNumber(low | 0, high | 0, low | 0, high | 0), 0);
 }
 
 // ---------------------------------------------------------------- masks

@@ -68,6 +68,7 @@ function dumps(module: WasmModule, features: ReadonlySet<string>): Map<string, s
   const lowering = {
     features,
     guardPages: true,
+    keepConstants: true,
     signatureOf: (typeIndex: number) => signatures[typeIndex]!,
     signature: signatures[module.functionTypes[0]!]!,
   };

@@ -64,6 +64,7 @@ export class Executor {
     const lowering: LowerOptions = {
       features: options.features,
       guardPages: options.guardPages ?? false,
+      keepConstants: options.level === "full",
       signature,
       signatureOf: options.signatureOf ?? (() => signature),
     };

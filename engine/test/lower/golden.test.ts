@@ -30,6 +30,7 @@ function lowered(target: Target, input: string, features: ReadonlySet<string>): 
   const code = target.lower(func, layoutBlocks(func).order, {
     features,
     guardPages: true,
+    keepConstants: true,
     signature: list[0]!,
     signatureOf: (typeIndex) => list[typeIndex]!,
   });

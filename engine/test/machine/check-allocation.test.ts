@@ -22,6 +22,7 @@ import {
   lateUse,
   operandDef,
   RegisterClass,
+  Rematerializable,
   use,
   VCode,
   type VReg,
@@ -256,6 +257,21 @@ test("only constants are made again, and only where they can be", (t) => {
     refusal(code, allocation([rax, rax, slot(1), rax], [{ before: 2, from: -1, to: slot(1) }])),
     /into a slot/,
   );
+});
+
+test("only constants of the pool are read there, and only by uses that may be anywhere", (t) => {
+  const inPool = allocation([rax, rdx, -1, rdx]);
+  const code = twoValues(use(Constraint.any), use());
+  t.regex(refusal(code, inPool), /no location/);
+  code.vregRematerializable[0] = Rematerializable.byInstruction;
+  t.regex(refusal(code, inPool), /no location/);
+  code.vregRematerializable[0] = Rematerializable.fromPool;
+  t.is(refusal(code, inPool), "accepted");
+  t.regex(refusal(code, allocation([rax, rdx, -2, rdx])), /no location/);
+  t.regex(refusal(code, allocation([-1, rdx, -1, rdx])), /no location/);
+  const inRegisters = twoValues(use(), use());
+  inRegisters.vregRematerializable[0] = Rematerializable.fromPool;
+  t.regex(refusal(inRegisters, inPool), /no location/);
 });
 
 /** A loop: parameter p, passed p + 1 back. Blocks: entry, loop, back, exit. */

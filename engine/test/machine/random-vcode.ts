@@ -17,6 +17,7 @@ import {
   type PReg,
   RegisterClass,
   type RegisterFile,
+  Rematerializable,
   use,
   VCode,
   type VReg,
@@ -311,7 +312,8 @@ export class RandomCode {
 
   private constant(): void {
     const v = this.fresh(this.random.below(3));
-    this.code.vregRematerializable[v] = 1;
+    this.code.vregRematerializable[v] =
+      v % 2 === 0 ? Rematerializable.fromPool : Rematerializable.byInstruction;
     this.emit([{ v, word: def() }]);
     this.declare(v);
   }

@@ -148,10 +148,6 @@ export function takePartialLoad(c: Lowering, v: number, op: Op): boolean {
 
 /** Float constant or load `v` as memory operand. */
 export function takeFloatOperand(c: Lowering, v: number): boolean {
-  if (c.isConstant(v)) {
-    if (c.lo[v] === 0 && (c.type[v] === Type.f32 || c.hi[v] === 0)) return false;
-    c.constantAddress(v);
-    return true;
-  }
+  if (c.isConstant(v)) return c.takeConstant(v);
   return takeLoad(c, v, c.type[v] === Type.f32 ? 4 : 8);
 }

@@ -1,4 +1,5 @@
 /** Floating-point arithmetic. With AVX the result has a register of its own; SSE overwrites the left operand. */
+import { noRegister } from "../../../machine/lower/lowering-state.js";
 import type { VReg } from "../../../machine/vcode.js";
 import { Op, Type } from "../../../ssa/ops.js";
 import { Amd64 } from "../instructions.js";
@@ -77,19 +78,31 @@ export function lowerFloatMinMax(c: Lowering, v: number): void {
   c.row3(row, c.defined(v), left, right);
 }
 
-/** The mask of the sign bit, or of all others, as a 16-byte constant at the address. */
-function maskAddress(c: Lowering, is64: boolean, ofSign: boolean): void {
+/** to = x op the mask of the sign bit, or of all others, which is a 16-byte constant. */
+function maskOperation(
+  c: Lowering,
+  rows: FloatRows,
+  to: VReg,
+  x: VReg,
+  is64: boolean,
+  ofSign: boolean,
+): void {
   const word = ofSign ? 0x80000000 : 0x7fffffff;
-  const rest = ofSign ? 0 : -1;
-  if (is64) c.poolAddress(c.code.constant128(rest, word, rest, word));
-  else c.poolAddress(c.code.constant128(word, word, word, word));
+  const rest = is64 ? (ofSign ? 0 : -1) : word;
+  const mask = c.code.constant128(rest, word, rest, word);
+  const kept = c.keptVector(mask);
+  if (kept !== noRegister) {
+    floatOperation(c, rows, to, x, kept);
+    return;
+  }
+  c.poolAddress(mask);
+  floatOperationMemory(c, rows, to, x);
 }
 
 export function lowerFloatSign(c: Lowering, v: number): void {
   const x = c.reg(c.a0[v]!);
   const isAbs = c.op[v] === Op.fabs;
-  maskAddress(c, c.type[v] === Type.f64, !isAbs);
-  floatOperationMemory(c, isAbs ? andRows : xorRows, c.defined(v), x);
+  maskOperation(c, isAbs ? andRows : xorRows, c.defined(v), x, c.type[v] === Type.f64, !isAbs);
 }
 
 export function lowerCopysign(c: Lowering, v: number): void {
@@ -99,17 +112,14 @@ export function lowerCopysign(c: Lowering, v: number): void {
   const to = c.defined(v);
   if (c.isConstant(sign)) {
     const negative = (is64 ? c.hi[sign]! : c.lo[sign]!) < 0;
-    maskAddress(c, is64, negative);
-    floatOperationMemory(c, negative ? orRows : andRows, to, x);
+    maskOperation(c, negative ? orRows : andRows, to, x, is64, negative);
     return;
   }
   const magnitude = c.newFloat();
   const signBit = c.newFloat();
   const y = c.reg(sign);
-  maskAddress(c, is64, false);
-  floatOperationMemory(c, andRows, magnitude, x);
-  maskAddress(c, is64, true);
-  floatOperationMemory(c, andRows, signBit, y);
+  maskOperation(c, andRows, magnitude, x, is64, false);
+  maskOperation(c, andRows, signBit, y, is64, true);
   floatOperation(c, orRows, to, magnitude, signBit);
 }
 

@@ -150,5 +150,5 @@ const rules: LoweringRules<Lowering> = {
 
 export function lower(func: SsaFunction, blockOrder: Int32Array, options: LowerOptions): Amd64VCode {
   const plan = planBlocks(func, blockOrder);
-  return lowerBlocks(new Lowering(func, options, plan.loops.loopOf), plan, rules);
+  return lowerBlocks(new Lowering(func, options, plan), plan, rules);
 }

@@ -3,6 +3,7 @@
  * instructions there are, constants, the address of a memory operand.
  */
 import { LoweringState, noRegister } from "../../../machine/lower/lowering-state.js";
+import type { BlockPlan } from "../../../machine/lower/plan-blocks.js";
 import type { LowerOptions } from "../../../machine/target.js";
 import { InstructionFlag, RegisterClass, use, type VReg } from "../../../machine/vcode.js";
 import type { SsaFunction } from "../../../ssa/function.js";
@@ -35,8 +36,8 @@ export class Lowering extends LoweringState<Amd64VCode> {
   condition = 0;
   conditionIsPair = false;
 
-  constructor(func: SsaFunction, options: LowerOptions, loopOf: Int32Array) {
-    super(func, options, loopOf, new Amd64VCode(), operandWords);
+  constructor(func: SsaFunction, options: LowerOptions, plan: BlockPlan) {
+    super(func, options, plan, new Amd64VCode(), operandWords);
     const { features } = options;
     this.avx = features.has("avx");
     this.form = this.avx ? 1 : 0;
@@ -55,8 +56,13 @@ export class Lowering extends LoweringState<Amd64VCode> {
 
   // ---------------------------------------------------------------- constants
 
-  /** Defines `register` as constant `v`. */
+  /** Defines `register` as constant `v`; a negative one is the pool's constant -1 - v, of 16 bytes. */
   override emitConstant(register: VReg, v: number): void {
+    if (v < 0) {
+      this.poolAddress(-1 - v);
+      this.load1(Amd64.movups_rm, register);
+      return;
+    }
     const lo = this.lo[v]!;
     const hi = this.hi[v]!;
     switch (this.type[v]) {
@@ -68,7 +74,7 @@ export class Lowering extends LoweringState<Amd64VCode> {
         return;
       case Type.f32:
       case Type.f64:
-        if (lo === 0 && (hi === 0 || this.type[v] === Type.f32)) this.row1(Amd64.fzero, register);
+        if (!this.isInPool(v)) this.row1(Amd64.fzero, register);
         else {
           this.constantAddress(v);
           this.load1(this.type[v] === Type.f32 ? Amd64.movss_rm : Amd64.movsd_rm, register);
@@ -77,6 +83,42 @@ export class Lowering extends LoweringState<Amd64VCode> {
       default:
         this.emitInteger(register, lo, hi);
     }
+  }
+
+  /** Integers are immediates, of which only those of 64 bits are long. */
+  protected override isWorthKeeping(v: number): boolean {
+    const type = this.type[v]!;
+    if (type === Type.f32 || type === Type.f64 || type === Type.v128) return true;
+    return type !== Type.i32 && this.hi[v] !== 0 && this.hi[v] !== this.lo[v]! >> 31;
+  }
+
+  protected override isInPool(v: number): boolean {
+    if (v < 0) return true;
+    switch (this.type[v]) {
+      case Type.v128:
+        return this.lo[v]! > 1;
+      case Type.f32:
+        return this.lo[v] !== 0;
+      case Type.f64:
+        return this.lo[v] !== 0 || this.hi[v] !== 0;
+      default:
+        return false;
+    }
+  }
+
+  /**
+   * Makes constant `v` the memory operand of the row being lowered; false if it is better in a register: zero, all bits
+   * set, or kept by the loop around.
+   */
+  takeConstant(v: number): boolean {
+    if (!this.isInPool(v) || this.keepsConstant(v)) return false;
+    this.constantAddress(v);
+    return true;
+  }
+
+  /** The register in which the loop around keeps a 16-byte constant of the pool; none if there is no such loop. */
+  keptVector(constant: number): VReg {
+    return this.keptConstant(-1 - constant, RegisterClass.vector);
   }
 
   private emitVector(register: VReg, v: number): void {

@@ -2,6 +2,7 @@
  * Vector ops between lanes of different widths or kinds: narrowing, widening, pairwise sums, products in twice the
  * width, conversions between integers and floats.
  */
+import { noRegister } from "../../../machine/lower/lowering-state.js";
 import { mayTakeIn } from "../../../machine/lower/matching.js";
 import type { VReg } from "../../../machine/vcode.js";
 import { Op, Type } from "../../../ssa/ops.js";
@@ -206,9 +207,17 @@ export function lowerFloatsToIntegers(c: Lowering, v: number): void {
 /** Out of range the instruction gives 0x80000000: right if too small; inverted if too large; NaN becomes 0 before. */
 function singlesToSigned(c: Lowering, x: VReg, to: VReg): void {
   const number = binary(c, "pand", x, binaryImmediate(c, "cmpps", x, x, equal));
-  c.poolAddress(c.code.constant128(...splat32(single31)));
-  const tooLarge = binaryImmediateMemory(c, "cmpps", number, notLess);
+  const tooLarge = compareSingles(c, number, single31, notLess);
   binary(c, "pxor", unary(c, "cvttps2dq", number), tooLarge, to);
+}
+
+/** All ones in the lanes of x that are so to the f32 of the given bits. */
+function compareSingles(c: Lowering, x: VReg, bits: number, test: number): VReg {
+  const constant = c.code.constant128(...splat32(bits));
+  const kept = c.keptVector(constant);
+  if (kept !== noRegister) return binaryImmediate(c, "cmpps", x, kept, test);
+  c.poolAddress(constant);
+  return binaryImmediateMemory(c, "cmpps", x, test);
 }
 
 /**

@@ -5,6 +5,7 @@
  * Functions that emit take operands in registers and give the register of the result, a new one unless named. A
  * 16-byte memory operand that may lie anywhere needs a VEX form; constants of the pool are aligned.
  */
+import { noRegister } from "../../../machine/lower/lowering-state.js";
 import { mayTakeIn } from "../../../machine/lower/matching.js";
 import { Constraint, operandConstraint, use, type VReg } from "../../../machine/vcode.js";
 import { Op, Type } from "../../../ssa/ops.js";
@@ -67,7 +68,10 @@ export function binaryConstant(
   words: readonly [number, number, number, number],
   to = newVector(c),
 ): VReg {
-  c.poolAddress(c.code.constant128(...words));
+  const constant = c.code.constant128(...words);
+  const kept = c.keptVector(constant);
+  if (kept !== noRegister) return binary(c, name, x, kept, to);
+  c.poolAddress(constant);
   return binaryMemory(c, name, x, to);
 }
 
@@ -145,13 +149,12 @@ export function inRegisters(c: Lowering, opcode: number, imm2: number, ...operan
 export const zeros = (c: Lowering): VReg => c.reg(c.zeroVector);
 export const ones = (c: Lowering): VReg => c.reg(c.onesVector);
 /** Four words in a register. */
-export function constantVector(
-  c: Lowering,
-  words: readonly [number, number, number, number],
-  to = newVector(c),
-): VReg {
-  c.poolAddress(c.code.constant128(...words));
-  c.load1(Amd64.movups_rm, to);
+export function constantVector(c: Lowering, words: readonly [number, number, number, number]): VReg {
+  const constant = c.code.constant128(...words);
+  const kept = c.keptVector(constant);
+  if (kept !== noRegister) return kept;
+  const to = newVector(c);
+  c.emitConstant(to, -1 - constant);
   return to;
 }
 
@@ -161,19 +164,13 @@ export const splat16 = (half: number): Words => splat32((half & 0xffff) * 0x1000
 export const splat8 = (byte: number): Words => splat32((byte & 0xff) * 0x1010101);
 export const splat64 = (lo: number, hi: number): Words => [lo, hi, lo, hi];
 
-/** Whether the constant `v` has all bits alike: it is made in a register, not read from memory. */
-const isIdiom = (c: Lowering, v: number): boolean => c.lo[v]! <= 1;
 export const isOnes = (c: Lowering, v: number): boolean => c.isConstant(v) && c.lo[v] === 1;
 
 // ---------------------------------------------------------------- memory operands
 
 /** Makes a constant or load of a vector the memory operand of the row being lowered. */
 export function takeVector(c: Lowering, v: number): boolean {
-  if (c.isConstant(v)) {
-    if (isIdiom(c, v)) return false;
-    c.constantAddress(v);
-    return true;
-  }
+  if (c.isConstant(v)) return c.takeConstant(v);
   if (c.op[v] === Op.vsplat && mayTakeIn(c, v) && c.isConstant(c.a0[v]!) && !c.isZero(c.a0[v]!)) {
     c.poolAddress(c.code.constant128(...splatWords(c, v)));
     return true;

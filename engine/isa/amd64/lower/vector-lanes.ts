@@ -12,7 +12,6 @@ import type { Lowering } from "./lowering.js";
 import { isMask } from "./vector.js";
 import {
   binary,
-  constantVector,
   inRegisters,
   newVector,
   splatWords,
@@ -31,7 +30,7 @@ export function lowerSplat(c: Lowering, v: number): void {
   const to = c.defined(v);
   if (c.isConstant(x)) {
     if (c.isZero(x)) c.row1(i.fzero, to);
-    else constantVector(c, splatWords(c, v), to);
+    else c.emitConstant(to, -1 - c.code.constant128(...splatWords(c, v)));
     return;
   }
   switch (c.hi[v]) {

@@ -2,9 +2,11 @@
  * The state of one function's lowering to arm64 (see machine/lower/lowering-state.ts for the method): constants, shared
  * addresses, the address of a memory access.
  */
+import { classOf } from "../../../machine/abi.js";
 import { LoweringState, noRegister } from "../../../machine/lower/lowering-state.js";
+import type { BlockPlan } from "../../../machine/lower/plan-blocks.js";
 import type { LowerOptions } from "../../../machine/target.js";
-import { InstructionFlag, RegisterClass, use, type VReg } from "../../../machine/vcode.js";
+import { InstructionFlag, RegisterClass, Rematerializable, use, type VReg } from "../../../machine/vcode.js";
 import type { SsaFunction } from "../../../ssa/function.js";
 import { Type } from "../../../ssa/ops.js";
 import {
@@ -35,6 +37,12 @@ interface SharedSum {
   readonly offset: number;
 }
 
+/** A constant that lowering itself wants: a vector, or a float in the lowest words. */
+interface OwnConstant {
+  readonly type: Type;
+  readonly words: Words;
+}
+
 export class Lowering extends LoweringState<Arm64VCode> {
   // -- the address of the next access, see `linearAddress` and `recordAddress`
   base: VReg = noRegister;
@@ -51,16 +59,21 @@ export class Lowering extends LoweringState<Arm64VCode> {
   condition = 0;
 
   private readonly sums: SharedSum[] = [];
+  /** Constants that no row of the function has, see `ownWords` and `ownFloat`; and their numbers by what they are. */
+  private readonly own: OwnConstant[] = [];
+  private readonly ownNumbers = new Map<string, number>();
 
-  constructor(func: SsaFunction, options: LowerOptions, loopOf: Int32Array) {
-    super(func, options, loopOf, new Arm64VCode(), operandWords);
+  constructor(func: SsaFunction, options: LowerOptions, plan: BlockPlan) {
+    super(func, options, plan, new Arm64VCode(), operandWords);
   }
 
   // ---------------------------------------------------------------- constants
 
   override emitConstant(register: VReg, v: number): void {
     if (v < 0) {
-      this.emitSum(register, this.sums[-1 - v]!);
+      const n = -1 - v;
+      if (n & 1) this.emitOwn(register, this.own[n >> 1]!);
+      else this.emitSum(register, this.sums[n >> 1]!);
       return;
     }
     const lo = this.lo[v]!;
@@ -79,6 +92,16 @@ export class Lowering extends LoweringState<Arm64VCode> {
       default:
         this.emitInteger(register, lo, hi);
     }
+  }
+
+  /** All constants but the zero that has a register of its own take an instruction at least. */
+  protected override isWorthKeeping(v: number): boolean {
+    return !this.isZero(v) || this.type[v] === Type.v128;
+  }
+
+  /** No instruction but loads reads the pool. */
+  protected override isInPool(): boolean {
+    return false;
   }
 
   private vectorWords(v: number): Words {
@@ -102,12 +125,34 @@ export class Lowering extends LoweringState<Arm64VCode> {
     this.load1(is64 ? Arm64.ldr_d : Arm64.ldr_s, register);
   }
 
-  /** A float in a register of its own, defined here. */
+  /** A float that lowering wants: in a register that the loop around keeps, or in one of its own, defined here. */
   ownFloat(lo: number, hi: number, is64: boolean): VReg {
-    const register = this.newFloat();
-    this.code.vregRematerializable[register] = 1;
-    this.emitFloat(register, lo, hi, is64);
+    return this.ownOf(is64 ? Type.f64 : Type.f32, [lo, hi, 0, 0]);
+  }
+
+  /** The same for a vector. */
+  ownWords(words: Words): VReg {
+    return this.ownOf(Type.v128, words);
+  }
+
+  private ownOf(type: Type, words: Words): VReg {
+    const key = `${type}:${words}`;
+    let n = this.ownNumbers.get(key);
+    if (n === undefined) {
+      n = this.own.push({ type, words }) - 1;
+      this.ownNumbers.set(key, n);
+    }
+    const kept = this.keptConstant(-2 - 2 * n, classOf(type));
+    if (kept !== noRegister) return kept;
+    const register = this.newOf(type);
+    this.code.vregRematerializable[register] = Rematerializable.byInstruction;
+    this.emitOwn(register, this.own[n]!);
     return register;
+  }
+
+  private emitOwn(register: VReg, { type, words }: OwnConstant): void {
+    if (type === Type.v128) emitWords(this, register, words);
+    else this.emitFloat(register, words[0], words[1], type === Type.f64);
   }
 
   override emitInteger(register: VReg, lo: number, hi: number): void {
@@ -138,7 +183,7 @@ export class Lowering extends LoweringState<Arm64VCode> {
       if (known !== noRegister) return known;
     }
     const register = this.newInt();
-    const entry = this.share(register, -1 - sums.length);
+    const entry = this.share(register, -1 - 2 * sums.length);
     sums.push({ epoch: this.epoch, entry, base, index, shift, offset });
     return register;
   }

@@ -61,13 +61,8 @@ export function emitWords(c: Lowering, to: VReg, words: Words): void {
   }
 }
 
-/** Four words in a register of its own. */
-export function constantVector(c: Lowering, words: Words): VReg {
-  const to = newVector(c);
-  c.code.vregRematerializable[to] = 1;
-  emitWords(c, to, words);
-  return to;
-}
+/** Four words in a register, which the loop around keeps where it can. */
+export const constantVector = (c: Lowering, words: Words): VReg => c.ownWords(words);
 
 /** The row and imm2 that make four words without memory, if there are such. */
 function immediateOf(words: Words): readonly [row: number, imm2: number] | null {
