@@ -169,12 +169,19 @@ export class ExtismInstance implements AbiInstance, EnvironmentState, ContextSta
     this.hostContext = undefined;
   }
 
+  /** What the plugin says went wrong; undefined if it doesn't. */
+  private error({ name }: RunningCall): string | undefined {
+    const text = this.kernel.error();
+    return text === "" ? `${this.settings.plugin}.${name}: the plugin set an error without a text` : text;
+  }
+
   /** The output. Errors: PluginError if the plugin set an error, or gave another code than 0. */
-  private returned({ name, input, options }: RunningCall, code: unknown): unknown {
+  private returned(call: RunningCall, code: unknown): unknown {
+    const { name, input, options } = call;
     this.leave();
     // A command ends the state that its functions would need.
     if (name === "_start") this.guest.retire();
-    const error = this.kernel.error();
+    const error = this.error(call);
     if (error !== undefined) throw this.guest.failure(error);
     if (code !== undefined && code !== 0) {
       throw this.guest.failure(`${this.settings.plugin}.${name}: Returned non-zero exit code: ${code}`);
@@ -187,7 +194,7 @@ export class ExtismInstance implements AbiInstance, EnvironmentState, ContextSta
     const code = this.exitCode(error);
     if (code !== undefined) return this.returned(call, code);
     this.leave();
-    const text = this.kernel.error();
+    const text = this.error(call);
     if (text === undefined) throw error;
     // It can't go on where it was.
     if (trapOf(error) !== undefined) this.guest.retire();

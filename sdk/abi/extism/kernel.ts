@@ -140,12 +140,13 @@ export class Kernel {
     return this.copy({ address: words[outputOffset], length: words[outputLength] });
   }
 
-  /** The text of the error that is set, undefined without one. */
+  /** The text of the error that is set, empty if that is no block; undefined without one. */
   error(): string | undefined {
     this.refresh();
     const address = this.words[errorHandle];
-    const block = address === 0 ? undefined : this.block(BigInt(address));
-    return block && this.bytes.toString("utf8", block.address, block.address + block.length);
+    if (address === 0) return undefined;
+    const { length } = this.block(BigInt(address)) ?? { length: 0 };
+    return this.bytes.toString("utf8", address, address + length);
   }
 
   private block(handle: bigint): Block | undefined {

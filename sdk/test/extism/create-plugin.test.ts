@@ -210,6 +210,17 @@ test("an error that is set fails the call, whatever the code", async (t) => {
   t.is((await plugin.call("echo", "fine"))?.text(), "fine");
 });
 
+test("an error that is no block is one, without a text", async (t) => {
+  const errs = extismModule(
+    ["error_set", "input_offset"],
+    `(func (export "run") (call $error_set (i64.add (call $input_offset) (i64.const 1))))
+     (func (export "back") (call $error_set (call $input_offset)) (call $error_set (i64.const 0)))`,
+  );
+  const plugin = await made(t, {}, errs);
+  await t.throwsAsync(plugin.call("run", "text"), { instanceOf: PluginError, message: /without a text/ });
+  t.is(await plugin.call("back", "text"), null);
+});
+
 test("functions: which there are, and which can be called", async (t) => {
   const plugin = await made(t);
   t.true(await plugin.functionExists("echo"));

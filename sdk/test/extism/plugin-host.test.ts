@@ -94,6 +94,19 @@ test("settings, the log and variables", async (t) => {
   t.is(await plugin.call("get", "name"), "name");
 });
 
+test("instances on threads have the variables in common", async (t) => {
+  const host = await hostOf(t, {
+    plugins: [{ name: "services", bytes: services }],
+    options: { instances: 2, run: "thread", config: { key: "value" } },
+  });
+  const plugin = host.plugin("services");
+  await plugin.call("set", "name");
+  const calls = Array.from({ length: 6 }, (_, i) =>
+    plugin.call(i % 2 ? "get" : "config", i % 2 ? "name" : "key"),
+  );
+  t.deepEqual(await Promise.all(calls), ["value", "name", "value", "name", "value", "name"]);
+});
+
 test('reset: "call" forgets variables', async (t) => {
   const host = await hostOf(t, {
     plugins: [{ name: "services", bytes: services }],
