@@ -84,6 +84,21 @@ for (const [title, make] of [
     t.is(bound.getConfig("a"), "value");
   });
 
+  test(`${title}: nothing of an older value comes with a shorter one`, (t) => {
+    const bound = new Bound(make());
+    const { kernel, env, variables } = bound;
+    const word = kernel.functions.load_u64 as unknown as (at: bigint) => bigint;
+    const tail = (): bigint => word(env.var_get(kernel.store("v")));
+    bound.setVariable("v", "12345678");
+    variables.set("v", Buffer.from("a"));
+    t.is(tail(), 0x61n);
+    variables.clear();
+    variables.set("w", Buffer.from("87654321"));
+    variables.clear();
+    variables.set("v", Buffer.from("b"));
+    t.is(tail(), 0x62n);
+  });
+
   test(`${title}: instances have them in common; fresh ones have the settings only`, (t) => {
     const values = make();
     const first = new Bound(values);

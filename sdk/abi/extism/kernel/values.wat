@@ -245,6 +245,21 @@
         (call $counted (global.get $name_length) (local.get $length)))
       (i64.load (i32.const 16))))
 
+  ;; Where to write an entry's value. Bytes up to a multiple of 8 behind it are zero: they are copied with it.
+  (func $place (param $entry i32) (result i32)
+    (local $value i32)
+    (local $length i32)
+    (local.set $value (call $value_of (local.get $entry)))
+    (local.set $length (i32.load offset=16 (local.get $entry)))
+    (if (local.get $length)
+      (then
+        (i64.store
+          (i32.add
+            (local.get $value)
+            (i32.and (i32.sub (local.get $length) (i32.const 1)) (i32.const -8)))
+          (i64.const 0))))
+    (local.get $value))
+
   ;; Where to write a value of so many bytes, which the name has from now on; 0 if it can't, and nothing changes.
   (func $reserve (export "reserve") (param $kind i32) (param $name i64) (param $length i32) (result i32)
     (local $entry i32)
@@ -265,11 +280,11 @@
             (call $count (i64.sub (i64.const 0) (call $counted_entry (local.get $entry))))
             (i32.store offset=16 (local.get $entry) (local.get $length))
             (call $count (call $counted_entry (local.get $entry)))
-            (return (call $value_of (local.get $entry)))))))
+            (return (call $place (local.get $entry)))))))
     (if (i32.eqz (call $make_room (local.get $size))) (then (return (i32.const 0))))
     (local.set $entry (call $look_up (local.get $kind) (local.get $name)))
     (if (local.get $entry) (then (call $kill (local.get $entry))))
-    (call $value_of
+    (call $place
       (call $append
         (local.get $kind) (local.get $name) (local.get $length) (i32.wrap_i64 (local.get $size)))))
 
@@ -338,7 +353,8 @@
       (then (call $no_room (local.get $name) (local.get $length))))
     (local.set $end (i64.add (local.get $value) (local.get $length)))
     (loop $next
-      (i64.store (local.get $to) (call $load_u64 (local.get $value)))
+      (i64.store (local.get $to)
+        (call $word (local.get $value) (i64.sub (local.get $end) (local.get $value))))
       (local.set $to (i32.add (local.get $to) (i32.const 8)))
       (local.set $value (i64.add (local.get $value) (i64.const 8)))
       (br_if $next (i64.lt_u (local.get $value) (local.get $end))))))
