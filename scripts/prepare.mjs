@@ -6,6 +6,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { isInstalled } from "./installed.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const at = (...parts) => join(root, ...parts);
@@ -17,8 +18,7 @@ function run(command, args) {
 }
 
 function install() {
-  const installed = at("node_modules", ".package-lock.json");
-  if (modified(installed) >= modified(at("package-lock.json"))) return;
+  if (isInstalled(root)) return;
   console.log("installing dependencies");
   run("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]);
 }
