@@ -5,8 +5,8 @@
  * The record changes only here, since only here the memory grows. With guard pages the base never changes: V8
  * reserves the address space around a memory and makes what lies beyond its length inaccessible.
  *
- * For V8 a memory that grows is a new buffer of all its bytes, so that growing by a page at 100 MiB has its collector
- * start as if 100 MiB had been allocated. What grows while nobody holds a buffer, which growing would have to detach,
+ * For V8 (up to Node 24's) a memory that grows is a new buffer of all its bytes, so that growing by a page at 100 MiB has
+ * its collector start as if 100 MiB had been allocated. What grows while nobody holds a buffer, which growing would have to detach,
  * is therefore opened here, within V8's reservation; V8 follows when a buffer is asked for, or when the memory is twice
  * as large as V8 knows: its collector is to see what a memory takes, too.
  */
