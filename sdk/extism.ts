@@ -10,6 +10,7 @@ import "reflect-metadata"; // before tsyringe, which looks for it when it loads
 
 import { createPlugin } from "./abi/extism/create-plugin.js";
 
+export { CodeCache, type CodeCacheOptions, type CodeCacheStats } from "../engine/index.js";
 export type { CallContext, CallContext as CurrentPlugin } from "./abi/extism/call-context.js";
 export { CAPABILITIES, type Capabilities } from "./abi/extism/capabilities.js";
 export type { ExtismLogger, ExtismPluginOptions } from "./abi/extism/create-plugin.js";
@@ -29,6 +30,7 @@ export type {
 } from "./abi/extism/manifest.js";
 export { PluginOutput } from "./abi/extism/output.js";
 export type { ManifestLike } from "./abi/extism/sources.js";
+export type { CacheSetting } from "./code-cache.js";
 export { createPlugin, createPlugin as newPlugin };
 
 /** Settings: texts by name. */

@@ -5,7 +5,8 @@
  * native runtime differ, this is the native runtime's behaviour; `docs/extism.md` has the list.
  */
 import type { Server, Socket } from "node:net";
-import { Module, moduleTypes, WebAssembly } from "../../../engine/index.js";
+import { type CodeCache, createNamespace, moduleTypes, WebAssembly } from "../../../engine/index.js";
+import { type CacheSetting, codeCacheOf } from "../../code-cache.js";
 import { BackplaneError } from "../../errors.js";
 import { initialPages, limitGrowth } from "../../plugin/module-sections.js";
 import { PluginWasi, type PluginWasiOwner, wasiModules } from "../../wasi/plugin-wasi.js";
@@ -58,6 +59,8 @@ export interface ExtismPluginOptions {
   enableWasiOutput?: boolean;
   /** Connections and listening servers for the plugin's WASI; they follow the folders. Not in Extism's SDK. */
   sockets?: readonly (Socket | Server)[] | undefined;
+  /** Keeps compiled code on disk, as `PluginHost.start({ cache })` does. Default: false. Not in Extism's SDK. */
+  cache?: CacheSetting | undefined;
   config?: Record<string, string>;
   /** Loads modules, and serves the plugin's requests. Default: Node's. */
   fetch?: typeof fetch;
@@ -89,11 +92,18 @@ export async function createPlugin(
   const grants = combined(grantsOf(loaded.manifest), grantsOf(options));
   const { maxPages } = grants.memory ?? {};
   requireInitialPages(loaded, maxPages);
-  const companions = loaded.companions.map((companion) => compiled(limited(companion, maxPages)));
+  const cache = codeCacheOf(options.cache, (message) => tell(options.logger, message));
+  const companions = loaded.companions.map((companion) => compiled(limited(companion, maxPages), cache));
   const plugin = new Plugin(companions);
   const main = limited(loaded.main, maxPages);
-  await plugin.load(main, abiFor(plugin, main.name, companions, grants, options), grants.timeoutMs);
+  await plugin.load(main, abiFor(plugin, main.name, companions, grants, options), grants.timeoutMs, cache);
   return plugin;
+}
+
+/** What is wrong with the cache, which isn't the plugin's log: told whatever the log's level. */
+function tell(logger: ExtismLogger | undefined, message: string): void {
+  if (logger === undefined) process.emitWarning(message);
+  else logger.warn(message);
 }
 
 /** The options' where they say something. */
@@ -121,8 +131,8 @@ function limited(source: ModuleSource, maxPages: number | undefined): ModuleSour
   return { ...source, bytes: limitGrowth(source.bytes, { memory: pages * pageSize }, source.name) };
 }
 
-function compiled({ name, bytes }: ModuleSource): LinkedModule {
-  const module = new Module(bytes as Uint8Array<ArrayBuffer>);
+function compiled({ name, bytes }: ModuleSource, cache: CodeCache | undefined): LinkedModule {
+  const module = new (createNamespace({ cache }).Module)(bytes as Uint8Array<ArrayBuffer>);
   return { name, module, types: moduleTypes(module) };
 }
 

@@ -2,6 +2,7 @@
  * A plugin as Extism's JavaScript SDK has it: a plugin host of one plugin, whose ABI tells of each instance that it makes.
  */
 import {
+  type CodeCache,
   type ExportDescriptor,
   type ImportDescriptor,
   type Instance,
@@ -35,8 +36,13 @@ export class Plugin {
   }
 
   /** @internal */
-  async load({ bytes }: ModuleSource, abi: Abi, timeout = Number.POSITIVE_INFINITY): Promise<void> {
-    this.host = await PluginHost.start({ logger: quiet });
+  async load(
+    { bytes }: ModuleSource,
+    abi: Abi,
+    timeout = Number.POSITIVE_INFINITY,
+    cache?: CodeCache,
+  ): Promise<void> {
+    this.host = await PluginHost.start({ logger: quiet, cache });
     try {
       this.plugin = await this.host.load(
         { name: "plugin", bytes },

@@ -12,6 +12,7 @@ import { assemble } from "../../../engine/test/runtime/assemble.js";
 import defaultExport, {
   CAPABILITIES,
   type CallContext,
+  CodeCache,
   createPlugin,
   type ExtismPluginOptions,
   type ManifestLike,
@@ -622,4 +623,28 @@ test("closing waits for the running call, and ends", async (t) => {
 test("what users of the SDK's worker write is accepted", async (t) => {
   const options = { runInWorker: true, sharedArrayBufferSize: 1 << 16, nodeWorkerArgs: { name: "x" } };
   t.is((await (await made(t, options)).call("echo", "hi"))?.text(), "hi");
+});
+
+test("compiled code is kept on disk, that of its other modules too", async (t) => {
+  const folder = join(temporaryFolder(t), "cache");
+  const helper = assemble('(module (func (export "two") (result i64) (i64.const 2)))');
+  const main = extismModule(
+    [],
+    `(import "helper" "two" (func $two (result i64)))
+    (func (export "run") (result i32) (i32.ne (i32.wrap_i64 (call $two)) (i32.const 2)))`,
+  );
+  const source = {
+    wasm: [
+      { data: helper, name: "helper" },
+      { data: main, name: "main" },
+    ],
+  };
+  const run = async (cache: CodeCache): Promise<CodeCache> => {
+    const plugin = await createPlugin(source, { cache });
+    await plugin.call("run");
+    await plugin.close();
+    return cache;
+  };
+  t.like((await run(new CodeCache({ folder }))).stats(), { hits: 0, misses: 2, stored: 2 });
+  t.like((await run(new CodeCache({ folder }))).stats(), { hits: 2, functionsCompiled: 0, stored: 0 });
 });
