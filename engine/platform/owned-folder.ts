@@ -25,7 +25,7 @@ import {
   unlinkSync,
   writeFileSync,
 } from "node:fs";
-import { homedir } from "node:os";
+import { homedir, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
 /** It, or a file in it, isn't as it has to be. */
@@ -44,8 +44,17 @@ export interface OwnedFile {
 const sharedWrite = 0o022;
 const sticky = 0o1000;
 
-/** Where programs of this user keep what can be made again. */
+/** Where programs of this user keep what can be made again; for a user without a home, in the folder of temporary files. */
 export function userCacheFolder(): string {
+  try {
+    return cacheFolderAtHome();
+  } catch {
+    return join(tmpdir(), `backplane-cache-${self() ?? "user"}`);
+  }
+}
+
+/** Errors: the system's, for a user without a home. */
+function cacheFolderAtHome(): string {
   const { XDG_CACHE_HOME: xdg, LOCALAPPDATA: local } = process.env;
   if (process.platform === "win32")
     return join(local ?? join(homedir(), "AppData", "Local"), "backplane", "cache");

@@ -145,10 +145,12 @@ export class CodeCache {
     this.dirty.clear();
   }
 
-  /** @internal A module's code as far as it is there. */
-  open(identity: CodeIdentity, { vectors }: { readonly vectors: boolean }): StoredCode {
+  /** @internal A module's code as far as it is there; undefined if nobody can say which engine this is. */
+  open(identity: CodeIdentity, { vectors }: { readonly vectors: boolean }): StoredCode | undefined {
+    const build = this.buildOf();
+    if (build === undefined) return undefined;
     const off = [...debugOptions.off].sort();
-    const key = sha256(JSON.stringify({ build: engineBuild(), identity, vectors, off }));
+    const key = sha256(JSON.stringify({ build, identity, vectors, off }));
     const code = this.read(key, identity);
     this.counts[code === undefined ? "misses" : "hits"]++;
     return new StoredCode(this, key, identity, code);
@@ -168,6 +170,15 @@ export class CodeCache {
     const name = nameOf(key);
     this.tell("file", `cache: ${name} is compiled anew`, cause);
     this.opened?.remove(name);
+  }
+
+  private buildOf(): string | undefined {
+    try {
+      return engineBuild();
+    } catch (error) {
+      this.tell("build", "cache: the engine's own files can't be looked at: nothing is kept", error);
+      return undefined;
+    }
   }
 
   private read(key: Buffer, identity: CodeIdentity): CompiledCode | undefined {

@@ -16,7 +16,7 @@ import {
   type WasmModule,
 } from "../wasm/index.js";
 import type { CodeCache, StoredCode } from "./code-cache.js";
-import { type CompiledCode, codeIdentity } from "./compiled-module.js";
+import { type CodeIdentity, type CompiledCode, codeIdentity } from "./compiled-module.js";
 import type { Engine, EngineOptions } from "./engine.js";
 import { CompileError } from "./errors.js";
 import { instanceLayoutOf } from "./instance-layout.js";
@@ -70,12 +70,14 @@ export class Module implements CompileUnit {
     code?: CompiledCode,
     cache?: CodeCache,
   ): Module {
-    const identity = codeIdentity(bytes, engine.target, engine.features, options);
-    const stored = cache?.open(identity, options);
-    // What is stored was validated before it was.
-    const module = stored?.isKnown ? decodedModule(bytes) : checkedModule(bytes, options);
-    code?.require(identity, module.bodies.length);
+    // Hashes the bytes: only for what asks for it.
+    const identity = (): CodeIdentity => codeIdentity(bytes, engine.target, engine.features, options);
+    const stored = cache?.open(identity(), options);
+    const module = decodedModule(bytes);
     stored?.begin(module.bodies.length);
+    // What is stored was validated before it was.
+    if (!stored?.isKnown) validated(module, options);
+    code?.require(identity(), module.bodies.length);
     if (options.interrupts && engine.platform.signals !== undefined) engine.startClock();
     const compiled = new Module(engine, module, options, code, stored);
     if (options.compile === "ahead") compiled.compileAll();
@@ -122,14 +124,14 @@ export class Module implements CompileUnit {
 
 /** Errors: CompileError with the decoder's or validator's error as cause. */
 export function checkedModule(bytes: Uint8Array, options: { readonly vectors: boolean }): WasmModule {
-  return asCompileError(() => {
-    const module = decodedModule(bytes);
-    timeStage("validate", () => validateModule(module, { simd: options.vectors }));
-    return module;
-  });
+  return validated(decodedModule(bytes), options);
 }
 
-/** Of bytes that were validated before. */
+function validated(module: WasmModule, { vectors }: { readonly vectors: boolean }): WasmModule {
+  asCompileError(() => timeStage("validate", () => validateModule(module, { simd: vectors })));
+  return module;
+}
+
 function decodedModule(bytes: Uint8Array): WasmModule {
   return asCompileError(() => timeStage("decode", () => decodeModule(bytes)));
 }
