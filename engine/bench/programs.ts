@@ -4,6 +4,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { hashPackages } from "./hash-packages.js";
 import { vectorKernels } from "./vector-kernels.js";
 import { vectorPackages } from "./vector-packages.js";
 
@@ -83,7 +84,7 @@ export function allPrograms(): Program[] {
     wasm3("stream/stream.wasm"),
     ...microNames.map((name): Program => ({ name, kind: "micro" })),
     ...[...vectorKernels.keys()].map((name): Program => ({ name, kind: "vector" })),
-    ...[...vectorPackages.keys()].map((name): Program => ({ name, kind: "package" })),
+    ...[...vectorPackages.keys(), ...hashPackages.keys()].map((name): Program => ({ name, kind: "package" })),
     { name: "compile-dprint-typescript", kind: "compile", file: dprint },
   ];
   if (existsSync(join(bench, "sightglass"))) programs.splice(7, 0, ...sightglass(join(bench, "sightglass")));
