@@ -39,7 +39,7 @@ export class CallContext {
   read(address: bigint | number): PluginOutput | null {
     const handle = BigInt(address);
     const bytes = handle === 0n ? undefined : this.#state.kernel.read(handle);
-    return bytes === undefined ? null : new PluginOutput(bytes);
+    return bytes === undefined ? null : PluginOutput.of(bytes);
   }
 
   /** The address of a new block with these bytes, 0 without any. Errors: HostError for want of memory. */

@@ -180,7 +180,8 @@ function abiFor(
         resets,
         hostCalls,
         outputBytes,
-        outputAs: (bytes: ArrayBuffer | undefined) => (bytes === undefined ? null : new PluginOutput(bytes)),
+        outputAs: (bytes: Buffer<ArrayBuffer> | undefined) =>
+          bytes === undefined ? null : PluginOutput.of(bytes),
       };
       owner.modules = modules;
       return new ExtismModule(settings, imports, (instance) => owner.made(instance));

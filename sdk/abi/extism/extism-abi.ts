@@ -24,7 +24,7 @@ import type { ExtismGrant } from "./environment.js";
 import { environmentModule, userModule } from "./environment-types.js";
 import type { ExtismInstance } from "./extism-instance.js";
 import { ExtismModule } from "./extism-module.js";
-import { bytesAt } from "./handles.js";
+import { bytesAt, ownBytes } from "./handles.js";
 import { defaultMaxResponseBytes } from "./http.js";
 import { levelNumbers } from "./log-levels.js";
 import { MapValues } from "./map-values.js";
@@ -32,7 +32,7 @@ import { NativeValues } from "./native-values.js";
 import type { HostImport } from "./settings.js";
 
 const pageSize = 65_536;
-const nothing = new ArrayBuffer(0);
+const nothing = new Uint8Array(0);
 
 export const extismAbi: Abi = {
   name: "extism",
@@ -52,8 +52,8 @@ export const extismAbi: Abi = {
       resets,
       hostCalls,
       outputBytes,
-      outputAs: (bytes: ArrayBuffer | undefined, input: unknown, { result }: { result?: "core" }) =>
-        outputOf(new Uint8Array(bytes ?? nothing), result, input, `${name}: output`),
+      outputAs: (bytes: Buffer<ArrayBuffer> | undefined, input: unknown, { result }: { result?: "core" }) =>
+        outputOf(bytes === undefined ? nothing : ownBytes(bytes), result, input, `${name}: output`),
     };
     return new ExtismModule(settings, plugin.imports);
   },

@@ -48,7 +48,6 @@ export class Kernel {
   private readonly lengthOf: HandleFunction;
   private readonly freeBlock: (handle: bigint) => void;
   private readonly resetAll: () => void;
-  private view = new Uint8Array(0);
   private bytes = Buffer.alloc(0);
   private words = new Uint32Array(0);
 
@@ -126,14 +125,14 @@ export class Kernel {
   }
 
   /** A copy of a block's bytes; empty for the null handle, undefined for what is no handle. */
-  read(handle: bigint): ArrayBuffer | undefined {
-    if (handle === 0n) return new ArrayBuffer(0);
+  read(handle: bigint): Buffer<ArrayBuffer> | undefined {
+    if (handle === 0n) return Buffer.alloc(0);
     const block = this.block(handle);
     return block && this.copy(block);
   }
 
   /** A copy of the output, undefined if none was set. */
-  output(): ArrayBuffer | undefined {
+  output(): Buffer<ArrayBuffer> | undefined {
     this.refresh();
     const { words } = this;
     if (words[outputWasSet] === 0) return undefined;
@@ -154,11 +153,13 @@ export class Kernel {
     return length === 0 ? undefined : { address: Number(handle), length };
   }
 
-  private copy({ address, length }: Block): ArrayBuffer {
+  /** Few bytes share a buffer with others of Node's: one of their own would cost as much as a third of a call. */
+  private copy({ address, length }: Block): Buffer<ArrayBuffer> {
     this.requireCopy(length);
     this.refresh();
-    // Several times cheaper for a few bytes than to slice the buffer.
-    return this.view.slice(address, address + length).buffer;
+    const copy = Buffer.allocUnsafe(length);
+    this.bytes.copy(copy, 0, address, address + length);
+    return copy;
   }
 
   private write(address: number, value: string | Uint8Array): void {
@@ -170,8 +171,7 @@ export class Kernel {
   /** Views of the memory as it is now. */
   private refresh(): void {
     const { buffer } = this.memory;
-    if (buffer === this.view.buffer) return;
-    this.view = new Uint8Array(buffer);
+    if (buffer === this.bytes.buffer) return;
     this.bytes = Buffer.from(buffer);
     this.words = new Uint32Array(buffer, 0, 16);
   }

@@ -46,5 +46,5 @@ export interface ExtismSettings {
   /** Bytes of each value that the plugin may hand to its host; undefined: no bound. */
   readonly outputBytes: number | undefined;
   /** What a call gives of its output; undefined if the plugin set none. */
-  outputAs(bytes: ArrayBuffer | undefined, input: unknown, options: CallOptions): unknown;
+  outputAs(bytes: Buffer<ArrayBuffer> | undefined, input: unknown, options: CallOptions): unknown;
 }

@@ -67,6 +67,20 @@ test("an output is a view that reads as text, JSON and bytes", async (t) => {
   t.is(output.text(), '{"a":1}', "a copy");
 });
 
+test("an output's buffer has nothing but the output", async (t) => {
+  const plugin = await made(t);
+  for (const text of ["short", "x".repeat(100), "y".repeat(10_000), ""]) {
+    const output = (await plugin.call("echo", text)) as PluginOutput;
+    const { buffer, byteOffset, byteLength } = output;
+    t.is(buffer.byteLength, text.length);
+    t.is(output.buffer, buffer);
+    t.is(Buffer.from(buffer, byteOffset, byteLength).toString(), text);
+    t.is(output.arrayBuffer(), buffer);
+    t.is(output.bytes().buffer, buffer);
+    t.is(new TextDecoder().decode(output), text);
+  }
+});
+
 test("inputs: text, bytes, views, numbers, objects, nothing", async (t) => {
   const plugin = await made(t);
   const echo = async (input?: unknown): Promise<string | undefined> =>

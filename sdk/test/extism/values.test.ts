@@ -23,7 +23,7 @@ class Bound {
 
   /** A block's text, undefined for the null handle. */
   text(handle: bigint): string | undefined {
-    return handle === 0n ? undefined : Buffer.from(this.kernel.read(handle) as ArrayBuffer).toString();
+    return handle === 0n ? undefined : Buffer.from(this.kernel.read(handle) as Buffer).toString();
   }
 
   getVariable(name: string): string | undefined {
