@@ -125,7 +125,16 @@ function handOverStep(nodes) {
   ];
 }
 
-const runtime = ["calls", "fuel", "limits", "promise-integration", "refusals", "snapshot", "vectors"];
+const runtime = [
+  "calls",
+  "fuel",
+  "limits",
+  "neighbouring-accesses",
+  "promise-integration",
+  "refusals",
+  "snapshot",
+  "vectors",
+];
 const parts = {
   spec: specSteps,
   "hand-over": handOverStep,

@@ -15,7 +15,7 @@ export function targetOf(architecture: string, platform: string = process.platfo
   return targets.get(architecture);
 }
 
-/** This process's. Errors: RangeError on an architecture without one; platform/index.ts tells users before that. */
+/** This process's. Errors: RangeError on an architecture without one; `requireSystem` tells users before that. */
 export function nativeTarget(): Target {
   const target = targetOf(process.arch);
   if (target === undefined) throw new RangeError(`no instruction set for ${process.arch}`);

@@ -31,12 +31,17 @@ export type {
 
 /** `routines`: what the process's Target has for writing code. Errors: UnsupportedPlatformError. */
 export function createPlatform(routines: CodeRoutines): Platform {
-  if (!hasNodeWebAssembly()) {
-    throw new UnsupportedPlatformError(
-      "webassembly-missing",
-      "Backplane keeps plugins' memories in Node's own WebAssembly.Memory, which --jitless takes away; start Node without it.",
-    );
-  }
+  const open = systemHere();
+  const platform = open(loadKoffi(), routines);
+  return debugOptions.off.has("signals") ? { ...platform, signals: undefined } : platform;
+}
+
+/** Says what is missing where the engine can't run, before anything of this processor's is asked for. Errors: UnsupportedPlatformError. */
+export function requireSystem(): void {
+  systemHere();
+}
+
+function systemHere(): (koffi: IKoffi, routines: CodeRoutines) => Platform {
   const open = systems[`${process.platform} ${process.arch}`];
   if (open === undefined) {
     throw new UnsupportedPlatformError(
@@ -45,14 +50,19 @@ export function createPlatform(routines: CodeRoutines): Platform {
         `yet; this is ${process.platform} for ${process.arch}.`,
     );
   }
+  if (!hasNodeWebAssembly()) {
+    throw new UnsupportedPlatformError(
+      "webassembly-missing",
+      "Backplane keeps plugins' memories in Node's own WebAssembly.Memory, which --jitless takes away; start Node without it.",
+    );
+  }
   if (usesMusl()) {
     throw new UnsupportedPlatformError(
       "libc",
       "Backplane has not been tested with musl, the C library of this Node (Alpine); use a Node for glibc, as in the image node:22-slim.",
     );
   }
-  const platform = open(loadKoffi(), routines);
-  return debugOptions.off.has("signals") ? { ...platform, signals: undefined } : platform;
+  return open;
 }
 
 /** Whether the process was linked by musl's loader, which then is one of its files. */

@@ -10,6 +10,7 @@ import {
   createPlatform,
   nodeWebAssembly,
   type Platform,
+  requireSystem,
   type SignalSystem,
   UnsupportedPlatformError,
 } from "../platform/index.js";
@@ -163,6 +164,7 @@ export function threadEngine(): Engine {
 }
 
 function createEngine(): Engine {
+  requireSystem();
   const target = nativeTarget();
   return new Engine(target, createPlatform(target));
 }

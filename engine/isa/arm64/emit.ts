@@ -28,6 +28,7 @@ import {
 import { Context } from "../../runtime/layout.js";
 import { EngineBug } from "../../ssa/engine-bug.js";
 import { TrapKind } from "../../ssa/ops.js";
+import { accessPair } from "./access-pairs.js";
 import type { Label } from "./encode-layout.js";
 import { OperandEncoder } from "./encode-operands.js";
 import { emitPseudo } from "./encode-pseudo.js";
@@ -111,14 +112,20 @@ export class Emitter extends OperandEncoder {
     let edit = firstEdit(this.allocation, code.blockStart[b]!, this.edit);
     const { editBefore, editCount } = this.allocation;
     for (let i = code.blockStart[b]!; i < end; i++) {
-      if (this.listingRaw !== null) {
-        this.listingRaw[i] = this.count;
-        this.listingItems![i] = this.itemCount;
-      }
+      this.list(i);
       while (edit < editCount && editBefore[edit] === i) edit = this.applyEdit(edit);
-      this.instruction(i, b);
+      const isFollowed = i + 1 < end && (edit === editCount || editBefore[edit] !== i + 1);
+      if (isFollowed && this.pairedAccess(i)) this.list(++i);
+      else this.instruction(i, b);
     }
     this.edit = edit;
+  }
+
+  /** Notes where instruction `i` begins. */
+  private list(i: number): void {
+    if (this.listingRaw === null) return;
+    this.listingRaw[i] = this.count;
+    this.listingItems![i] = this.itemCount;
   }
 
   private prologue(): void {
@@ -205,9 +212,37 @@ export class Emitter extends OperandEncoder {
     this.proven.note(i);
   }
 
+  /**
+   * Accesses `i` and `i + 1` as one instruction, if they may be one. If it faults, the trap is that of access `i`; so where
+   * only the other one could be out of bounds, that must be proven not to be. Of two whose addresses fall it can't: whoever
+   * is there at the higher one is there at the lower one. That is also why a probe of the first suffices for stores.
+   */
+  private pairedAccess(i: number): boolean {
+    const { code, proven } = this;
+    const pair = accessPair(code, this.locations, proven, i);
+    if (pair === undefined) return false;
+    const { row, low, high, base, offset, rises } = pair;
+    const isFaulting = (code.flags[i]! & mayFault) !== 0;
+    const upper = rises ? i + 1 : i;
+    if (isFaulting && (rises || probeOf[code.opcode[i]!] !== noProbe) && !proven.covers(upper)) {
+      if (rises) return false;
+      this.faultingAccess(i, probeOf[code.opcode[i]!]!, zr);
+    }
+    this.emit3(row, low, high, base, offset);
+    if (isFaulting) {
+      this.accessSite(i);
+      proven.note(upper);
+    }
+    return true;
+  }
+
   private faultingAccess(i: number, row: number, register: Location): void {
     this.memoryInstruction(i, row, register);
-    // The access itself is the last of the instructions.
+    this.accessSite(i);
+  }
+
+  /** The last instruction is one of access `i`. */
+  private accessSite(i: number): void {
     this.site(SiteKind.access, TrapKind.memoryOutOfBounds, this.code.source[i]!, -1, 1);
   }
 

@@ -89,7 +89,8 @@ export class ProvenAccesses {
     return code.imm0[i]! + 2 ** instructionRows[code.opcode[i]!]!.access;
   }
 
-  private keyOf(i: number): number {
+  /** The address of access `i` without its displacement, as a number: equal for equal addresses. -1: unknown. */
+  keyOf(i: number): number {
     const { code } = this;
     const word = code.imm1[i]!;
     if ((word & addressHasBase) === 0 || code.vregCount >= mostRegisters || code.imm0[i]! < 0) return -1;

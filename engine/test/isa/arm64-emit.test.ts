@@ -480,6 +480,125 @@ test("no load comes before a store whose bytes were accessed before, whatever st
   ]);
 });
 
+test("accesses to neighbouring addresses that can't fault are one instruction", (t) => {
+  const b = new Arm64Builder().block();
+  const at = (imm0: number) => ({ imm0, imm1: address(true) });
+  b.op(Arm64.ldr64, [0, 1], at(8));
+  b.op(Arm64.ldr64, [2, 1], at(16));
+  b.op(Arm64.ldr32, [0, 1], at(252));
+  b.op(Arm64.ldr32, [2, 1], at(248));
+  b.op(Arm64.str64, [0, 1], at(504));
+  b.op(Arm64.str64_z, [1], at(496));
+  b.op(Arm64.str32_z, [1], at(0));
+  b.op(Arm64.str32_z, [1], at(4));
+  b.op(Arm64.ldr_s, [v(0), 1], at(0));
+  b.op(Arm64.ldr_s, [v(1), 1], at(4));
+  b.op(Arm64.str_d, [v(0), 1], at(0));
+  b.op(Arm64.str_d, [v(0), 1], at(8));
+  b.op(Arm64.str_q, [v(0), 1], at(1008));
+  b.op(Arm64.str_q, [v(1), 1], at(992));
+  // Four are two.
+  for (const n of [0, 1, 2, 3]) b.op(Arm64.ldr64, [4 + n, 1], at(8 * n));
+  isCode(t, encode(b.return()), [
+    "ldp x0, x2, [x1, #8]",
+    "ldp w2, w0, [x1, #248]",
+    "stp xzr, x0, [x1, #496]",
+    "stp wzr, wzr, [x1]",
+    "ldp s0, s1, [x1]",
+    "stp d0, d0, [x1]",
+    "stp q1, q0, [x1, #992]",
+    "ldp x4, x5, [x1]",
+    "ldp x6, x7, [x1, #16]",
+    "ret",
+  ]);
+});
+
+test("accesses that can't be a pair are two instructions", (t) => {
+  const b = new Arm64Builder().block();
+  const at = (imm0: number) => ({ imm0, imm1: address(true) });
+  b.op(Arm64.ldr64, [0, 1], at(4));
+  b.op(Arm64.ldr64, [2, 1], at(12)); // not a multiple
+  b.op(Arm64.ldr64, [0, 1], at(512));
+  b.op(Arm64.ldr64, [2, 1], at(520)); // too far
+  b.op(Arm64.ldr64, [0, 1], at(0));
+  b.op(Arm64.ldr64, [0, 1], at(8)); // one register
+  b.op(Arm64.ldr64, [1, 1], at(32));
+  b.op(Arm64.ldr64, [2, 1], at(40)); // its own base
+  b.op(Arm64.ldr64, [0, 3], at(0));
+  b.op(Arm64.ldr64, [2, 4], at(8)); // other bases
+  b.op(Arm64.ldr64, [0, 3], at(0));
+  b.op(Arm64.ldr_d, [v(2), 3], at(8)); // other registers
+  b.op(Arm64.ldr64, [0, 3], at(0));
+  b.op(Arm64.str64, [2, 3], at(8)); // to and fro
+  b.op(Arm64.ldrh, [0, 3], at(0));
+  b.op(Arm64.ldrh, [2, 3], at(2)); // no pair of this size
+  b.op(Arm64.str64, [0, 3], at(0));
+  b.edit(0, 5);
+  b.op(Arm64.str64, [2, 3], at(8)); // a move in between
+  isCode(t, encode(b.return()), [
+    "ldur x0, [x1, #4]",
+    "ldur x2, [x1, #12]",
+    "ldr x0, [x1, #512]",
+    "ldr x2, [x1, #520]",
+    "ldr x0, [x1]",
+    "ldr x0, [x1, #8]",
+    "ldr x1, [x1, #32]",
+    "ldr x2, [x1, #40]",
+    "ldr x0, [x3]",
+    "ldr x2, [x4, #8]",
+    "ldr x0, [x3]",
+    "ldr d2, [x3, #8]",
+    "ldr x0, [x3]",
+    "str x2, [x3, #8]",
+    "ldrh w0, [x3]",
+    "ldrh w2, [x3, #2]",
+    "str x0, [x3]",
+    "mov x5, x0",
+    "str x2, [x3, #8]",
+    "ret",
+  ]);
+});
+
+test("a pair that faults does what its two accesses would, and the trap is the first one's", (t) => {
+  const b = new Arm64Builder().block();
+  // If the first is there, so is what is below it.
+  b.op(Arm64.ldr64, [0, 1], based(8, 3));
+  b.op(Arm64.ldr64, [2, 1], based(0, 4));
+  // Else the second one may trap alone: two instructions, and their bytes are there from then on.
+  b.op(Arm64.ldr32, [0, 3], based(0, 5));
+  b.op(Arm64.ldr32, [2, 3], based(4, 6));
+  b.op(Arm64.str32, [0, 3], based(0, 7));
+  b.op(Arm64.str32, [2, 3], based(4, 8));
+  // A probe of the upper store shows that both can be done.
+  b.op(Arm64.str64, [0, 4], based(24, 9));
+  b.op(Arm64.str64_z, [4], based(16, 10));
+  // The lower one of these is visible when the upper one traps.
+  b.op(Arm64.str64, [0, 5], based(0, 11));
+  b.op(Arm64.str64, [2, 5], based(8, 12));
+  // An index and its sum are one address.
+  b.op(Arm64.add64_rx, [7, 6, 0], { imm2: extendedBy(Extend.uxtw, 0) });
+  b.op(Arm64.ldr32, [2, 7], based(4, 13));
+  b.op(Arm64.ldr32, [8, 6, 0], { ...based(0, 14), imm1: uxtw });
+  const machine = encode(b.return());
+  isCode(t, machine, [
+    "ldp x2, x0, [x1]",
+    "ldr w0, [x3]",
+    "ldr w2, [x3, #4]",
+    "stp w0, w2, [x3]",
+    "ldr xzr, [x4, #24]",
+    "stp xzr, x0, [x4, #16]",
+    "ldr xzr, [x5]",
+    "str x0, [x5]",
+    "ldr xzr, [x5, #8]",
+    "str x2, [x5, #8]",
+    "add x7, x6, w0, uxtw",
+    "ldp w8, w2, [x7]",
+    "ret",
+  ]);
+  t.deepEqual([...machine.siteOffset], [0, 4, 8, 12, 16, 20, 24, 28, 32, 36, 44]);
+  t.deepEqual([...machine.siteSource], [3, 5, 6, 7, 9, 9, 11, 11, 12, 12, 13]);
+});
+
 test("constants and jump tables lie aligned after the code", (t) => {
   const b = new Arm64Builder();
   const four = b.code.constant32(0x3f800000);

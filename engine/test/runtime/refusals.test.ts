@@ -68,6 +68,11 @@ test("a system that is known, on a processor that it isn't known with", (t) => {
   t.regex(attempt([], script).stdout, /^UnsupportedPlatformError platform: .*win32 for arm64/);
 });
 
+test("a processor that there is no instruction set for", (t) => {
+  const script = `Object.defineProperty(process, "arch", { value: "riscv64" });`;
+  t.regex(attempt([], script).stdout, /^UnsupportedPlatformError platform: .*linux for riscv64/);
+});
+
 test("musl", (t) => {
   const pretend = `
     import fs from "node:fs";
