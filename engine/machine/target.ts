@@ -68,7 +68,7 @@ export interface StubFrames {
   interruptSlot(register: number): number;
 }
 
-/** The fault handler's code and the layout of its tables; see isa/NAME/fault-handler.ts. */
+/** The fault handler's code; see isa/NAME/fault-handler.ts, and FaultTable in native-tables.ts. */
 export interface FaultHandling {
   /** `interrupt` is where the handler of the clock's signal begins. */
   handler(table: bigint): { bytes: Uint8Array; entry: number; interrupt: number };
@@ -76,52 +76,14 @@ export interface FaultHandling {
   readonly signature: Uint8Array;
   /** Where the table's address lies, from the entry. */
   readonly tableOffset: number;
-  readonly table: {
-    readonly count: number;
-    readonly retired: number;
-    readonly next: number;
-    readonly previousSegv: number;
-    readonly previousBus: number;
-    readonly previousInterrupt: number;
-    readonly ranges: number;
-    readonly pageSize: number;
-    readonly clock: number;
-    readonly entriesPerPage: number;
-  };
-  readonly range: {
-    readonly start: number;
-    readonly end: number;
-    readonly sites: number;
-    readonly exit: number;
-    readonly functionPages: number;
-    readonly interrupt: number;
-    readonly size: number;
-  };
 }
 
-/** The clock's code and the layout of its table; see isa/NAME/clock.ts. Offsets in bytes. */
+/** The clock's code; see isa/NAME/clock.ts, and ClockTable in native-tables.ts. */
 export interface ClockCode {
   routines(table: bigint): { bytes: Uint8Array; thread: number; wake: number };
-  readonly table: {
-    readonly thread: number;
-    readonly parked: number;
-    readonly count: number;
-    readonly entries: number;
-    readonly mostEntries: number;
-    readonly size: number;
-  };
-  readonly entry: {
-    readonly owner: number;
-    readonly calls: number;
-    readonly current: number;
-    readonly deadline: number;
-    readonly size: number;
-  };
-  /** Nanoseconds between two interrupts of a thread that is in a call. */
-  readonly tick: number;
 }
 
-/** The code of threads that run Wasm off the JavaScript thread, and its tables; see isa/NAME/thread.ts. Offsets in bytes. */
+/** The code of threads that run Wasm off the JavaScript thread; see isa/NAME/thread.ts, and ThreadTable in native-tables.ts. */
 export interface ThreadCode {
   routines(
     table: bigint,
@@ -131,23 +93,6 @@ export interface ThreadCode {
   handler(): { bytes: Uint8Array; entry: number };
   /** Bytes right before the handler's entry, by which other copies of the engine know it. */
   readonly signature: Uint8Array;
-  readonly table: {
-    readonly signalled: number;
-    readonly pipe: number;
-    readonly count: number;
-    readonly target: number;
-    readonly mailboxes: number;
-    readonly mostThreads: number;
-    readonly size: number;
-  };
-  readonly mailbox: {
-    readonly state: number;
-    readonly thread: number;
-    readonly context: number;
-    readonly end: number;
-    readonly size: number;
-  };
-  readonly state: { readonly ready: number; readonly back: number };
 }
 
 export interface Target {

@@ -3,6 +3,7 @@
  * signals: a thread's part of the process's clock (isa/NAME/clock.ts), which is its entry in the table, that says whether it
  * is in a call and until when, and the clock's thread itself, started by whoever needs it first.
  */
+import { ClockEntry, ClockTable, tick } from "../machine/native-tables.js";
 import type { ClockCode } from "../machine/target.js";
 import type { Platform, SignalSystem } from "../platform/index.js";
 import type { CodeArena } from "./code-arena.js";
@@ -34,7 +35,6 @@ export class SignalClock implements Clock {
   private readonly deadlineCell: Float64Array;
   private readonly parked: number;
   private readonly calls: number;
-  private readonly tick: number;
 
   /** @param shared the process's table: this thread uses it unless it is full */
   constructor(
@@ -45,25 +45,24 @@ export class SignalClock implements Clock {
     contexts: ContextMemory,
     shared: number,
   ) {
-    const own = takeEntry(code, platform, signals, shared);
-    const table = own === undefined ? platform.allocate(code.table.size) : shared;
-    const at = own ?? (takeEntry(code, platform, signals, table) as number);
-    this.table = new Int32Array(platform.view(table, code.table.entries));
-    const buffer = platform.view(table + at, code.entry.size);
+    const own = takeEntry(platform, signals, shared);
+    const table = own === undefined ? platform.allocate(ClockTable.size) : shared;
+    const at = own ?? (takeEntry(platform, signals, table) as number);
+    this.table = new Int32Array(platform.view(table, ClockTable.entries));
+    const buffer = platform.view(table + at, ClockEntry.size);
     this.entry = new Int32Array(buffer);
-    this.deadlineCell = new Float64Array(buffer, code.entry.deadline, 1);
-    this.parked = code.table.parked >> 2;
-    this.calls = code.entry.calls >> 2;
-    this.tick = code.tick;
+    this.deadlineCell = new Float64Array(buffer, ClockEntry.deadline, 1);
+    this.parked = ClockTable.parked >> 2;
+    this.calls = ClockEntry.calls >> 2;
     this.entry[this.calls] = 0;
     this.deadlineCell[0] = Number.POSITIVE_INFINITY;
     // At once: the clock may be looking at the entry, if its thread before ended in a call.
-    Atomics.store(new BigUint64Array(buffer), code.entry.current >> 3, BigInt(contexts.currentAddress));
+    Atomics.store(new BigUint64Array(buffer), ClockEntry.current >> 3, BigInt(contexts.currentAddress));
     // The arena is never unmapped, as the clock's code mustn't be.
     const routines = code.routines(BigInt(table));
     const base = arena.addPermanent(routines.bytes);
     this.wake = platform.routine(base + routines.wake);
-    if (this.table[code.table.thread >> 2] === 0 && !signals.startThread(base + routines.thread)) {
+    if (this.table[ClockTable.thread >> 2] === 0 && !signals.startThread(base + routines.thread)) {
       throw new Error("the system refused a thread for the clock that interrupts calls");
     }
   }
@@ -92,7 +91,7 @@ export class SignalClock implements Clock {
   /** Wakes the clock if it may sleep beyond; else that costs a store. */
   setDeadline(nanoseconds: number, now: number): void {
     this.deadlineCell[0] = nanoseconds + tolerance;
-    if (nanoseconds < now + this.tick) this.wake();
+    if (nanoseconds < now + tick) this.wake();
   }
 
   restoreDeadline(value: number): void {
@@ -104,22 +103,16 @@ export class SignalClock implements Clock {
  * Takes an entry of a table for this thread: a free one, or one whose thread has ended. Returns its offset, or undefined
  * if all are in use. Another engine of the same thread (another copy of this code) has an entry of its own.
  */
-function takeEntry(
-  code: ClockCode,
-  platform: Platform,
-  signals: SignalSystem,
-  table: number,
-): number | undefined {
-  const { table: layout, entry } = code;
-  const words = new Int32Array(platform.view(table, layout.size));
+function takeEntry(platform: Platform, signals: SignalSystem, table: number): number | undefined {
+  const words = new Int32Array(platform.view(table, ClockTable.size));
   const self = signals.threadNumber();
-  for (let i = 0; i < layout.mostEntries; i++) {
-    const at = layout.entries + i * entry.size;
-    const owner = (at + entry.owner) >> 2;
+  for (let i = 0; i < ClockTable.mostEntries; i++) {
+    const at = ClockTable.entries + i * ClockEntry.size;
+    const owner = (at + ClockEntry.owner) >> 2;
     const found = Atomics.load(words, owner);
     if (found !== 0 && signals.hasThread(found)) continue;
     if (Atomics.compareExchange(words, owner, found, self) !== found) continue;
-    raiseTo(words, layout.count >> 2, i + 1);
+    raiseTo(words, ClockTable.count >> 2, i + 1);
     return at;
   }
   return undefined;

@@ -97,7 +97,7 @@ export class Engine {
     const { signals } = platform;
     if (signals === undefined) this.guardPages = false;
     else {
-      const faults = installFaultHandling(target, platform, signals, arena, exits);
+      const faults = installFaultHandling(target.faults, platform, signals, arena, exits);
       this.guardPages = provesGuardPages(platform, signals) && faults.installed;
       this.clockTable = faults.clockTable;
     }
@@ -117,7 +117,7 @@ export class Engine {
   private newClock(): Clock {
     const { platform, target, arena, contexts, clockTable } = this;
     const { signals } = platform;
-    if (signals === undefined) return new WorkerClock(platform, contexts, target.clock.tick);
+    if (signals === undefined) return new WorkerClock(platform, contexts);
     return new SignalClock(target.clock, platform, signals, arena, contexts, clockTable);
   }
 

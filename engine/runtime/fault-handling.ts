@@ -12,7 +12,8 @@
  * whatever is there.
  */
 import { isMainThread } from "node:worker_threads";
-import type { FaultHandling, Target } from "../machine/target.js";
+import { ClockTable, FaultRange, FaultTable } from "../machine/native-tables.js";
+import type { FaultHandling } from "../machine/target.js";
 import type { Platform, SignalSystem } from "../platform/index.js";
 import type { CodeArena } from "./code-arena.js";
 import { raiseTo, setWord64, word64 } from "./words.js";
@@ -31,19 +32,17 @@ export interface FaultHandlingResult {
 }
 
 export function installFaultHandling(
-  target: Target,
+  faults: FaultHandling,
   platform: Platform,
   signals: SignalSystem,
   arena: CodeArena,
   exits: Exits,
 ): FaultHandlingResult {
-  const { faults, clock } = target;
-  const table =
-    existingTable(faults, platform, signals) ?? installHandler(faults, platform, signals, clock.table.size);
+  const table = existingTable(faults, platform, signals) ?? installHandler(faults, platform, signals);
   keepInterruptSignal(faults, platform, signals, table);
   return {
-    installed: addRange(faults, platform, table, arena, exits),
-    clockTable: table + faults.table.clock,
+    installed: addRange(platform, table, arena, exits),
+    clockTable: table + FaultTable.clock,
   };
 }
 
@@ -57,26 +56,20 @@ function existingTable(faults: FaultHandling, platform: Platform, signals: Signa
   return word64(new Int32Array(head.slice().buffer), 32 + faults.tableOffset);
 }
 
-function installHandler(
-  faults: FaultHandling,
-  platform: Platform,
-  signals: SignalSystem,
-  clockSize: number,
-): number {
-  const { table: layout } = faults;
-  const table = platform.allocate(layout.clock + clockSize);
-  const words = new Int32Array(platform.view(table, layout.pageSize));
+function installHandler(faults: FaultHandling, platform: Platform, signals: SignalSystem): number {
+  const table = platform.allocate(FaultTable.clock + ClockTable.size);
+  const words = new Int32Array(platform.view(table, FaultTable.pageSize));
   // Away from the page's first bytes, so that reading the signature never touches the page before.
   const lead = 256;
   const { bytes, entry, interrupt } = faults.handler(BigInt(table));
   const mapping = platform.mapCode(platform.pageSize, platform.pageSize);
   mapping.write(lead, bytes);
   const expected = signals.currentHandler("fault").address;
-  setWord64(words, layout.previousSegv, expected);
+  setWord64(words, FaultTable.previousSegv, expected);
   // Another thread may have installed one of its own since; then that is who comes next.
   const replaced = signals.installHandler("fault", mapping.address + lead + entry);
-  if (replaced !== expected) setWord64(words, layout.previousSegv, replaced);
-  setWord64(words, layout.previousInterrupt, signals.currentHandler("interrupt").address);
+  if (replaced !== expected) setWord64(words, FaultTable.previousSegv, replaced);
+  setWord64(words, FaultTable.previousInterrupt, signals.currentHandler("interrupt").address);
   signals.installHandler("interrupt", mapping.address + lead + interrupt);
   permanent.push(mapping);
   return table;
@@ -93,7 +86,7 @@ function keepInterruptSignal(
 ): void {
   const { entry, interrupt } = faults.handler(BigInt(table));
   const ours = signals.currentHandler("fault").address - entry + interrupt;
-  const previous = new BigUint64Array(platform.view(table + faults.table.previousInterrupt, 8));
+  const previous = new BigUint64Array(platform.view(table + FaultTable.previousInterrupt, 8));
   const keep = (): void => {
     const { address } = signals.currentHandler("interrupt");
     if (address === ours) return;
@@ -111,40 +104,33 @@ function keepInterruptSignal(
   process.on("removeListener", changed);
 }
 
-function addRange(
-  faults: FaultHandling,
-  platform: Platform,
-  table: number,
-  arena: CodeArena,
-  exits: Exits,
-): boolean {
-  const { table: layout, range } = faults;
-  const words = new Int32Array(platform.view(table, layout.pageSize));
+function addRange(platform: Platform, table: number, arena: CodeArena, exits: Exits): boolean {
+  const words = new Int32Array(platform.view(table, FaultTable.pageSize));
   const startOf = (i: number): BigUint64Array =>
-    new BigUint64Array(words.buffer, layout.ranges + i * range.size + range.start, 1);
+    new BigUint64Array(words.buffer, FaultTable.ranges + i * FaultRange.size + FaultRange.start, 1);
   const fill = (i: number): true => {
-    const at = layout.ranges + i * range.size;
-    const entry = words.subarray(at >> 2, (at + range.size) >> 2);
-    setWord64(entry, range.sites, arena.siteBitmapAddress);
-    setWord64(entry, range.exit, exits.fault);
-    setWord64(entry, range.functionPages, arena.functionPagesAddress);
-    setWord64(entry, range.interrupt, exits.interrupt);
-    raiseTo(words, layout.count >> 2, i + 1);
-    writeEnd(entry, range.end, arena.codeBase + arena.codeSize);
+    const at = FaultTable.ranges + i * FaultRange.size;
+    const entry = words.subarray(at >> 2, (at + FaultRange.size) >> 2);
+    setWord64(entry, FaultRange.sites, arena.siteBitmapAddress);
+    setWord64(entry, FaultRange.exit, exits.fault);
+    setWord64(entry, FaultRange.functionPages, arena.functionPagesAddress);
+    setWord64(entry, FaultRange.interrupt, exits.interrupt);
+    raiseTo(words, FaultTable.count >> 2, i + 1);
+    writeEnd(entry, FaultRange.end, arena.codeBase + arena.codeSize);
     // Only a mark: other listeners of the event may still run code that traps.
     if (!isMainThread)
-      process.once("exit", () => Atomics.or(words, (layout.retired >> 2) + (i >> 5), 1 << (i & 31)));
+      process.once("exit", () => Atomics.or(words, (FaultTable.retired >> 2) + (i >> 5), 1 << (i & 31)));
     return true;
   };
   // No lock, which a worker that is terminated would keep: an entry is its thread's once it has put its start there.
-  for (let i = 0; i < layout.entriesPerPage; i++) {
+  for (let i = 0; i < FaultTable.entriesPerPage; i++) {
     if (Atomics.compareExchange(startOf(i), 0, 0n, BigInt(arena.codeBase)) === 0n) return fill(i);
   }
-  for (let i = 0; i < layout.entriesPerPage; i++) {
+  for (let i = 0; i < FaultTable.entriesPerPage; i++) {
     const bit = 1 << (i & 31);
-    if ((Atomics.and(words, (layout.retired >> 2) + (i >> 5), ~bit) & bit) === 0) continue;
-    const at = layout.ranges + i * range.size;
-    writeEnd(words.subarray(at >> 2, (at + range.size) >> 2), range.end, 0);
+    if ((Atomics.and(words, (FaultTable.retired >> 2) + (i >> 5), ~bit) & bit) === 0) continue;
+    const at = FaultTable.ranges + i * FaultRange.size;
+    writeEnd(words.subarray(at >> 2, (at + FaultRange.size) >> 2), FaultRange.end, 0);
     Atomics.store(startOf(i), 0, BigInt(arena.codeBase));
     return fill(i);
   }

@@ -17,6 +17,7 @@
 import { type OnReadOpts, Socket, type SocketConstructorOpts } from "node:net";
 import { availableParallelism } from "node:os";
 import { isMainThread } from "node:worker_threads";
+import { Mailbox, MailboxState, ThreadTable } from "../machine/native-tables.js";
 import type { ThreadCode } from "../machine/target.js";
 import type { Platform, SignalSystem } from "../platform/index.js";
 import type { Engine } from "./engine.js";
@@ -51,7 +52,6 @@ const retry = 2;
 const stopSignals = [58, 57, 56, 55, 54, 53, 52, 51, 50];
 
 export class Threads {
-  private readonly code: ThreadCode;
   private readonly signals: SignalSystem;
   private readonly table: number;
   private readonly words: Int32Array;
@@ -73,11 +73,10 @@ export class Threads {
     if (signals === undefined)
       throw new Error("calls can't run on threads: that needs signals, which aren't used on this system");
     this.signals = signals;
-    this.code = target.threads;
-    const { table } = this.code;
-    this.table = platform.allocate(table.size);
-    this.words = new Int32Array(platform.view(this.table, table.size));
-    const routines = this.code.routines(BigInt(this.table), stopSignal(this.code, platform, signals));
+    const code = target.threads;
+    this.table = platform.allocate(ThreadTable.size);
+    this.words = new Int32Array(platform.view(this.table, ThreadTable.size));
+    const routines = code.routines(BigInt(this.table), stopSignal(code, platform, signals));
     const base = arena.addPermanent(routines.bytes);
     this.routine = base + routines.thread;
     this.endRoutine = base + routines.end;
@@ -89,7 +88,7 @@ export class Threads {
     }
     arena.synchronize = () => signals.threads.synchronizeCode();
     const pipe = signals.threads.pipe();
-    this.words[table.pipe >> 2] = pipe.write;
+    this.words[ThreadTable.pipe >> 2] = pipe.write;
     this.socket = this.listen(pipe.read);
   }
 
@@ -120,7 +119,7 @@ export class Threads {
 
   private interruptThread(thread: Thread, job: Job): void {
     job.fiber.raiseInterrupt();
-    const number = this.words[(thread.mailbox + this.code.mailbox.thread) >> 2]!;
+    const number = this.words[(thread.mailbox + Mailbox.thread) >> 2]!;
     if (number !== 0) this.signals.threads.interrupt(number);
     thread.interrupting = setTimeout(() => this.interruptThread(thread, job), retry).unref();
   }
@@ -142,7 +141,7 @@ export class Threads {
   }
 
   private send(thread: Thread, job: Job): void {
-    const { words, code } = this;
+    const { words } = this;
     const { fiber, monitor } = job;
     fiber.ensureSlots(this.engine.signatures.slotCount);
     monitor.root().running = true;
@@ -150,22 +149,22 @@ export class Threads {
     thread.job = job;
     thread.since = performance.now();
     const { mailbox } = thread;
-    const context = (mailbox + code.mailbox.context) >> 2;
+    const context = (mailbox + Mailbox.context) >> 2;
     words[context] = fiber.contextLo;
     words[context + 1] = fiber.contextHi;
-    setWord64(words, code.table.target, this.table + mailbox);
-    Atomics.store(words, (mailbox + code.mailbox.state) >> 2, code.state.ready);
+    setWord64(words, ThreadTable.target, this.table + mailbox);
+    Atomics.store(words, (mailbox + Mailbox.state) >> 2, MailboxState.ready);
     this.post();
   }
 
   /** Fetches what has come back. */
   private fetch(): void {
-    const { words, code } = this;
-    Atomics.store(words, code.table.signalled >> 2, 0);
+    const { words } = this;
+    Atomics.store(words, ThreadTable.signalled >> 2, 0);
     for (const thread of this.threads) {
       const { job } = thread;
       if (job === undefined) continue;
-      if (Atomics.load(words, (thread.mailbox + code.mailbox.state) >> 2) !== code.state.back) continue;
+      if (Atomics.load(words, (thread.mailbox + Mailbox.state) >> 2) !== MailboxState.back) continue;
       thread.job = undefined;
       clearTimeout(thread.interrupting);
       thread.interrupting = undefined;
@@ -190,16 +189,16 @@ export class Threads {
 
   /** Another thread, or undefined if there are enough, or the system refuses. */
   private start(): Thread | undefined {
-    const { threads, words, code, table } = this;
+    const { threads, words, table } = this;
     const count = threads.length;
-    if (this.refused || count >= Math.min(availableParallelism(), code.table.mostThreads)) return undefined;
-    const mailbox = code.table.mailboxes + count * code.mailbox.size;
-    setWord64(words, mailbox + code.mailbox.end, this.endRoutine);
+    if (this.refused || count >= Math.min(availableParallelism(), ThreadTable.mostThreads)) return undefined;
+    const mailbox = ThreadTable.mailboxes + count * Mailbox.size;
+    setWord64(words, mailbox + Mailbox.end, this.endRoutine);
     if (!this.signals.startThread(this.routine, table + mailbox)) {
       this.refused = true;
       return undefined;
     }
-    words[code.table.count >> 2] = count + 1;
+    words[ThreadTable.count >> 2] = count + 1;
     const thread: Thread = { mailbox, job: undefined, since: 0, interrupting: undefined };
     threads.push(thread);
     return thread;

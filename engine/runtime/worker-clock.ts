@@ -11,6 +11,7 @@
  * finds none for, and goes on.
  */
 import { Worker } from "node:worker_threads";
+import { tick } from "../machine/native-tables.js";
 import type { Platform } from "../platform/index.js";
 import { type Clock, tolerance } from "./clock.js";
 import type { ContextMemory } from "./context-memory.js";
@@ -37,7 +38,6 @@ export class WorkerClock implements Clock {
   constructor(
     private readonly platform: Platform,
     contexts: ContextMemory,
-    private readonly tick: number,
   ) {
     const shared = new SharedArrayBuffer(ClockWord.bytes);
     this.words = new Int32Array(shared);
@@ -75,7 +75,7 @@ export class WorkerClock implements Clock {
 
   setDeadline(nanoseconds: number, now: number): void {
     this.deadlineCell[ClockWord.deadline] = nanoseconds + tolerance;
-    if (nanoseconds < now + this.tick) this.wake();
+    if (nanoseconds < now + tick) this.wake();
   }
 
   restoreDeadline(value: number): void {

@@ -37,6 +37,15 @@
  * Sources: futex(2), membarrier(2), tgkill(2), clock_gettime(2), rt_sigprocmask(2) (SIG_SETMASK with all ones: no signal's
  * handler runs here); Intel SDM volume 3, 9.2.2 (memory ordering).
  */
+import {
+  clockMonotonic,
+  futexWaitBitset,
+  futexWake,
+  interruptSignal,
+  membarrierPrivateExpedited,
+  membarrierRegisterPrivateExpedited,
+  sigSetmask,
+} from "../../machine/linux-abi.js";
 import { ClockEntry, ClockTable, tick } from "../../machine/native-tables.js";
 import { Context, ExitStatus } from "../../runtime/layout.js";
 import { inMemory } from "./encode.js";
@@ -49,9 +58,6 @@ const retry = 1_000_000;
 /** Nanoseconds between two looks at threads that are in none, without membarrier. */
 const poll = 100_000_000;
 
-/** SIGURG: nobody minds one too many, and without a handler it is ignored. */
-export const interruptSignal = 23;
-
 const sysRtSigprocmask = 14;
 const sysGetpid = 39;
 const sysGettid = 186;
@@ -60,13 +66,6 @@ const sysClockGettime = 228;
 const sysTgkill = 234;
 const sysMembarrier = 324;
 
-const futexPrivate = 128;
-const futexWake = 1 | futexPrivate;
-const futexWaitBitset = 9 | futexPrivate;
-const sigSetmask = 2;
-const clockMonotonic = 1;
-const membarrierPrivateExpedited = 1 << 3;
-const membarrierRegisterPrivateExpedited = 1 << 4;
 const second = 1_000_000_000;
 
 const saved = [rbx, rbp, r12, r13, r14, r15];

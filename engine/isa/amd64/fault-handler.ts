@@ -19,6 +19,7 @@
  * Source: Linux arch/x86/include/uapi/asm/sigcontext.h and siginfo.h (offsets below); signal(7): all here is system
  * calls and plain memory accesses, so async-signal-safe.
  */
+import { SignalInfo, sigbus } from "../../machine/linux-abi.js";
 import { FaultRange, FaultTable } from "../../machine/native-tables.js";
 import { Context } from "../../runtime/layout.js";
 import { inMemory } from "./encode.js";
@@ -31,14 +32,11 @@ export const handlerSignature: Uint8Array = new TextEncoder().encode("bkpl-fault
 /** Where the first page's address lies, from the entry. */
 export const handlerTableOffset = -16;
 
-// Offsets in siginfo_t and ucontext_t.
-const siginfoCode = 8;
-const siginfoAddress = 16;
+// Offsets in ucontext_t.
 const savedR15 = 40 + 8 * 7;
 const savedRsp = 40 + 8 * 15;
 const savedRip = 40 + 8 * 16;
 
-const sigbus = 7;
 const sysSigaction = 13;
 const sysGetpid = 39;
 const sysGettid = 186;
@@ -47,7 +45,7 @@ const sysTgkill = 234;
 /** rdi = signal, rsi = siginfo, rdx = ucontext stay until the previous handler may be called. */
 function lookUp(e: RoutineEncoder, table: bigint): void {
   // A signal that a process sent (si_code <= 0) is no fault, wherever it arrives.
-  e.setAddress(rsi, siginfoCode);
+  e.setAddress(rsi, SignalInfo.code);
   e.emit(Amd64.cmp32_mi, 0, inMemory, 0);
   e.branch(cc.le, "chain");
   e.load(Amd64.mov64_rm, rax, rdx, savedRip);
@@ -71,7 +69,7 @@ function lookUp(e: RoutineEncoder, table: bigint): void {
   e.branch(cc.ae, "chain");
   e.load(Amd64.mov64_rm, r11, rdx, savedR15);
   e.store(rax, r11, Context.trapPc);
-  e.load(Amd64.mov64_rm, rax, rsi, siginfoAddress);
+  e.load(Amd64.mov64_rm, rax, rsi, SignalInfo.address);
   e.store(rax, r11, Context.faultAddress);
   e.load(Amd64.mov64_rm, rax, r9, FaultRange.exit);
   e.store(rax, rdx, savedRip);
@@ -104,7 +102,7 @@ function chain(e: RoutineEncoder, table: bigint): void {
   e.branch(cc.e, "ignored");
   e.indirectRegister(4, rax);
   e.place("ignored");
-  e.setAddress(rsi, siginfoCode);
+  e.setAddress(rsi, SignalInfo.code);
   e.emit(Amd64.cmp32_mi, 0, inMemory, 0);
   e.branch(cc.le, "return");
   e.place("default");
@@ -117,7 +115,7 @@ function chain(e: RoutineEncoder, table: bigint): void {
   e.moveImmediate32(r10, 8);
   e.systemCall(sysSigaction);
   e.emit(Amd64.add64_ri, 0, rsp, 32);
-  e.setAddress(r9, siginfoCode);
+  e.setAddress(r9, SignalInfo.code);
   e.emit(Amd64.cmp32_mi, 0, inMemory, 0);
   e.branch(cc.g, "return");
   e.systemCall(sysGetpid);

@@ -1,16 +1,6 @@
 /** amd64 as a Target: the only file of this folder that the rest of the engine imports. */
 
 import { withListings } from "../../machine/listing.js";
-import {
-  ClockEntry,
-  ClockTable,
-  FaultRange,
-  FaultTable,
-  Mailbox,
-  MailboxState,
-  ThreadTable,
-  tick,
-} from "../../machine/native-tables.js";
 import type { Target } from "../../machine/target.js";
 import { callSequence } from "./call-sequence.js";
 import { clockRoutines } from "./clock.js";
@@ -64,22 +54,9 @@ const amd64Target = (host: HostConvention): Target => ({
     limitJumpSize: 5,
     isReturn: (bytes) => bytes[0] === 0xc3,
   },
-  faults: {
-    handler: faultHandler,
-    signature: handlerSignature,
-    tableOffset: handlerTableOffset,
-    table: FaultTable,
-    range: FaultRange,
-  },
-  clock: { routines: clockRoutines, table: ClockTable, entry: ClockEntry, tick },
-  threads: {
-    routines: threadRoutines,
-    handler: stopHandler,
-    signature: stopSignature,
-    table: ThreadTable,
-    mailbox: Mailbox,
-    state: MailboxState,
-  },
+  faults: { handler: faultHandler, signature: handlerSignature, tableOffset: handlerTableOffset },
+  clock: { routines: clockRoutines },
+  threads: { routines: threadRoutines, handler: stopHandler, signature: stopSignature },
   featureProbe: {
     routine: { words: cpuidWords, code: cpuidRoutine },
     read: cpuFeatures,

@@ -28,6 +28,16 @@
  * Sources: futex(2), setpriority(2), rt_sigprocmask(2), rt_tgsigqueueinfo(2), sigaction(2) (siginfo_t); Linux
  * arch/x86/include/uapi/asm/sigcontext.h; System V ABI, AMD64 supplement, 3.2.
  */
+import {
+  futexWait,
+  futexWake,
+  invertedNiceness,
+  noSuchThread,
+  openSignals,
+  prioProcess,
+  SignalInfo,
+  sigSetmask,
+} from "../../machine/linux-abi.js";
 import { Mailbox, MailboxState, stopCode, ThreadTable, threadNiceness } from "../../machine/native-tables.js";
 import { Context, ExitStatus } from "../../runtime/layout.js";
 import { inMemory } from "./encode.js";
@@ -48,23 +58,7 @@ const sysGettid = 186;
 const sysFutex = 202;
 const sysRtTgsigqueueinfo = 297;
 
-const futexPrivate = 128;
-const futexWait = 0 | futexPrivate;
-const futexWake = 1 | futexPrivate;
-const sigSetmask = 2;
-/** With "who" 0: the calling thread, on Linux. */
-const prioProcess = 0;
-/** What getpriority gives, the system call, is this less the niceness. */
-const invertedNiceness = 20;
-const noSuchThread = -3;
-
-/** SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV, SIGURG: not blocked. */
-const openSignals = [4, 5, 7, 8, 11, 23];
-
-// Offsets in siginfo_t and ucontext_t.
-const siginfoNumber = 0;
-const siginfoCode = 8;
-const siginfoValue = 24;
+// Offsets in ucontext_t.
 const savedRbx = 40 + 8 * 11;
 const savedRsp = 40 + 8 * 15;
 const savedRip = 40 + 8 * 16;
@@ -210,9 +204,9 @@ function stop(e: RoutineEncoder, table: bigint, stopSignal: number): void {
   e.load(Amd64.mov32_rm, rsi, r12, Mailbox.thread);
   e.emit(Amd64.test32_rr, rsi, rsi);
   e.branch(cc.e, "sleep");
-  storeImmediate32(e, stopSignal, rbx, ThreadTable.signal + siginfoNumber);
-  storeImmediate32(e, stopCode, rbx, ThreadTable.signal + siginfoCode);
-  e.store(r12, rbx, ThreadTable.signal + siginfoValue);
+  storeImmediate32(e, stopSignal, rbx, ThreadTable.signal + SignalInfo.number);
+  storeImmediate32(e, stopCode, rbx, ThreadTable.signal + SignalInfo.code);
+  e.store(r12, rbx, ThreadTable.signal + SignalInfo.value);
   e.emit(Amd64.mov32_rr, rdi, r13);
   e.moveImmediate32(rdx, stopSignal);
   e.load(Amd64.lea64, r10, rbx, ThreadTable.signal);
@@ -264,10 +258,10 @@ export function stopHandler(): { bytes: Uint8Array; entry: number } {
   const e = new RoutineEncoder("stop handler");
   for (const b of stopSignature) e.byte(b);
   const entry = e.size;
-  e.setAddress(rsi, siginfoCode);
+  e.setAddress(rsi, SignalInfo.code);
   e.emit(Amd64.cmp32_mi, 0, inMemory, stopCode);
   e.branch(cc.ne, "other");
-  e.load(Amd64.mov64_rm, rax, rsi, siginfoValue);
+  e.load(Amd64.mov64_rm, rax, rsi, SignalInfo.value);
   e.store(rax, rdx, savedRbx);
   e.load(Amd64.mov64_rm, rcx, rax, Mailbox.home);
   e.store(rcx, rdx, savedRsp);

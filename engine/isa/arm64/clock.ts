@@ -37,6 +37,15 @@
  * Sources: futex(2), membarrier(2), tgkill(2), clock_gettime(2), rt_sigprocmask(2) (SIG_SETMASK with all ones: no signal's
  * handler runs here); Arm Architecture Reference Manual (DDI 0487), B2.3 (memory ordering).
  */
+import {
+  clockMonotonic,
+  futexWaitBitset,
+  futexWake,
+  interruptSignal,
+  membarrierPrivateExpedited,
+  membarrierRegisterPrivateExpedited,
+  sigSetmask,
+} from "../../machine/linux-abi.js";
 import { ClockEntry, ClockTable, tick } from "../../machine/native-tables.js";
 import { Context, ExitStatus } from "../../runtime/layout.js";
 import { cc, RoutineEncoder, sp, zr } from "./routine-encoder.js";
@@ -47,9 +56,6 @@ const retry = 1_000_000;
 /** Nanoseconds between two looks at threads that are in none, without membarrier. */
 const poll = 100_000_000;
 
-/** SIGURG: nobody minds one too many, and without a handler it is ignored. */
-export const interruptSignal = 23;
-
 const sysFutex = 98;
 const sysClockGettime = 113;
 const sysTgkill = 131;
@@ -58,13 +64,6 @@ const sysGetpid = 172;
 const sysGettid = 178;
 const sysMembarrier = 283;
 
-const futexPrivate = 128;
-const futexWake = 1 | futexPrivate;
-const futexWaitBitset = 9 | futexPrivate;
-const sigSetmask = 2;
-const clockMonotonic = 1;
-const membarrierPrivateExpedited = 1 << 3;
-const membarrierRegisterPrivateExpedited = 1 << 4;
 const second = 1_000_000_000;
 
 /** At sp: a timespec. */

@@ -21,6 +21,7 @@
  * Source: Linux arch/arm64/include/uapi/asm/sigcontext.h and ucontext.h, include/uapi/asm-generic/siginfo.h (offsets
  * below); signal(7): all here is system calls and plain memory accesses, so async-signal-safe.
  */
+import { SignalInfo, sigbus } from "../../machine/linux-abi.js";
 import { FaultRange, FaultTable } from "../../machine/native-tables.js";
 import { Context } from "../../runtime/layout.js";
 import { contextRegister } from "./registers.js";
@@ -31,15 +32,12 @@ export const handlerSignature: Uint8Array = new TextEncoder().encode("bkpl-fault
 /** Where the first page's address lies, from the entry. */
 export const handlerTableOffset = -16;
 
-// Offsets in siginfo_t and ucontext_t.
-const siginfoCode = 8;
-const siginfoAddress = 16;
+// Offsets in ucontext_t.
 /** uc_mcontext.regs: after uc_flags, uc_link, uc_stack and 128 bytes of signal mask comes the fault address, aligned to 16. */
 export const savedRegister = (register: number): number => 184 + 8 * register;
 export const savedSp = savedRegister(31);
 export const savedPc = savedRegister(32);
 
-const sigbus = 7;
 const sysRtSigaction = 134;
 const sysTgkill = 131;
 const sysGetpid = 172;
@@ -93,7 +91,7 @@ function testBit(e: RoutineEncoder, otherwise: string): void {
 /** x0 = signal, x1 = siginfo, x2 = ucontext stay until the previous handler may be called. */
 function lookUp(e: RoutineEncoder, table: bigint): void {
   // A signal that a process sent (si_code <= 0) is no fault, wherever it arrives.
-  e.load32(3, 1, siginfoCode);
+  e.load32(3, 1, SignalInfo.code);
   e.compareImmediate32(3, 0);
   e.branch(cc.le, "chain");
   e.load(3, 2, savedPc);
@@ -102,7 +100,7 @@ function lookUp(e: RoutineEncoder, table: bigint): void {
   testBit(e, "chain");
   e.load(4, 2, savedRegister(contextRegister));
   e.store(3, 4, Context.trapPc);
-  e.load(5, 1, siginfoAddress);
+  e.load(5, 1, SignalInfo.address);
   e.store(5, 4, Context.faultAddress);
   e.load(5, 9, FaultRange.exit);
   e.store(5, 2, savedPc);
@@ -127,11 +125,11 @@ function chain(e: RoutineEncoder, table: bigint): void {
   e.branch(cc.eq, "ignored");
   e.jumpRegister(16);
   e.place("ignored");
-  e.load32(3, 1, siginfoCode);
+  e.load32(3, 1, SignalInfo.code);
   e.compareImmediate32(3, 0);
   e.branch(cc.le, "return");
   e.place("default");
-  e.load32(10, 1, siginfoCode);
+  e.load32(10, 1, SignalInfo.code);
   e.move(9, 0);
   // rt_sigaction(signal, zeros, null, 8): the kernel's struct is 32 bytes at most, the handler first.
   e.addImmediate(sp, sp, -32);

@@ -1,16 +1,6 @@
 /** arm64 as a Target: the only file of this folder that the rest of the engine imports. */
 
 import { withListings } from "../../machine/listing.js";
-import {
-  ClockEntry,
-  ClockTable,
-  FaultRange,
-  FaultTable,
-  Mailbox,
-  MailboxState,
-  ThreadTable,
-  tick,
-} from "../../machine/native-tables.js";
 import type { Target } from "../../machine/target.js";
 import { callSequence } from "./call-sequence.js";
 import { clockRoutines } from "./clock.js";
@@ -66,22 +56,9 @@ export const arm64: Target = {
     // ret: d65f03c0, lowest byte first.
     isReturn: ([a, b, c, d]) => a === 0xc0 && b === 0x03 && c === 0x5f && d === 0xd6,
   },
-  faults: {
-    handler: faultHandler,
-    signature: handlerSignature,
-    tableOffset: handlerTableOffset,
-    table: FaultTable,
-    range: FaultRange,
-  },
-  clock: { routines: clockRoutines, table: ClockTable, entry: ClockEntry, tick },
-  threads: {
-    routines: threadRoutines,
-    handler: stopHandler,
-    signature: stopSignature,
-    table: ThreadTable,
-    mailbox: Mailbox,
-    state: MailboxState,
-  },
+  faults: { handler: faultHandler, signature: handlerSignature, tableOffset: handlerTableOffset },
+  clock: { routines: clockRoutines },
+  threads: { routines: threadRoutines, handler: stopHandler, signature: stopSignature },
   featureProbe: { routine: undefined, read: cpuFeatures, required: new Map() },
   publishRoutine,
   callSequence,

@@ -29,6 +29,16 @@
  * Sources: futex(2), setpriority(2), rt_sigprocmask(2), rt_tgsigqueueinfo(2), sigaction(2) (siginfo_t); Linux
  * arch/arm64/include/uapi/asm/sigcontext.h; AAPCS64, 6.1.
  */
+import {
+  futexWait,
+  futexWake,
+  invertedNiceness,
+  noSuchThread,
+  openSignals,
+  prioProcess,
+  SignalInfo,
+  sigSetmask,
+} from "../../machine/linux-abi.js";
 import { Mailbox, MailboxState, stopCode, ThreadTable, threadNiceness } from "../../machine/native-tables.js";
 import { savedPc, savedRegister, savedSp } from "./fault-handler.js";
 import { contextRegister } from "./registers.js";
@@ -47,24 +57,6 @@ const sysGetpriority = 141;
 const sysGetpid = 172;
 const sysGettid = 178;
 const sysRtTgsigqueueinfo = 240;
-
-const futexPrivate = 128;
-const futexWait = 0 | futexPrivate;
-const futexWake = 1 | futexPrivate;
-const sigSetmask = 2;
-/** With "who" 0: the calling thread, on Linux. */
-const prioProcess = 0;
-/** What getpriority gives, the system call, is this less the niceness. */
-const invertedNiceness = 20;
-const noSuchThread = -3;
-
-/** SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV, SIGURG: not blocked. */
-const openSignals = [4, 5, 7, 8, 11, 23];
-
-// Offsets in siginfo_t.
-const siginfoNumber = 0;
-const siginfoCode = 8;
-const siginfoValue = 24;
 
 /** Holds the mailbox's address in the thread's loop. */
 const mailbox = 19;
@@ -195,10 +187,10 @@ function stop(e: RoutineEncoder, table: bigint, stopSignal: number): void {
   e.loadAcquire32(1, 0);
   e.branchIfZero32(1, "sleep");
   e.immediate(2, stopSignal);
-  e.store32(2, 20, ThreadTable.signal + siginfoNumber);
+  e.store32(2, 20, ThreadTable.signal + SignalInfo.number);
   e.immediate(0, stopCode);
-  e.store32(0, 20, ThreadTable.signal + siginfoCode);
-  e.store(mailbox, 20, ThreadTable.signal + siginfoValue);
+  e.store32(0, 20, ThreadTable.signal + SignalInfo.code);
+  e.store(mailbox, 20, ThreadTable.signal + SignalInfo.value);
   e.move(0, 22);
   e.addImmediate(3, 20, ThreadTable.signal);
   e.systemCall(sysRtTgsigqueueinfo);
@@ -245,11 +237,11 @@ export function stopHandler(): { bytes: Uint8Array; entry: number } {
   const e = new RoutineEncoder("stop handler");
   e.data(stopSignature);
   const entry = e.size;
-  e.load32(3, 1, siginfoCode);
+  e.load32(3, 1, SignalInfo.code);
   e.immediate(4, stopCode);
   e.compare32(3, 4);
   e.branch(cc.ne, "other");
-  e.load(3, 1, siginfoValue);
+  e.load(3, 1, SignalInfo.value);
   e.store(3, 2, savedRegister(mailbox));
   e.load(4, 3, Mailbox.home);
   e.store(4, 2, savedSp);

@@ -8,6 +8,7 @@ import { Amd64 } from "../../isa/amd64/instructions.js";
 import { rax, rcx, rsp } from "../../isa/amd64/registers.js";
 import { contextRegister } from "../../isa/arm64/registers.js";
 import { RoutineEncoder, sp } from "../../isa/arm64/routine-encoder.js";
+import { FaultRange, FaultTable } from "../../machine/native-tables.js";
 import type { Target } from "../../machine/target.js";
 import { nodeWebAssembly } from "../../platform/index.js";
 import { Context, ExitStatus } from "../../runtime/layout.js";
@@ -50,9 +51,8 @@ const loaders: Record<Target["name"], () => Loader> = { amd64: amd64Loader, arm6
 const decoys = 5;
 
 class FaultBench extends NativeBench {
-  private readonly layout = this.target.faults.table;
-  readonly table = this.platform.allocate(this.layout.pageSize);
-  private readonly secondPage = this.platform.allocate(this.layout.pageSize);
+  readonly table = this.platform.allocate(FaultTable.pageSize);
+  private readonly secondPage = this.platform.allocate(FaultTable.pageSize);
   readonly forbidden = this.platform.allocate(65536);
   readonly loader: number;
   readonly site: number;
@@ -72,31 +72,30 @@ class FaultBench extends NativeBench {
   }
 
   private view(page: number): DataView {
-    return new DataView(this.platform.view(page, this.layout.pageSize));
+    return new DataView(this.platform.view(page, FaultTable.pageSize));
   }
 
   /** Fills the table; our range is in the second page, behind free and foreign entries. */
   fillTable(): void {
-    const { table: layout, range } = this.target.faults;
     const first = this.view(this.table);
     const second = this.view(this.secondPage);
-    first.setBigUint64(layout.next, BigInt(this.secondPage), true);
-    first.setUint32(layout.count, 3, true);
+    first.setBigUint64(FaultTable.next, BigInt(this.secondPage), true);
+    first.setUint32(FaultTable.count, 3, true);
     for (let k = 0; k <= decoys; k++) {
-      const at = layout.ranges + range.size * k;
+      const at = FaultTable.ranges + FaultRange.size * k;
       const start = k === decoys ? this.loader : 4096 * k;
-      second.setBigUint64(at + range.start, BigInt(start), true);
-      second.setBigUint64(at + range.sites, BigInt(this.platform.addressOf(this.siteBits.buffer)), true);
-      second.setBigUint64(at + range.exit, BigInt(this.stubsAddress + this.stubs.faultExit), true);
-      second.setBigUint64(at + range.end, BigInt(k === decoys ? this.loader + 64 : start + 100), true);
+      second.setBigUint64(at + FaultRange.start, BigInt(start), true);
+      second.setBigUint64(at + FaultRange.sites, BigInt(this.platform.addressOf(this.siteBits.buffer)), true);
+      second.setBigUint64(at + FaultRange.exit, BigInt(this.stubsAddress + this.stubs.faultExit), true);
+      second.setBigUint64(at + FaultRange.end, BigInt(k === decoys ? this.loader + 64 : start + 100), true);
     }
-    second.setUint32(layout.count, decoys + 1, true);
+    second.setUint32(FaultTable.count, decoys + 1, true);
   }
 
   install(previous?: number): void {
     this.fillTable();
     const address = BigInt(previous ?? this.platform.signals!.currentHandler("fault").address);
-    this.view(this.table).setBigUint64(this.layout.previousSegv, address, true);
+    this.view(this.table).setBigUint64(FaultTable.previousSegv, address, true);
     const { bytes, entry } = this.target.faults.handler(BigInt(this.table));
     this.platform.signals!.installHandler("fault", this.add(bytes) + entry);
   }
