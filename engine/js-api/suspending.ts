@@ -34,10 +34,10 @@ asInterface(Suspending, "WebAssembly.Suspending");
  * await promising(sleepy.exports.run)();
  */
 // biome-ignore lint/complexity/noBannedTypes: any exported function, as the proposal says
-export function promising(exported: Function): (...args: unknown[]) => Promise<unknown> {
+export const promising = (exported: Function): ((...args: unknown[]) => Promise<unknown>) => {
   const reference = referenceOf(exported, "promising");
-  return withLength(reference, (...args): Promise<unknown> => callPromising(reference, args));
-}
+  return shaped(reference, (...args): Promise<unknown> => callPromising(reference, args));
+};
 
 /**
  * As `promising`, but a call that wasn't parked gives its result, or throws, at once. Not in the proposal: for hosts
@@ -49,16 +49,20 @@ export function promising(exported: Function): (...args: unknown[]) => Promise<u
 // biome-ignore lint/complexity/noBannedTypes: any exported function
 export function parkable(exported: Function): (...args: unknown[]) => unknown {
   const reference = referenceOf(exported, "parkable");
-  return withLength(reference, (...args) => callParkable(reference, args));
+  return shaped(reference, (...args) => callParkable(reference, args));
 }
 
 // biome-ignore lint/complexity/noBannedTypes: any value that claims to be an exported function
 function referenceOf(exported: Function, name: string): FunctionReference {
   const reference = FunctionReference.of(exported);
   if (reference !== undefined) return reference;
+  if (typeof exported !== "function")
+    throw new TypeError(`WebAssembly.${name}(): Argument 0 must be a function`);
   throw new TypeError(`WebAssembly.${name}(): Argument 0 must be a WebAssembly exported function`);
 }
 
-function withLength<F extends object>(reference: FunctionReference, object: F): F {
+/** With the name and the length of the function that it calls. */
+function shaped<F extends object>(reference: FunctionReference, object: F): F {
+  Object.defineProperty(object, "name", { value: reference.objectName, configurable: true });
   return Object.defineProperty(object, "length", { value: reference.type.params.length, configurable: true });
 }

@@ -28,8 +28,13 @@ export class Fuel {
   private amount: number;
   /** The fiber that has the budget in its context while it runs. */
   private holder: Fiber | undefined = undefined;
-  /** @internal Held by the call on a thread that draws on it. */
+  /** @internal Held by a call on a thread or in slices that draws on it, but for while that waits for a promise. */
   readonly monitor = new Monitor();
+  /**
+   * @internal The fiber that has stopped, or runs on a thread, and may have what is left in a register, to be written back:
+   * nobody else may draw on it meanwhile.
+   */
+  paused: Fiber | undefined = undefined;
 
   /** @param amount Wasm instructions: a whole number from 0 to 2^53 - 1. Errors: RangeError. */
   constructor(amount: number) {
@@ -44,10 +49,16 @@ export class Fuel {
     return this.holder === undefined ? this.amount : readFuel(this.holder);
   }
 
-  /** @internal Moves the budget into a fiber's context; returns who had it. */
+  /** @internal Whether a fiber that would draw on it has to wait for its `monitor`. */
+  isTaken(fiber: Fiber | undefined): boolean {
+    return this.paused !== undefined && this.paused !== fiber;
+  }
+
+  /** @internal Moves the budget into a fiber's context; returns who had it. Errors: InstanceBusy. */
   enter(fiber: Fiber): Fiber | undefined {
     const outer = this.holder;
-    if (outer?.isOnThread) throw new InstanceBusy("a call on a thread is drawing on this fuel");
+    if (this.isTaken(fiber))
+      throw new InstanceBusy("a call on a thread, or in slices, is drawing on this fuel");
     this.amount = this.left;
     this.holder = fiber;
     writeFuel(fiber, this.amount);

@@ -60,6 +60,10 @@ export class Monitor {
     return running || (holders > 0 && serving === 0);
   }
 
+  get isFree(): boolean {
+    return this.root().holders === 0;
+  }
+
   /**
    * Gives the caller the monitor, at once or, by calling `take`, when all who came before have left. Returns whether the
    * caller has it already.

@@ -5,9 +5,10 @@
  * Source: WebAssembly JavaScript Promise Integration proposal, "WebAssembly.promising", "WebAssembly.Suspending".
  */
 import { finishHostCall, type Parked, run } from "./dispatch.js";
+import type { Engine } from "./engine.js";
 import type { Fiber } from "./fiber.js";
 import { type FunctionReference, leaveFiber } from "./function.js";
-import { enterWithin, rejected, type Scope, waitWithin, withScope } from "./limits.js";
+import { enterWithin, type Fuel, rejected, type Scope, waitWithin, withScope } from "./limits.js";
 import { readResults } from "./values.js";
 
 /**
@@ -16,11 +17,74 @@ import { readResults } from "./values.js";
  * promise.
  */
 export function callParkable(reference: FunctionReference, args: ArrayLike<unknown>): unknown {
-  if (mustWait(reference)) return whenFree(reference, () => begin(reference, args));
+  const { scope } = reference.engine;
+  const fuel = sharedFuel(scope);
+  if (fuel !== undefined) return callHolding(fuel, reference, args, scope as Scope);
+  if (mustWait(reference, scope)) return whenFree(reference, () => begin(reference, args));
   return begin(reference, args);
 }
 
-function begin(reference: FunctionReference, args: ArrayLike<unknown>): unknown {
+/** The budget that a call has for itself from its beginning, since the end of a slice may leave a part of it in a register. */
+function sharedFuel(scope: Scope | undefined): Fuel | undefined {
+  return scope === undefined || scope.slice === Number.POSITIVE_INFINITY ? undefined : scope.fuel;
+}
+
+async function callHolding(
+  fuel: Fuel,
+  reference: FunctionReference,
+  args: ArrayLike<unknown>,
+  scope: Scope,
+): Promise<unknown> {
+  const { engine } = reference;
+  const hold = new Hold(fuel);
+  if (!hold.tryTake()) await hold.take(engine, undefined, scope);
+  try {
+    const action = (): unknown => withScope(engine, scope, () => begin(reference, args, hold));
+    return await (mustWait(reference, scope)
+      ? (await inTurn(reference, undefined, scope, () => [action()]))[0]
+      : action());
+  } finally {
+    hold.end();
+  }
+}
+
+/** A call's hold of its fuel. */
+class Hold {
+  private held = false;
+
+  constructor(private readonly fuel: Fuel) {}
+
+  /** Takes it if nobody else has it; returns whether the call has it. */
+  tryTake(): boolean {
+    this.held ||= this.fuel.monitor.isFree && this.fuel.monitor.enter(() => {});
+    return this.held;
+  }
+
+  /** Errors: InterruptError. */
+  async take(engine: Engine, fiber: Fiber | undefined, scope: Scope): Promise<void> {
+    await enterWithin(engine, fiber, scope, this.fuel.monitor);
+    this.held = true;
+  }
+
+  /** The call is parked: at the end of its slice it keeps the fuel, while it waits for a promise it doesn't. */
+  parked(fiber: Fiber, pause: boolean): void {
+    if (pause) this.fuel.paused = fiber;
+    else this.end();
+  }
+
+  goesOn(): void {
+    this.fuel.paused = undefined;
+  }
+
+  end(): void {
+    if (!this.held) return;
+    this.held = false;
+    this.fuel.paused = undefined;
+    this.fuel.monitor.leave();
+  }
+}
+
+function begin(reference: FunctionReference, args: ArrayLike<unknown>, hold?: Hold): unknown {
   const { engine } = reference;
   const fiber = reference.enterFiber(args);
   fiber.promising = true;
@@ -31,7 +95,7 @@ function begin(reference: FunctionReference, args: ArrayLike<unknown>): unknown 
   } finally {
     if (parked === undefined) leaveFiber(engine, fiber);
   }
-  return finishParked(reference, fiber, parked);
+  return finishParked(reference, fiber, parked, hold);
 }
 
 /** The same, always as a promise. */
@@ -42,9 +106,14 @@ export async function callPromising(
   return callParkable(reference, args);
 }
 
-/** Whether a call on a thread is in the way (monitor.ts). */
-function mustWait({ engine, linkGroup }: FunctionReference): boolean {
-  return engine.threadedCalls !== 0 && linkGroup.monitor.mustWait;
+/** Whether another call is in the way (monitor.ts): one on a thread in the same instances, or one that draws on the fuel. */
+function mustWait(
+  { engine, linkGroup }: FunctionReference,
+  scope: Scope | undefined,
+  fiber?: Fiber,
+): boolean {
+  if (engine.threadedCalls !== 0 && linkGroup.monitor.mustWait) return true;
+  return scope?.fuel?.isTaken(fiber) === true;
 }
 
 /**
@@ -52,8 +121,8 @@ function mustWait({ engine, linkGroup }: FunctionReference): boolean {
  * result is a promise.
  */
 export function whenFree<T>(reference: FunctionReference, action: () => T): T | Promise<Awaited<T>> {
-  if (!mustWait(reference)) return action();
-  return whenLeft(reference, reference.engine.scope, action);
+  const { scope } = reference.engine;
+  return mustWait(reference, scope) ? whenLeft(reference, scope, action) : action();
 }
 
 async function whenLeft<T>(
@@ -68,28 +137,40 @@ async function whenLeft<T>(
   return await result;
 }
 
-/** Runs an action that enters Wasm code when it is its turn. */
+/** Runs an action that enters Wasm code when it is its turn, with its fuel and its instances: in this order, as on threads. */
 async function inTurn<T>(
   { engine, linkGroup: { monitor } }: FunctionReference,
   fiber: Fiber | undefined,
   scope: Scope | undefined,
   action: () => T,
 ): Promise<T> {
-  await enterWithin(engine, fiber, scope, monitor);
+  const fuel = scope?.fuel?.isTaken(fiber) ? scope.fuel : undefined;
+  if (fuel !== undefined) await enterWithin(engine, fiber, scope, fuel.monitor);
   try {
-    return monitor.serve(action);
+    await enterWithin(engine, fiber, scope, monitor);
+    try {
+      return monitor.serve(action);
+    } finally {
+      monitor.leave();
+    }
   } finally {
-    monitor.leave();
+    fuel?.monitor.leave();
   }
 }
 
-async function finishParked(reference: FunctionReference, fiber: Fiber, first: Parked): Promise<unknown> {
+async function finishParked(
+  reference: FunctionReference,
+  fiber: Fiber,
+  first: Parked,
+  hold: Hold | undefined,
+): Promise<unknown> {
   const { engine } = reference;
   let parked: Parked | undefined = first;
   try {
     do {
       const { host, promise } = parked;
       const { scope } = fiber;
+      hold?.parked(fiber, host === undefined);
       // Awaiting, and not the promise's own `then`, which may be anybody's: a fiber must go on exactly once.
       let value: unknown;
       engine.parkedCalls++;
@@ -100,12 +181,14 @@ async function finishParked(reference: FunctionReference, fiber: Fiber, first: P
       } finally {
         engine.parkedCalls--;
       }
+      if (hold?.tryTake() === false) await hold.take(engine, fiber, scope as Scope);
       const goOn = (): Parked | undefined => {
+        hold?.goesOn();
         if (host !== undefined) finishHostCall(engine, fiber, host, value);
         fiber.hasUnmapped = false;
         return run(engine, fiber);
       };
-      parked = mustWait(reference) ? await inTurn(reference, fiber, scope, goOn) : goOn();
+      parked = mustWait(reference, scope, fiber) ? await inTurn(reference, fiber, scope, goOn) : goOn();
     } while (parked !== undefined);
     return readResults(fiber, fiber.group!, reference.type.results);
   } finally {

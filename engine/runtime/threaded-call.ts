@@ -2,7 +2,7 @@
  * Calls whose Wasm code runs on a thread (threads.ts). What it leaves for is served here, on the JavaScript thread: host
  * functions, functions without code, growing memories, traps.
  *
- * A call holds its link group's monitor (monitor.ts) and that of its budget of fuel, in this order, from its beginning to
+ * A call holds the monitor of its budget of fuel and its link group's (monitor.ts), in this order, from its beginning to
  * its end; while a promise parks it neither. Being an async function it goes on in the asynchronous context it began in,
  * and what is thrown in it rejects its promise.
  */
@@ -110,11 +110,13 @@ class ThreadedCall {
     const outer = fuel?.enter(fiber);
     try {
       for (;;) {
+        if (fuel !== undefined) fuel.paused = fiber;
         // References in slots and registers are in no stack map until what the fiber leaves for is served.
         fiber.hasUnmapped = true;
         if (fiber.unfinished) await this.betweenPieces(fiber);
         else await this.runToExit(fiber);
         fiber.hasUnmapped = false;
+        if (fuel !== undefined) fuel.paused = undefined;
         const next = this.serve(() => serveExit(this.engine, fiber));
         if (next === null) continue;
         // Results are in the slots until they are read.
@@ -122,7 +124,10 @@ class ThreadedCall {
         return next;
       }
     } finally {
-      fuel?.leave(fiber, outer);
+      if (fuel !== undefined) {
+        fuel.paused = undefined;
+        fuel.leave(fiber, outer);
+      }
     }
   }
 
@@ -167,7 +172,7 @@ class ThreadedCall {
   /** Waits for its turn. Errors: InterruptError. */
   private async hold(fiber: Fiber | undefined): Promise<void> {
     const { scope } = this;
-    const monitors = scope?.fuel === undefined ? [this.monitor] : [this.monitor, scope.fuel.monitor];
+    const monitors = scope?.fuel === undefined ? [this.monitor] : [scope.fuel.monitor, this.monitor];
     for (const monitor of monitors) {
       await enterWithin(this.engine, fiber, scope, monitor);
       this.held.push(monitor);

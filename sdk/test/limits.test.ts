@@ -181,6 +181,11 @@ test("fuel: the same count everywhere, and what is left can be read", async (t) 
     t.is(fuel.left, 0);
   }
   const { host: free } = await limited(t, {});
+  const shared = new Fuel(100_000);
+  const { host: pool } = await limited(t, { fuel: Number.POSITIVE_INFINITY }, { instances: 2 });
+  const ways = [{ slice: 0 }, { run: "thread" }, { slice: 0 }, {}] as const;
+  await Promise.all(ways.map((way) => pool.plugin("p").call("deep", 1000, { ...way, fuel: shared })));
+  t.is(shared.left, 100_000 - 4 * (50_000 - 40_996), "whatever way");
   await t.throwsAsync(free.plugin("p").call("deep", 1, { fuel: new Fuel(1) }), {
     code: "OPTIONS",
     message: /isn't compiled to count/,

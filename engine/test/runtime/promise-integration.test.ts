@@ -129,6 +129,30 @@ test("a trap after resuming rejects", async (t) => {
   await t.throwsAsync(promising(run)(), { instanceOf: WebAssembly.RuntimeError, message: "divide by zero" });
 });
 
+test("what can't be made suspending or promising is refused, and what is made has the function's name and length", (t) => {
+  const exports = instance((n) => n);
+  t.throws(() => promising({} as never), {
+    instanceOf: TypeError,
+    message: "WebAssembly.promising(): Argument 0 must be a function",
+  });
+  for (const value of [() => 1, promising]) {
+    t.throws(() => promising(value), {
+      instanceOf: TypeError,
+      message: "WebAssembly.promising(): Argument 0 must be a WebAssembly exported function",
+    });
+  }
+  t.throws(() => new Suspending({} as never), {
+    instanceOf: TypeError,
+    message: "WebAssembly.Suspending(): Argument 0 must be a function",
+  });
+  t.throws(() => (Suspending as unknown as () => void)(), { instanceOf: TypeError });
+  t.throws(() => new (promising as unknown as new (f: unknown) => unknown)(exports.run), {
+    instanceOf: TypeError,
+  });
+  const run = promising(exports.run);
+  t.deepEqual([run.name, run.length], [exports.run.name, 2]);
+});
+
 test("without promising, a promise can't park: SuspendError", (t) => {
   const exports = instance(async (n) => n);
   t.throws(() => exports.run(1, 0), { instanceOf: SuspendError });

@@ -441,6 +441,48 @@ test.serial("limits hold while a call waits for its turn, or is parked", async (
   t.is(parked.frames[0]?.functionIndex, 1);
 });
 
+test.serial("calls in slices and on threads draw on one budget, one after the other", async (t) => {
+  const { Instance, Module } = createNamespace({ fuel: true });
+  const module = new Module(
+    assemble(`(module (func (export "work") (param i32) (result i32) (local $x i32)
+      (loop $l (local.set $x (i32.add (local.get $x) (local.get 0)))
+        (br_if $l (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))) (local.get $x))
+      (func (export "spin") (loop $l (br $l))))`),
+  );
+  const spin = new Instance(module).exports.spin as Exported;
+  const works = Array.from({ length: 4 }, () => new Instance(module).exports.work as Exported);
+  const single = new Fuel(1e12);
+  const steps = 3_000_000;
+  const expected = withLimits({ fuel: single }, () => works[0]?.(steps));
+  const fuel = new Fuel(1e12);
+  const calls = works.map((work, i) =>
+    i % 2 === 0
+      ? withLimits({ fuel }, () => threaded(work)(steps))
+      : withLimits({ fuel, slice: 0 }, () => promising(work)(steps)),
+  );
+  t.deepEqual(
+    await Promise.all(calls),
+    works.map(() => expected),
+  );
+  t.is(1e12 - fuel.left, 4 * (1e12 - single.left));
+
+  // One that stands anywhere has the budget for itself: what is left of it may be in a register.
+  const controller = new AbortController();
+  const { signal } = controller;
+  const endless = withLimits({ fuel, slice: 0, signal }, () => promising(spin)());
+  t.throws(() => withLimits({ fuel }, () => works[1]?.(1)), { instanceOf: InstanceBusy });
+  const behind = withLimits({ fuel, timeout: 1 }, () => promising(works[1] as Exported)(1));
+  t.is((await interrupted(t, behind)).reason, "deadline");
+  controller.abort();
+  t.is((await interrupted(t, endless)).reason, "aborted");
+  const { left } = fuel;
+  t.is(
+    withLimits({ fuel }, () => works[0]?.(steps)),
+    expected,
+  );
+  t.is(left - fuel.left, 1e12 - single.left);
+});
+
 test.serial("limits hold for what a host function calls", async (t) => {
   const { exports } = worker();
   const { run } = exportsOf(`(module (import "h" "f" (func $f)) (func (export "run") (call $f)))`, {
