@@ -26,6 +26,8 @@ export interface KeptConstant {
   readonly register: VReg;
 }
 
+export const nothingKept: readonly KeptConstant[] = [];
+
 export class KeptConstants {
   /** Loop -> the outermost loop without calls that it is, or lies in; -1 none. */
   private readonly keeper: Int32Array;
@@ -45,7 +47,6 @@ export class KeptConstants {
     const { headers, parent } = plan.loops;
     this.keeper = new Int32Array(headers.length).fill(-1);
     this.front = new Int32Array(headers.length).fill(-1);
-    if (headers.length === 0) return;
     const calls = this.findCalls();
     // Outer loops have lower numbers.
     for (let loop = 0; loop < headers.length; loop++) {
@@ -97,7 +98,7 @@ export class KeptConstants {
   /** What is to be defined at the end of the block of the virtual code at `place`, all loops behind it being lowered. */
   definedAt(place: number): readonly KeptConstant[] {
     const loops = this.loopsBehind.get(place);
-    return loops === undefined ? [] : loops.flatMap((loop) => this.constants[loop]!);
+    return loops === undefined ? nothingKept : loops.flatMap((loop) => this.constants[loop]!);
   }
 
   /** By loop: 1 if there is a call in it, or in one inside of it. */

@@ -19,7 +19,7 @@ import { classOf } from "../abi.js";
 import type { LowerOptions } from "../target.js";
 import { RegisterClass, Rematerializable, type VCode, type VReg } from "../vcode.js";
 import { IntList } from "./int-list.js";
-import { KeptConstants } from "./kept-constants.js";
+import { KeptConstants, nothingKept } from "./kept-constants.js";
 import type { BlockPlan } from "./plan-blocks.js";
 
 export const noRegister = -1 as VReg;
@@ -127,7 +127,8 @@ export abstract class LoweringState<Code extends VCode = VCode> {
   private readonly blockConstants: number[] = [];
   /** Block -> its innermost loop. */
   private readonly loopOf: Int32Array;
-  private readonly kept: KeptConstants;
+  /** Null if no loop keeps any. */
+  private readonly kept: KeptConstants | null;
   /** The loop that keeps constants for the block being lowered, or -1. */
   private keepingLoop = -1;
 
@@ -141,7 +142,7 @@ export abstract class LoweringState<Code extends VCode = VCode> {
   ) {
     lists.clear();
     this.loopOf = plan.loops.loopOf;
-    this.kept = new KeptConstants(func, plan);
+    this.kept = options.keepConstants && plan.loops.headers.length > 0 ? new KeptConstants(func, plan) : null;
     this.zeroVector = func.newRow(Op.const, Type.v128, 0, 0, 0, 0, 0, -1);
     this.onesVector = func.newRow(Op.const, Type.v128, 0, 0, 0, 1, 0, -1);
     this.op = func.op;
@@ -172,7 +173,7 @@ export abstract class LoweringState<Code extends VCode = VCode> {
   /** Begins SSA block `b`, or (-1) a block on an edge. */
   startBlock(b: number): void {
     this.block = b;
-    this.keepingLoop = b === -1 || !this.options.keepConstants ? -1 : this.kept.loopFor(b);
+    this.keepingLoop = b === -1 || this.kept === null ? -1 : this.kept.loopFor(b);
   }
 
   /** Begins the instructions of row `v`. */
@@ -217,7 +218,7 @@ export abstract class LoweringState<Code extends VCode = VCode> {
    */
   finishConstants(place: number, terminator: number): void {
     const entries = this.blockConstants;
-    const kept = this.kept.definedAt(place);
+    const kept = this.kept === null ? nothingKept : this.kept.definedAt(place);
     for (let k = 0; k < kept.length; k++) this.share(kept[k]!.register, kept[k]!.value, terminator);
     if (entries.length > 0) this.startFreeRoot();
     for (let i = 0; i < entries.length; i++) {
@@ -337,7 +338,7 @@ export abstract class LoweringState<Code extends VCode = VCode> {
    */
   protected keptConstant(v: number, cls: RegisterClass): VReg {
     const loop = this.keepingLoop;
-    if (loop === -1) return noRegister;
+    if (this.kept === null || loop === -1) return noRegister;
     const known = this.kept.find(loop, v);
     if (known !== undefined) return known;
     if (!this.kept.hasRoom(loop)) return noRegister;
@@ -352,11 +353,8 @@ export abstract class LoweringState<Code extends VCode = VCode> {
   /** Whether `reg(v)` of a constant gives a register that a loop keeps. */
   protected keepsConstant(v: number): boolean {
     const loop = this.keepingLoop;
-    return (
-      loop !== -1 &&
-      this.isWorthKeeping(v) &&
-      (this.kept.hasRoom(loop) || this.kept.find(loop, v) !== undefined)
-    );
+    if (this.kept === null || loop === -1 || !this.isWorthKeeping(v)) return false;
+    return this.kept.hasRoom(loop) || this.kept.find(loop, v) !== undefined;
   }
 
   private blockConstant(v: number): VReg {
