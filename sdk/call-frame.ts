@@ -145,10 +145,16 @@ export function runInParkableFrame<F extends CallFrame>(frame: F, body: (frame: 
   }
 }
 
-/** Runs what a step is made of. */
-export async function runInStep<T>(frame: StepFrame, action: () => T): Promise<Awaited<T>> {
+/**
+ * Runs what a step is made of.
+ *
+ * @param waits it may wait for functions of the application's, which then see the frame. Only then: a first use of
+ * `AsyncLocalStorage` makes every promise of the process dearer from there on
+ */
+export async function runInStep<T>(frame: StepFrame, waits: boolean, action: () => T): Promise<Awaited<T>> {
+  const run = waits ? runInParkableFrame : runInFrame;
   try {
-    return (await runInParkableFrame(frame, action)) as Awaited<T>;
+    return (await run(frame, action)) as Awaited<T>;
   } finally {
     frame.ended = true;
   }

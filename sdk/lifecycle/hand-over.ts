@@ -60,15 +60,15 @@ export async function transferState(
 ): Promise<void> {
   const { transfer } = plugin.options;
   const occupied = [...old.linked, ...next.linked].map((generation) => generation.owner);
-  const step = <T>(name: string, action: () => T): Promise<Awaited<T>> =>
-    runInStep(new StepFrame(plugin.name, old.owner, name, occupied), action);
+  const step = <T>(name: string, waits: boolean, action: () => T): Promise<Awaited<T>> =>
+    runInStep(new StepFrame(plugin.name, old.owner, name, occupied), waits, action);
   try {
     if (transfer !== undefined) {
-      await step("transfer", () => transfer(side(old), side(next)));
+      await step("transfer", true, () => transfer(side(old), side(next)));
       return;
     }
-    const state = await step("save", () => old.pool.slots[0].instance().save());
-    await step("restore", () => next.pool.slots[0].instance().restoreState(state));
+    const state = await step("save", old.waits, () => old.pool.slots[0].instance().save());
+    await step("restore", next.waits, () => next.pool.slots[0].instance().restoreState(state));
   } catch (cause) {
     const text = `${plugin.name}: state can't be handed over to generation ${next.number}: ${messageOf(cause)}`;
     throw new BackplaneError("STATE_TRANSFER", text, { cause });

@@ -260,7 +260,8 @@ export class Generation {
     const { name, owner } = this.options;
     for (const slot of this.pool.slots) {
       try {
-        await runInStep(new StepFrame(name, owner, "stop", [owner]), () => slot.current?.stop());
+        const frame = new StepFrame(name, owner, "stop", [owner]);
+        await runInStep(frame, this.waits, () => slot.current?.stop());
       } catch (error) {
         errors.push(error);
       }

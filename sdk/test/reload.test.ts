@@ -207,47 +207,47 @@ test("a transfer in a group of linked plugins is told so too", async (t) => {
   t.is(await host.plugin("a").call("counted"), 0);
 });
 
-test("a host function that a hook calls is told at once what it can't wait for", async (t) => {
-  const told: unknown[] = [];
-  let host: PluginHost | undefined;
-  const asked = defineHostModule("asked", {
-    ask: [
-      fn([]),
-      async ({ export: name }) => {
-        const plugin = (host as PluginHost).plugin("p");
-        const steps = [() => plugin.reload(), () => plugin.call("count"), () => plugin.close()];
-        for (const step of steps) {
-          const error = await step().catch((refused) => refused);
-          told.push(error instanceof ReentrancyError ? error.message : error);
-        }
-        told.push(name, currentCall());
-      },
-    ],
-  });
-  const asking = (name: string, after: string): string =>
-    `(func (export "backplane_${name}") ${after} (call $ask)`;
-  const bytes = assemble(`(module (import "asked" "ask" (func $ask)) (memory (export "memory") 1)
+for (const waits of [true, false]) {
+  test(`a host function that a hook calls is told at once what it can't wait for, ${waits ? "waiting" : "or doesn't"}`, async (t) => {
+    const told: unknown[] = [];
+    let host: PluginHost | undefined;
+    const ask = async (name: string): Promise<void> => {
+      const plugin = (host as PluginHost).plugin("p");
+      const steps = [plugin.reload(), plugin.call("count"), plugin.close()];
+      const refusals = steps.map((step) =>
+        step.catch((error) => (error instanceof ReentrancyError ? error.message : error)),
+      );
+      told.push(...refusals, name, currentCall());
+      await Promise.all(refusals);
+    };
+    const asked = defineHostModule("asked", {
+      ask: [fn([]), waits ? async ({ export: name }) => ask(name) : ({ export: name }) => void ask(name)],
+    });
+    const asking = (name: string, after: string): string =>
+      `(func (export "backplane_${name}") ${after} (call $ask)`;
+    const bytes = assemble(`(module (import "asked" "ask" (func $ask)) (memory (export "memory") 1)
     (func (export "count") (result i32) (i32.const 0))
     (func (export "backplane_alloc") (param i32) (result i32) (i32.const 64))
     (func (export "backplane_free") (param i32 i32))
     ${asking("save", "(result i64)")} (i64.const 0))
     ${asking("restore", "(param i32 i32)")})
     ${asking("stop", "")}))`);
-  ({ host } = await started(t, bytes, {}, { modules: [asked] }));
-  await host.reload("p");
-  await host.close();
-  const refusals = (hook: string): unknown[] => [
-    ...["reload", "count", "close"].map(
-      (step) => `p.${step}: the plugin is waiting for this very call: p.${hook} -> p.${step}`,
-    ),
-    "",
-    undefined,
-  ];
-  const stopped = refusals("stop");
-  t.deepEqual(told.slice(0, 15), ["save", "restore", "stop"].flatMap(refusals));
-  // The host is closing by then, which it is told first.
-  t.deepEqual(told.slice(15 + 2), stopped.slice(2));
-});
+    ({ host } = await started(t, bytes, {}, { modules: [asked] }));
+    await host.reload("p");
+    await host.close();
+    const refusals = (hook: string): unknown[] => [
+      ...["reload", "count", "close"].map(
+        (step) => `p.${step}: the plugin is waiting for this very call: p.${hook} -> p.${step}`,
+      ),
+      "",
+      undefined,
+    ];
+    const all = await Promise.all(told);
+    t.deepEqual(all.slice(0, 15), ["save", "restore", "stop"].flatMap(refusals));
+    // The host is closing by then, which it is told first.
+    t.deepEqual(all.slice(15 + 2), refusals("stop").slice(2));
+  });
+}
 
 test("a hand-over that fails keeps state and service", async (t) => {
   const broken = hooks.replace("(param i32 i32) (i32.store", "(param i32 i32) unreachable (i32.store");
