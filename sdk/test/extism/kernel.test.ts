@@ -53,6 +53,30 @@ test("a call's input frees all blocks and zeroes them", (t) => {
   t.is(k.output(), undefined);
 });
 
+test("nothing of a call is left behind the next one's input, whatever their lengths", (t) => {
+  const { kernel: k, env } = kernel((pages) => pages <= 1);
+  for (const [before, length] of [
+    [64, 1],
+    [1000, 999],
+    [16, 64],
+    [100, 100_000],
+    [3000, 200_000],
+  ] as const) {
+    k.reset();
+    const block = env.alloc(BigInt(before));
+    for (let at = 0n; at + 8n <= before; at += 8n) env.store_u64(block + at, -1n);
+    try {
+      k.begin("x".repeat(length));
+      t.is(Buffer.from(k.read(env.input_offset()) as Buffer).toString(), "x".repeat(length));
+      for (let at = 64n + BigInt(length); at < 64n + BigInt(before) + 32n; at++)
+        t.is(Number(env.load_u8(at)), 0);
+    } catch (error) {
+      t.true(error instanceof HostError && length === 200_000);
+      for (let at = 64n; at < 64n + BigInt(before); at++) t.is(Number(env.load_u8(at)), 0);
+    }
+  }
+});
+
 test("alloc(0) is the null handle, as is what doesn't fit", (t) => {
   const { env } = kernel((pages) => pages <= 2);
   t.is(env.alloc(0n), 0n);

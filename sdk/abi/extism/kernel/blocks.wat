@@ -12,7 +12,7 @@
 (module
   (import "memory" "reach" (func $reach (param i64) (result i32)))
   (import "memory" "freed" (func $freed (param i64)))
-  (import "memory" "clear" (func $clear (param i32)))
+  (import "memory" "clear" (func $clear (param i32 i32)))
   (import "memory" "input_set" (func $input_set (param i64 i64)))
   ;; Half as large as the memory that it describes, and one page for the class lists.
   (memory 1 32769)
@@ -157,29 +157,44 @@
       (i32.and (i32.load offset=4 (local.get $record)) (i32.const 0x7fffffff)))
     (call $freed (local.get $p)))
 
-  ;; No blocks, no input, no output, no error; all bytes are zero.
-  (func $reset (export "reset")
+  ;; From now on there are no blocks. Gives the end of the last one.
+  (func $forget (result i32)
     (local $block i32)
     (local $record i32)
     (local $units i32)
+    (local $end i32)
+    (local.set $end (global.get $end))
     (local.set $block (i32.const 64))
     (block $done
       (loop $next
-        (br_if $done (i32.ge_u (local.get $block) (global.get $end)))
+        (br_if $done (i32.ge_u (local.get $block) (local.get $end)))
         (local.set $record (call $record (local.get $block)))
         (local.set $units (i32.and (i32.load offset=4 (local.get $record)) (i32.const 0x7fffffff)))
         (i64.store (local.get $record) (i64.const 0))
         (local.set $block (i32.add (local.get $block) (i32.shl (local.get $units) (i32.const 4))))
         (br $next)))
-    (call $clear (global.get $end))
     (global.set $end (i32.const 64))
-    (global.set $classes (i32.const 0)))
+    (global.set $classes (i32.const 0))
+    (local.get $end))
 
-  ;; For the host: resets, and makes a block that is the input; its handle, 0 if there is no memory for it.
+  ;; No blocks, no input, no output, no error; all bytes are zero.
+  (func (export "reset")
+    (call $clear (i32.const 0) (call $forget)))
+
+  ;; For the host: resets, and makes a block that is the input; its handle, 0 if there is no memory for it. The host
+  ;; writes the whole input before anything else happens, so these bytes aren't zeroed first.
   (func (export "begin") (param $length i32) (result i32)
+    (local $end i32)
     (local $block i64)
-    (call $reset)
+    (local.set $end (call $forget))
+    (call $clear (i32.const 0) (i32.const 64))
     (local.set $block (call $alloc (i64.extend_i32_u (local.get $length))))
-    (if (i64.ne (local.get $block) (i64.const 0))
-      (then (call $input_set (local.get $block) (i64.extend_i32_u (local.get $length)))))
+    (if (i64.eqz (local.get $block))
+      (then
+        (call $clear (i32.const 64) (local.get $end))
+        (return (i32.const 0))))
+    (call $input_set (local.get $block) (i64.extend_i32_u (local.get $length)))
+    (call $clear
+      (i32.add (i32.wrap_i64 (local.get $block)) (local.get $length))
+      (local.get $end))
     (i32.wrap_i64 (local.get $block))))

@@ -105,6 +105,11 @@
     (if (i64.eq (local.get $p) (i64.load (i32.const 8)))
       (then (i64.store (i32.const 16) (i64.const 0)))))
 
-  ;; Zeros up to `end`, the slots included.
-  (func (export "clear") (param $end i32)
-    (memory.fill (i32.const 0) (i32.const 0) (local.get $end))))
+  ;; Zeros from `start` up to `end`, if that is any byte. From 0 on the slots are cleared too.
+  (func (export "clear") (param $start i32) (param $end i32)
+    (if (i32.gt_u (local.get $end) (local.get $start))
+      (then
+        (memory.fill
+          (local.get $start)
+          (i32.const 0)
+          (i32.sub (local.get $end) (local.get $start)))))))
