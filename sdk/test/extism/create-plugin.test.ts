@@ -495,7 +495,7 @@ test("sockets that are handed in are the plugin's WASI's", async (t) => {
   t.teardown(() => client.destroy());
   client.write("8 bytes!");
   t.is((await call)?.text(), "8 bytes!");
-  const late = await made(t, { useWasi: true, sockets: [server], timeoutMs: 30 }, accepting);
+  const late = await made(t, { useWasi: true, sockets: [server], timeoutMs: 1000 }, accepting);
   await t.throwsAsync(late.call("run"), { code: "TIMEOUT" });
 });
 
