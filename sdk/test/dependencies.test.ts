@@ -370,12 +370,12 @@ test("calls wait while a dependent is reloaded, and none is lost", async (t) => 
 });
 
 test("a plugin is loaded beside calls that run, and one that is busy too long refuses it", async (t) => {
-  const { host } = await started(t, [plugin("base", base())], { options: { drainTimeout: 30 } });
+  const { host } = await started(t, [plugin("base", base())], { options: { drainTimeout: 60_000 } });
   const running = host.plugin("base").call("wait", 5);
   await host.load(plugin("user", user(), onBase));
   t.is(await running, 1);
   t.is(await host.plugin("user").call("add"), 2);
-  const long = host.plugin("base").call("wait", 200);
+  const long = host.plugin("base").call("wait", 2000);
   const late = host.load(plugin("late", user(), onBase), { drainTimeout: 5 });
   await t.throwsAsync(late, { instanceOf: BackplaneError, code: "DRAIN_TIMEOUT" });
   t.is(await long, 3);

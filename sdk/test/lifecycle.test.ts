@@ -23,6 +23,7 @@ import {
 import { Circuit } from "../lifecycle/circuit.js";
 import { Lifecycle } from "../lifecycle/state.js";
 import { SlotPool } from "../plugin/queue.js";
+import { FakeClock } from "../testing/fake-clock.js";
 
 class App {
   readonly log: string[] = [];
@@ -198,7 +199,8 @@ test("an exported stack pointer is put back where it stood", async (t) => {
 });
 
 test("after a trap there is a new instance; repeated traps open the circuit", async (t) => {
-  const { host } = await started(t, { circuit: { traps: 2, backoff: 30 } });
+  const clock = new FakeClock();
+  const { host } = await started(t, { circuit: { traps: 2, backoff: 30 } }, { clock });
   const plugin = host.plugin("p");
   const events: string[] = [];
   host.on("trap", ({ export: name }) => events.push(`trap ${name}`));
@@ -210,7 +212,7 @@ test("after a trap there is a new instance; repeated traps open the circuit", as
   await t.throwsAsync(plugin.call("trap"), { message: /unreachable/ });
   await t.throwsAsync(plugin.call("trap"), { message: /unreachable/ });
   await t.throwsAsync(plugin.call("count"), code("CIRCUIT_OPEN"));
-  await delay(40);
+  await clock.advance(30);
   t.is(await plugin.call("count"), 0);
   t.deepEqual(events, ["trap trap", "trap trap", "trap trap", "open 30", "closed"]);
   t.is(plugin.stats().replaced, 3);

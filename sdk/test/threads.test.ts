@@ -202,12 +202,15 @@ test("while a call computes, exports are busy, others wait, and a snapshot waits
   const plugin = host.plugin("p");
   t.is(await plugin.call("count"), 1);
   const order: string[] = [];
-  const spin = plugin.call("spin", undefined, { timeout: 50 }).catch(() => order.push("spin"));
-  await delay(5);
+  const controller = new AbortController();
+  const { signal } = controller;
+  const spin = plugin.call("spin", undefined, { signal }).catch(() => order.push("spin"));
   const error = t.throws(() => (plugin.exports.count as () => number)(), { instanceOf: InstanceBusyError });
   t.is(error?.code, "BUSY");
   const count = plugin.call("count").then((value) => order.push(`count ${value}`));
   const snapshot = plugin.snapshot().then(() => order.push("snapshot"));
+  await delay(5);
+  controller.abort();
   await Promise.all([spin, count, snapshot]);
   t.deepEqual(order, ["spin", "count 2", "snapshot"]);
 });
