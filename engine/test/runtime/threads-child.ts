@@ -92,6 +92,8 @@ const scenarios: Record<string, () => Promise<unknown>> = {
         worker.once("error", reject);
         worker.once("exit", resolve);
       });
+      // One that is ended while it starts ends with 0.
+      await Promise.race([new Promise((resolve) => worker.once("message", resolve)), ended]);
       await Promise.race([delay(300 + ((seed >> i) & 255)), ended]);
       if ((await worker.terminate()) !== 1 || worker.stderr.read() !== null)
         throw new Error(`seed ${seed + i}`);

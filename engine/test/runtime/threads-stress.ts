@@ -6,6 +6,7 @@
  * Usage: node [--expose-gc] [--cpu-prof] threads-stress.js SEED MILLISECONDS
  */
 import { setTimeout as delay } from "node:timers/promises";
+import { parentPort } from "node:worker_threads";
 import {
   createNamespace,
   InstanceBusy,
@@ -240,5 +241,6 @@ async function actor(): Promise<void> {
   }
 }
 
+parentPort?.postMessage("begun");
 await Promise.all([actor(), actor(), actor()]).catch(fail);
 process.stdout.write(JSON.stringify({ calls, busy }));
