@@ -7,7 +7,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 export interface CliResult {
-  readonly code: number | null;
+  /** The exit code, or the signal that ended it. */
+  readonly code: number | NodeJS.Signals | null;
   readonly stdout: string;
   readonly stderr: string;
 }
@@ -42,7 +43,7 @@ export function runCli(args: readonly string[], settings: CliSettings = {}): Pro
       stderr += chunk.toString();
     });
     child.on("error", reject);
-    child.on("close", (code) => resolve({ code, stdout, stderr }));
+    child.on("close", (code, signal) => resolve({ code: code ?? signal, stdout, stderr }));
     // A command that fails before it reads closes the pipe; that isn't what a test of it is about.
     child.stdin.on("error", () => {});
     child.stdin.end(settings.input);
