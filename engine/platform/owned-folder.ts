@@ -167,12 +167,13 @@ function touch(file: number): void {
 /** Undefined where the system has no users as POSIX has. */
 const self = (): number | undefined => process.geteuid?.();
 
-function requireOwned(path: string, { uid, mode }: Stats): void {
+/** @param othersAdd others may put something of their own there: its owner must be believed all the same, who may rename anything */
+function requireOwned(path: string, { uid, mode }: Stats, othersAdd = false): void {
   const user = self();
   if (user === undefined) return;
   if (uid !== user && uid !== 0)
     throw new NotOwnedError(`${path} belongs to user ${uid}, not to user ${user}`);
-  if ((mode & sharedWrite) !== 0) {
+  if (!othersAdd && (mode & sharedWrite) !== 0) {
     throw new NotOwnedError(`${path} can be written by others (mode ${(mode & 0o7777).toString(8)})`);
   }
 }
@@ -181,7 +182,5 @@ function requireSafeParent(path: string): void {
   const stats = lstatSync(path);
   // A link itself has no mode; who could change it is asked of the folder that it is in, and of what it leads to.
   if (stats.isSymbolicLink()) return;
-  const user = self();
-  if (user === undefined || (stats.mode & sticky) !== 0) return;
-  requireOwned(path, stats);
+  requireOwned(path, stats, (stats.mode & sticky) !== 0);
 }

@@ -215,6 +215,10 @@ onPosix("a folder that others could write to isn't used", (t) => {
       ? {
           "another user's": (folder: string) => chownSync(folder, 12345, 12345),
           "the folder above another user's": (_: string, above: string) => chownSync(above, 12345, 12345),
+          "the folder above another user's, though sticky": (_: string, above: string) => {
+            chownSync(above, 12345, 12345);
+            chmodSync(above, 0o1777);
+          },
         }
       : {}),
   };
