@@ -127,6 +127,7 @@ function handOverStep(nodes) {
 
 const runtime = [
   "calls",
+  "clock",
   "fuel",
   "limits",
   "neighbouring-accesses",

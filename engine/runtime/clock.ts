@@ -8,7 +8,7 @@ import type { ClockCode } from "../machine/target.js";
 import type { Platform, SignalSystem } from "../platform/index.js";
 import type { CodeArena } from "./code-arena.js";
 import type { ContextMemory } from "./context-memory.js";
-import { raiseTo } from "./words.js";
+import { raiseTo, storeWord64 } from "./words.js";
 
 /** Added to deadlines, since the clock's reading of the time and TypeScript's differ by a few microseconds. */
 export const tolerance = 50_000;
@@ -57,7 +57,7 @@ export class SignalClock implements Clock {
     this.entry[this.calls] = 0;
     this.deadlineCell[0] = Number.POSITIVE_INFINITY;
     // At once: the clock may be looking at the entry, if its thread before ended in a call.
-    Atomics.store(new BigUint64Array(buffer), ClockEntry.current >> 3, BigInt(contexts.currentAddress));
+    storeWord64(this.entry, ClockEntry.current, contexts.currentAddress);
     // The arena is never unmapped, as the clock's code mustn't be.
     const routines = code.routines(BigInt(table));
     const base = arena.addPermanent(routines.bytes);

@@ -16,7 +16,7 @@ import { ClockTable, FaultRange, FaultTable } from "../machine/native-tables.js"
 import type { FaultHandling } from "../machine/target.js";
 import type { Platform, SignalSystem } from "../platform/index.js";
 import type { CodeArena } from "./code-arena.js";
-import { raiseTo, setWord64, word64 } from "./words.js";
+import { raiseTo, setWord64, storeWord64, word64 } from "./words.js";
 
 /** Addresses of the routines that the handlers send Wasm code to. */
 export interface Exits {
@@ -68,7 +68,7 @@ function installHandler(faults: FaultHandling, platform: Platform, signals: Sign
   setWord64(words, FaultTable.previousSegv, expected);
   // Another thread may have installed one of its own since; then that is who comes next.
   const replaced = signals.installHandler("fault", mapping.address + lead + entry);
-  if (replaced !== expected) setWord64(words, FaultTable.previousSegv, replaced);
+  if (replaced !== expected) storeWord64(words, FaultTable.previousSegv, replaced);
   setWord64(words, FaultTable.previousInterrupt, signals.currentHandler("interrupt").address);
   signals.installHandler("interrupt", mapping.address + lead + interrupt);
   permanent.push(mapping);
@@ -86,12 +86,12 @@ function keepInterruptSignal(
 ): void {
   const { entry, interrupt } = faults.handler(BigInt(table));
   const ours = signals.currentHandler("fault").address - entry + interrupt;
-  const previous = new BigUint64Array(platform.view(table + FaultTable.previousInterrupt, 8));
+  const words = new Int32Array(platform.view(table, FaultTable.pageSize));
   const keep = (): void => {
     const { address } = signals.currentHandler("interrupt");
     if (address === ours) return;
-    // In one store: threads may be in the handler.
-    Atomics.store(previous, 0, BigInt(address));
+    // Threads may be in the handler.
+    storeWord64(words, FaultTable.previousInterrupt, address);
     signals.installHandler("interrupt", ours);
   };
   keep();
@@ -116,7 +116,8 @@ function addRange(platform: Platform, table: number, arena: CodeArena, exits: Ex
     setWord64(entry, FaultRange.functionPages, arena.functionPagesAddress);
     setWord64(entry, FaultRange.interrupt, exits.interrupt);
     raiseTo(words, FaultTable.count >> 2, i + 1);
-    writeEnd(entry, FaultRange.end, arena.codeBase + arena.codeSize);
+    // The handler takes an entry for valid as soon as its end isn't 0.
+    storeWord64(entry, FaultRange.end, arena.codeBase + arena.codeSize);
     // Only a mark: other listeners of the event may still run code that traps.
     if (!isMainThread)
       process.once("exit", () => Atomics.or(words, (FaultTable.retired >> 2) + (i >> 5), 1 << (i & 31)));
@@ -129,16 +130,9 @@ function addRange(platform: Platform, table: number, arena: CodeArena, exits: Ex
   for (let i = 0; i < FaultTable.entriesPerPage; i++) {
     const bit = 1 << (i & 31);
     if ((Atomics.and(words, (FaultTable.retired >> 2) + (i >> 5), ~bit) & bit) === 0) continue;
-    const at = FaultTable.ranges + i * FaultRange.size;
-    writeEnd(words.subarray(at >> 2, (at + FaultRange.size) >> 2), FaultRange.end, 0);
+    storeWord64(words, FaultTable.ranges + i * FaultRange.size + FaultRange.end, 0);
     Atomics.store(startOf(i), 0, BigInt(arena.codeBase));
     return fill(i);
   }
   return false;
-}
-
-/** One 64-bit store: the handler takes an entry for valid as soon as its end isn't 0. */
-function writeEnd(entry: Int32Array, offset: number, end: number): void {
-  const cell = new BigUint64Array(entry.buffer, entry.byteOffset + offset, 1);
-  Atomics.store(cell, 0, BigInt(end));
 }

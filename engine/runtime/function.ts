@@ -192,10 +192,11 @@ export abstract class FunctionReference {
   }
 
   private takeFiber(): Fiber {
-    if (!this.prepared) this.prepareEntry();
     const { fibers, signatures, threadedCalls } = this.engine;
     const group = this.ownGroup.root();
     if (threadedCalls !== 0) group.monitor.requireStopped();
+    // Then only: it writes to the function's record, in halves, through which code on a thread may call.
+    if (!this.prepared) this.prepareEntry();
     group.sweepIfDue();
     return fibers.acquire(signatures.slotCount);
   }

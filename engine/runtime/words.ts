@@ -6,6 +6,11 @@ export function setWord64(words: Int32Array | Uint32Array, offset: number, value
   words[(offset >> 2) + 1] = Math.floor(value / 2 ** 32);
 }
 
+/** The same in one store, for a word that other threads or a signal's handler may read at any moment. */
+export function storeWord64(words: Int32Array | Uint32Array, offset: number, value: number): void {
+  Atomics.store(new BigUint64Array(words.buffer, words.byteOffset + offset, 1), 0, BigInt(value));
+}
+
 /** Reads an address or a length. */
 export function word64(words: Int32Array | Uint32Array, offset: number): number {
   return (words[offset >> 2]! >>> 0) + (words[(offset >> 2) + 1]! >>> 0) * 2 ** 32;

@@ -19,8 +19,8 @@
  *  - What an entry points at is never unmapped: contexts and the word that holds the current one's address lie in memory
  *    that a thread's engine keeps for good. A store to a context that is no longer current, or whose thread has ended,
  *    or that serves another call by now, is an interrupt without a cause: TypeScript finds none and goes on.
- *  - All contexts of a thread lie within one aligned 4 GiB, so the current one's address, which TypeScript writes in two
- *    halves, is a context's address at any moment.
+ *  - All contexts of a thread lie within one aligned 4 GiB, and from the beginning one is current, so the address of the
+ *    current one, which TypeScript writes in two halves, is a context's at any moment (runtime/context-memory.ts).
  *  - A signal that comes late finds the interrupt word lowered, or another context, and does nothing.
  *  - TypeScript lowers the words first and looks at the time afterwards. An interrupt that is lost thereby was for a
  *    deadline that TypeScript then sees, or is repeated: a thread that runs on past its deadline is interrupted again.
@@ -157,7 +157,7 @@ function pass(e: RoutineEncoder): void {
   e.load32(0, entry, ClockEntry.calls);
   e.branchIfZero32(0, "next");
   e.immediate(anyCall, 1);
-  // Before a thread's first call there is no context, though it may be about to be.
+  // Nothing is raised until the entry has its word, and the word a context.
   e.load(0, entry, ClockEntry.current);
   e.branchIfZero(0, "next");
   e.load(0, 0, 0);

@@ -1,7 +1,7 @@
 /** Calls across instances, through tables and back from the host; compile options; deterministic compiling. */
 import test from "ava";
 import { debugOptions } from "../../debug.js";
-import { createNamespace, trapOf, WebAssembly } from "../../index.js";
+import { createNamespace, InstanceBusy, trapOf, WebAssembly } from "../../index.js";
 import { nativeTarget } from "../../isa/index.js";
 import type { Target } from "../../machine/target.js";
 import { compileFunction } from "../../pipeline.js";
@@ -191,6 +191,31 @@ test("calls whose thunks are out of reach lead through islands", (t) => {
   instance.initialize();
   t.is(instance.function(0).call([7]), 7 + ((count - 1) * (count - 2)) / 2);
   t.true(farthest > 0 && farthest <= reach, `${farthest}`);
+});
+
+test("a call that an instance is too busy for compiles nothing: code on a thread may be calling through the record", (t) => {
+  const engine = threadEngine();
+  const module = RuntimeModule.compile(engine, assemble(fibonacci), {
+    bounds: "explicit",
+    compile: "lazy",
+    effort: "quick",
+    interrupts: false,
+    canonicalNaNs: false,
+    vectors: true,
+  });
+  const instance = new RuntimeInstance(module, { functions: [], tables: [], memories: [], globals: [] });
+  const monitor = instance.linkGroup.monitor.root();
+  // As threads.ts leaves both while Wasm code of the instance runs.
+  engine.threadedCalls++;
+  monitor.running = true;
+  try {
+    t.throws(() => instance.function(0).call([1]), { instanceOf: InstanceBusy });
+    t.false(module.code.isCompiled(0));
+  } finally {
+    monitor.running = false;
+    engine.threadedCalls--;
+  }
+  t.is(instance.function(0).call([10]), 55);
 });
 
 // Under some emulators it isn't: scripts/arm64/tools.mjs says why.

@@ -1,6 +1,6 @@
 /**
  * What systems without signals do, on this one: bounds and interrupts are checked in the code, the clock is a worker. The
- * tests of limits, calls and fuel are run once more, in a process of their own that does without.
+ * tests of the clock, limits, calls and fuel are run once more, in a process of their own that does without.
  */
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -10,9 +10,9 @@ const here = (file: string): string => fileURLToPath(new URL(file, import.meta.u
 const root = here("../../../..");
 const environment = { ...process.env, NODE_OPTIONS: "", BACKPLANE_OFF: "signals" };
 
-test("limits, calls and fuel are the same without signals", (t) => {
+test("the clock, limits, calls and fuel are the same without signals", (t) => {
   t.timeout(300_000);
-  const files = ["./limits.test.js", "./calls.test.js", "./fuel.test.js"].map(here);
+  const files = ["./clock.test.js", "./limits.test.js", "./calls.test.js", "./fuel.test.js"].map(here);
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
     ["node_modules/ava/entrypoints/cli.mjs", ...files],
