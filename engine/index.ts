@@ -53,8 +53,8 @@ export {
   type WasmFrame,
 } from "./runtime/errors.js";
 export type { SlotIo, Slots } from "./runtime/function.js";
+export { formatFrame, putFramesFirst } from "./runtime/lazy-stack.js";
 export { type CallLimits, Fuel, type SharedDeadline } from "./runtime/limits.js";
 export { SnapshotError } from "./runtime/snapshot.js";
-export { formatFrame } from "./runtime/stack-trace.js";
 export * from "./wasi/index.js";
 export { type ErrorFamily, type FormatErrorCode, WasmFormatError } from "./wasm/index.js";

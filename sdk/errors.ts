@@ -4,7 +4,7 @@
  * Traps, and what the engine throws when it compiles and links, are the engine's own classes; they are the `cause`
  * of the errors here where a step of the SDK failed because of them.
  */
-import { formatFrame, type WasmFrame } from "../engine/index.js";
+import { putFramesFirst, type WasmFrame } from "../engine/index.js";
 
 /** Stable names of what can go wrong; `docs/troubleshooting.md` has an entry for each. */
 export type BackplaneErrorCode =
@@ -100,10 +100,7 @@ export class CallStoppedError extends BackplaneError {
     options?: ErrorOptions,
   ) {
     super(code, message, options);
-    const head = `${this.name}: ${message}`;
-    const at = this.stack?.indexOf("\n    at ") ?? -1;
-    const own = at < 0 ? "" : (this.stack as string).slice(at);
-    this.stack = [head, ...frames.map(formatFrame)].join("\n") + own;
+    putFramesFirst(this, frames, new.target);
   }
 }
 

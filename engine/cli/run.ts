@@ -21,7 +21,7 @@ import {
   type WasmFrame,
   withLimits,
 } from "../index.js";
-import { formatFrame } from "../runtime/stack-trace.js";
+import { formatFrame } from "../runtime/lazy-stack.js";
 import { type Wasi, WasiError } from "../wasi/index.js";
 import { type Export, type FuncType, formatFuncType, type Import, type WasmModule } from "../wasm/index.js";
 import type { OptionValues } from "./commands.js";

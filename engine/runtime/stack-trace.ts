@@ -11,6 +11,7 @@ import type { Engine } from "./engine.js";
 import { InterruptError, type InterruptReason, RuntimeError, recordTrap, type WasmFrame } from "./errors.js";
 import type { Fiber } from "./fiber.js";
 import { Context, ExitStatus } from "./layout.js";
+import { putFramesFirst } from "./lazy-stack.js";
 import type { LinkGroup } from "./link-group.js";
 import type { FunctionCode } from "./module-code.js";
 import { word64 } from "./words.js";
@@ -229,8 +230,7 @@ function frameOf(code: FunctionCode, site: number): WasmFrame {
 function makeTrap(fiber: Fiber, kind: keyof typeof TrapKind, frames: WasmFrame[]): Error {
   if (kind === "outOfFuel") return interruptError(fiber, "outOfFuel", frames);
   const error = kind === "stackOverflow" ? new RangeError(messages[kind]) : new RuntimeError(messages[kind]);
-  if (fiber.entry !== undefined) Error.captureStackTrace(error, fiber.entry);
-  insertFrames(error, frames);
+  putFramesFirst(error, frames, fiber.entry, Error.stackTraceLimit ?? 10);
   recordTrap(error, { kind, frames });
   return error;
 }
@@ -244,24 +244,6 @@ export function interruptError(
   waiting = false,
 ): InterruptError {
   const error = new InterruptError(reason, frames, cause, waiting);
-  if (fiber.entry !== undefined) Error.captureStackTrace(error, fiber.entry);
-  insertFrames(error, frames);
+  putFramesFirst(error, frames, fiber.entry, Error.stackTraceLimit ?? 10);
   return error;
-}
-
-/** A stack line as V8 writes it. */
-export function formatFrame(frame: WasmFrame): string {
-  const place = `${frame.url}:wasm-function[${frame.functionIndex}]:0x${Math.max(frame.byteOffset, 0).toString(16)}`;
-  return frame.functionName === undefined ? `    at ${place}` : `    at ${frame.functionName} (${place})`;
-}
-
-function insertFrames(error: Error, frames: WasmFrame[]): void {
-  const stack = error.stack;
-  if (typeof stack !== "string") return;
-  const header = `${error.name}: ${error.message}`;
-  const rest = stack.startsWith(header) ? stack.slice(header.length) : "";
-  const lines = frames.map(formatFrame);
-  const own = rest.split("\n").filter((line) => line !== "");
-  const limit = Error.stackTraceLimit ?? 10;
-  error.stack = [header, ...lines, ...own].slice(0, limit + 1).join("\n");
 }

@@ -114,11 +114,14 @@ export class CallRunner {
     let result: unknown;
     try {
       this.requireCircuit();
+      const found = slot.current;
       const instance = slot.enter();
       call.instance = instance;
       instance.use();
       call.stackTop = instance.stackTop();
-      result = this.enter(call);
+      // Making or resetting the instance took of its time.
+      const asFound = instance === found && !generation.resets;
+      result = this.enter(call, asFound ? begin : this.clock.now());
     } catch (error) {
       this.failed(call, error);
       this.left(call);
@@ -134,13 +137,13 @@ export class CallRunner {
     return slice === Number.POSITIVE_INFINITY ? undefined : slice;
   }
 
-  private enter(call: RunningCall): unknown {
-    const { deadline, begin, onThread, slice, fuel } = call;
+  private enter(call: RunningCall, now: number): unknown {
+    const { deadline, onThread, slice, fuel } = call;
     const { stackBytes, fuel: most } = call.slot.generation.granted.limits;
     if (fuel !== undefined && most === undefined) throw unmeteredError(call.where);
     const plain = slice === undefined && stackBytes === undefined && fuel === undefined && !onThread;
     if (plain && deadline === Number.POSITIVE_INFINITY) return enterFrame(call);
-    const timeout = deadline - begin;
+    const timeout = deadline - now;
     if (timeout <= 0) throw timeoutError(call.where, call.timeout);
     if (plain && timeout >= longTimeout && this.clock === systemClock) {
       return this.deadlineFrom(deadline, timeout).run(enterFrame, call);
@@ -233,8 +236,13 @@ export class CallRunner {
       if (!(error instanceof BackplaneError && error.code === "CIRCUIT_OPEN")) this.circuit.withdrawn();
       return;
     }
+    // The plugin hasn't shown whether it is well.
+    if (!instance.entered) {
+      this.circuit.withdrawn();
+      return;
+    }
     this.succeeded();
-    if (!instance.entered || instance.retired || instance.hasReported(error)) return;
+    if (instance.retired || instance.hasReported(error)) return;
     if (!this.keeps(call, instance)) this.giveUp(slot, instance);
   }
 

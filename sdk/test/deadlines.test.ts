@@ -60,10 +60,38 @@ test("afterError: keep goes on with the instance", async (t) => {
 test("loops open the circuit as traps do", async (t) => {
   const host = await hostOf(t, {
     plugins: [{ name: "p", bytes: assemble(spinning) }],
-    options: { timeout: 5, circuit: { traps: 3 } },
+    options: { timeout: 100, circuit: { traps: 3 } },
   });
   for (let i = 0; i < 3; i++) await t.throwsAsync(host.plugin("p").call("spin"), late);
   await t.throwsAsync(host.plugin("p").call("count"), { code: "CIRCUIT_OPEN" });
+});
+
+test("making an instance anew takes of the call's time, and says nothing of the plugin's health", async (t) => {
+  let time = 0;
+  let startTakes = 0;
+  const clock = { now: () => time, setTimeout: () => undefined, clearTimeout() {} };
+  const app = defineHostModule("app", {
+    started: [
+      fn([]),
+      () => {
+        time += startTakes;
+      },
+    ],
+  });
+  const bytes = assemble(`(module (import "app" "started" (func $started))
+    (func (export "backplane_start") (call $started))
+    (func (export "trap") unreachable)
+    (func (export "one") (result i32) (i32.const 1)))`);
+  const options = { timeout: 60_000, circuit: { traps: 2 } };
+  const host = await hostOf(t, { clock, modules: [app], plugins: [{ name: "p", bytes }], options });
+  const plugin = host.plugin("p");
+  await t.throwsAsync(plugin.call("trap"), { instanceOf: WebAssembly.RuntimeError });
+  startTakes = 70_000;
+  const error = await t.throwsAsync(plugin.call("one"), late);
+  t.is(error?.message, "p.one: not done after 60000 ms");
+  t.is(error?.cause, undefined, "it hasn't begun");
+  await t.throwsAsync(plugin.call("trap"), { instanceOf: WebAssembly.RuntimeError });
+  await t.throwsAsync(plugin.call("one"), { code: "CIRCUIT_OPEN" });
 });
 
 test("limits that a host function runs into by itself aren't the plugin's", async (t) => {
