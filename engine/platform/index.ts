@@ -20,6 +20,7 @@ const systems: Readonly<Record<string, (koffi: IKoffi, routines: CodeRoutines) =
 
 export { UnsupportedPlatformError } from "./errors.js";
 export { type NativeMemory, nodeWebAssembly } from "./native-webassembly.js";
+export { PieceViews } from "./piece-views.js";
 export type {
   CodeRoutines,
   ExecutableMapping,

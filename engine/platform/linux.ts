@@ -9,6 +9,7 @@ import { UnsupportedPlatformError } from "./errors.js";
 import type { IKoffi } from "./koffi.js";
 import { linuxThreads } from "./linux-threads.js";
 import { monotonicNow } from "./monotonic.js";
+import { PieceViews } from "./piece-views.js";
 import type {
   CodeRoutines,
   ExecutableMapping,
@@ -47,6 +48,8 @@ const [SYS_gettid, SYS_tgkill] = process.arch === "arm64" ? [178, 131] : [186, 2
 const PTHREAD_CREATE_DETACHED = 1;
 const MAP_FAILED = 2 ** 64 - 1;
 
+/** Bytes of the window to code memory that are seen at a time. */
+const windowPiece = 1 << 20;
 /** What a process may have where the system doesn't say: Linux's default. */
 const defaultMappings = 65_530;
 
@@ -242,12 +245,22 @@ export function linuxPlatform(koffi: IKoffi, routines: Pick<CodeRoutines, "publi
     codeSizes: [1 << 30, 1 << 28, 1 << 26],
     mapCode(codeSize, dataSize): ExecutableMapping {
       const { address, window } = mapTwice(codeSize, dataSize);
-      const windowBytes = new Uint8Array(koffi.view(BigInt(window), codeSize));
+      const pieces = new PieceViews(
+        codeSize,
+        windowPiece,
+        (offset, size) => new Uint8Array(koffi.view(BigInt(window + offset), size)),
+      );
       return {
         address,
         size: codeSize,
         write(offset, bytes) {
-          opened(window + offset, bytes.length, () => windowBytes.set(bytes, offset));
+          opened(window + offset, bytes.length, () => {
+            let done = 0;
+            pieces.eachIn(offset, offset + bytes.length, (piece, from, to) => {
+              piece.set(bytes.subarray(done, done + to - from), from);
+              done += to - from;
+            });
+          });
           publish?.(address + offset, bytes.length);
         },
         discard: (offset, size) =>

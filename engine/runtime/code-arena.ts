@@ -7,10 +7,12 @@
  * bit per code byte marks the access sites that the fault handler may turn into traps.
  */
 import { debugOptions } from "../debug.js";
-import type { ExecutableMapping, Platform } from "../platform/index.js";
+import { type ExecutableMapping, PieceViews, type Platform } from "../platform/index.js";
 import type { FunctionCode } from "./module-code.js";
 
 const slotsShare = 1 / 16;
+/** Bytes of slots, and of the bitmap, that are seen at a time. */
+const viewPiece = 1 << 16;
 
 /** A page-aligned piece of the arena and the functions in it, ascending by address. */
 export class Segment {
@@ -54,9 +56,10 @@ export class CodeArena {
   readonly codeSize: number;
   readonly slotsBase: number;
   /** The call slots: code addresses. */
-  readonly slots: BigUint64Array;
+  private readonly slots: PieceViews<BigUint64Array>;
+  private readonly slotCount: number;
   /** One bit per code byte. */
-  readonly siteBitmap: Uint8Array;
+  private readonly siteBitmap: PieceViews<Uint8Array>;
   readonly siteBitmapAddress: number;
   /** One bit per page: whether it holds functions, which can be interrupted anywhere, and no stubs. */
   readonly functionPages: Uint8Array;
@@ -84,10 +87,20 @@ export class CodeArena {
     this.codeBase = this.mapping.address;
     this.codeSize = this.mapping.size;
     const slotBytes = this.codeSize * slotsShare;
+    this.slotCount = slotBytes / 8;
     this.slotsBase = this.codeBase + this.codeSize;
-    this.slots = new BigUint64Array(platform.view(this.slotsBase, slotBytes));
-    this.siteBitmapAddress = platform.allocate(this.codeSize / 8);
-    this.siteBitmap = new Uint8Array(platform.view(this.siteBitmapAddress, this.codeSize / 8));
+    this.slots = new PieceViews(
+      slotBytes,
+      viewPiece,
+      (offset, size) => new BigUint64Array(platform.view(this.slotsBase + offset, size)),
+    );
+    const bitmapSize = this.codeSize / 8;
+    this.siteBitmapAddress = platform.allocate(bitmapSize);
+    this.siteBitmap = new PieceViews(
+      bitmapSize,
+      viewPiece,
+      (offset, size) => new Uint8Array(platform.view(this.siteBitmapAddress + offset, size)),
+    );
     const pages = this.codeSize / functionPage;
     this.functionPagesAddress = platform.allocate(pages / 8);
     this.functionPages = new Uint8Array(platform.view(this.functionPagesAddress, pages / 8));
@@ -163,12 +176,16 @@ export class CodeArena {
     const firstPage = alignUp(start, pageSize);
     const pagesEnd = end - (end % pageSize);
     if (firstPage >= pagesEnd) {
-      this.siteBitmap.fill(0, start, end);
+      this.zeroSites(start, end);
       return;
     }
-    this.siteBitmap.fill(0, start, firstPage);
+    this.zeroSites(start, firstPage);
     this.platform.release(this.siteBitmapAddress + firstPage, pagesEnd - firstPage);
-    this.siteBitmap.fill(0, pagesEnd, end);
+    this.zeroSites(pagesEnd, end);
+  }
+
+  private zeroSites(start: number, end: number): void {
+    this.siteBitmap.eachIn(start, end, (piece, from, to) => void piece.fill(0, from, to));
   }
 
   /** Reserves `count` neighbouring call slots; returns the first's number. */
@@ -183,7 +200,7 @@ export class CodeArena {
       return start;
     }
     const start = this.slotsUsed;
-    if (start + count > this.slots.length) throw new RangeError(`out of call slots: ${count} wanted`);
+    if (start + count > this.slotCount) throw new RangeError(`out of call slots: ${count} wanted`);
     this.slotsUsed += count;
     return start;
   }
@@ -213,9 +230,21 @@ export class CodeArena {
     return this.slotsBase + slot * 8;
   }
 
+  /** Makes a call slot lead to code. */
+  setSlot(slot: number, codeAddress: number): void {
+    const offset = slot * 8;
+    this.slots.at(offset)[(offset % viewPiece) >> 3] = BigInt(codeAddress);
+  }
+
   markAccessSite(address: number): void {
     const offset = address - this.codeBase;
-    this.siteBitmap[offset >> 3]! |= 1 << (offset & 7);
+    this.siteBitmap.at(offset >> 3)[(offset >> 3) % viewPiece]! |= 1 << (offset & 7);
+  }
+
+  /** Whether the bit of a code byte is set. */
+  isAccessSite(address: number): boolean {
+    const offset = address - this.codeBase;
+    return ((this.siteBitmap.at(offset >> 3)[(offset >> 3) % viewPiece]! >> (offset & 7)) & 1) !== 0;
   }
 
   /** The function whose code holds an address, or undefined (a stub, or not ours). */

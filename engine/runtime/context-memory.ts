@@ -7,13 +7,15 @@
  * half the old one's and half the new one's is always the new one's or the old one's. Before the first call the word has
  * the address of a context that is nobody's, since the clock may strike between the halves of the first one, too.
  */
-import type { Platform } from "../platform/index.js";
+import { PieceViews, type Platform } from "../platform/index.js";
 import { Context } from "./layout.js";
 import { setWord64 } from "./words.js";
 
 /** Of address space; more fibers than the kernel has mappings for their stacks. */
 const regionSize = 1 << 24;
 const stride = (Context.size + 63) & ~63;
+/** So many contexts are seen at a time. */
+const viewPiece = 256 * stride;
 const alignment = 2 ** 32;
 /** The number of the context that no fiber has. Number 0 would be the word's. */
 const nobodys = 1;
@@ -22,7 +24,7 @@ export class ContextMemory {
   /** Two 32-bit halves: the address of the context that `enter` continues with. */
   readonly current: Int32Array;
   readonly currentAddress: number;
-  private readonly region: ArrayBuffer;
+  private readonly region: PieceViews<ArrayBuffer>;
   /** Address of `currentAddress` and of everything else here. */
   private readonly base: number;
   private readonly free: number[] = [];
@@ -34,8 +36,10 @@ export class ContextMemory {
     const end = start + regionSize - 1;
     const crosses = Math.floor(start / alignment) !== Math.floor(end / alignment);
     this.base = crosses ? start + regionSize : start;
-    this.region = platform.view(this.base, regionSize);
-    this.current = new Int32Array(this.region, 0, 2);
+    this.region = new PieceViews(regionSize, viewPiece, (offset, size) =>
+      platform.view(this.base + offset, size),
+    );
+    this.current = new Int32Array(this.region.at(0), 0, 2);
     this.currentAddress = this.base;
     setWord64(this.current, 0, this.base + nobodys * stride);
   }
@@ -49,7 +53,8 @@ export class ContextMemory {
   }
 
   words(address: number): Int32Array {
-    return new Int32Array(this.region, address - this.base, Context.size >> 2);
+    const offset = address - this.base;
+    return new Int32Array(this.region.at(offset), offset % viewPiece, Context.size >> 2);
   }
 
   release(address: number): void {

@@ -5,6 +5,7 @@
  * A fiber is taken from the pool for each call from JavaScript and given back when the call ends, by returning
  * or by being abandoned (a trap, an exception). What lies on its stack is meaningless then.
  */
+import { PieceViews } from "../platform/index.js";
 import type { Engine } from "./engine.js";
 import { Context } from "./layout.js";
 import { type Scope, unlimitedFuel } from "./limits.js";
@@ -15,6 +16,9 @@ import { setWord64, word64 } from "./words.js";
 const guardSize = 1 << 16;
 /** Left below the stack limit for what doesn't check it: stubs, the C library, and a signal's handler. */
 const reserveSize = 1 << 14;
+
+/** Bytes of a stack that are seen at a time. */
+const viewPiece = 1 << 14;
 
 /** What every context of a thread has in common: addresses of stubs and routines, by offset. */
 export type ContextTemplate = ArrayBuffer;
@@ -44,7 +48,7 @@ export class Fiber {
   private stackFloor: number;
   /** The lowest that it can be. */
   private readonly lowestFloor: number;
-  private stackView: DataView | undefined;
+  private readonly stack: PieceViews<DataView>;
 
   /** The group whose code runs on it, for stack maps and dispatch; undefined in the pool. */
   group: LinkGroup | undefined = undefined;
@@ -78,7 +82,12 @@ export class Fiber {
   ) {
     this.words = engine.contexts.words(contextAddress);
     this.words.set(new Int32Array(template));
-    const platform = engine.platform;
+    const { platform } = engine;
+    this.stack = new PieceViews(
+      stackSize,
+      viewPiece,
+      (offset, size) => new DataView(platform.view(stackBase + offset, size)),
+    );
     this.contextLo = this.contextAddress | 0;
     this.contextHi = Math.floor(this.contextAddress / 2 ** 32);
     this.nullFunction = word64(this.words, Context.nullFuncref);
@@ -119,15 +128,6 @@ export class Fiber {
     this.lowerInterrupt();
   }
 
-  /**
-   * The stack's bytes, from stackBase on. Made when first asked for: V8 takes it for 4 MiB of memory in use, and
-   * thousands of them would set its collector to work all the time.
-   */
-  get stack(): DataView {
-    this.stackView ??= new DataView(this.engine.platform.view(this.stackBase, this.stackSize));
-    return this.stackView;
-  }
-
   /** The slots, byte by byte. */
   get bytes(): Buffer {
     this.slotBytes ??= Buffer.from(this.i32.buffer);
@@ -153,7 +153,8 @@ export class Fiber {
   stackWord(address: number): number | undefined {
     const offset = address - this.stackBase;
     if (offset < guardSize || offset + 8 > this.stackSize) return undefined;
-    return this.stack.getUint32(offset, true) + this.stack.getUint32(offset + 4, true) * 2 ** 32;
+    const word = (at: number): number => this.stack.at(at).getUint32(at % viewPiece, true);
+    return word(offset) + word(offset + 4) * 2 ** 32;
   }
 }
 

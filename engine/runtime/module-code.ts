@@ -94,7 +94,7 @@ export class ModuleCode {
     const defined = index - this.importedCount;
     this.functions[defined] = linked;
     this.codeBytes += bytes.length;
-    this.arena.slots[this.firstSlot + defined] = BigInt(address);
+    this.arena.setSlot(this.firstSlot + defined, address);
     return address;
   }
 
@@ -179,7 +179,7 @@ export class ModuleCode {
       const stub = target.lazyStub(this.importedCount + i);
       if (stubOffset + stub.length > thunkStride) throw new RangeError("lazy stub too long for its thunk");
       bytes.set(stub, at + stubOffset);
-      this.arena.slots[this.firstSlot + i] = BigInt(address + stubOffset);
+      this.arena.setSlot(this.firstSlot + i, address + stubOffset);
     }
     segment.add(bytes);
     return segment;
