@@ -3,9 +3,11 @@ import { setTimeout as delay } from "node:timers/promises";
 import test, { type ExecutionContext } from "ava";
 import { InterruptError, WebAssembly, withLimits } from "../../engine/index.js";
 import { assemble } from "../../engine/test/runtime/assemble.js";
+import { withLongerTimes } from "../../engine/test/support/longer-times.js";
 import {
   BackplaneError,
   type CallOptions,
+  type CallStoppedError,
   defineHostModule,
   describe,
   fn,
@@ -34,12 +36,17 @@ test("a loop without end is stopped at its timeout, and the error says where it 
   const host = await hostOf(t, { plugins: [{ name: "p", bytes: assemble(spinning) }] });
   const plugin = host.plugin("p");
   t.is(await plugin.call("count"), 1);
-  const error = await t.throwsAsync(plugin.call("spin", undefined, { timeout: 500 }), late);
-  t.is(error?.message, "p.spin: not done after 500 ms");
-  t.true(error?.cause instanceof InterruptError);
-  t.is((error?.cause as InterruptError | undefined)?.frames[0].functionName, "spin");
-  t.is(await plugin.call("count"), 1, "a new instance");
-  t.is(plugin.stats().replaced, 1);
+  const stopped = async (timeout: number): Promise<InterruptError> => {
+    const { replaced } = plugin.stats();
+    const error = await t.throwsAsync(plugin.call("spin", undefined, { timeout }), late);
+    t.is(error?.message, `p.spin: not done after ${timeout} ms`);
+    t.true(error?.cause instanceof InterruptError);
+    t.is(await plugin.call("count"), 1, "a new instance");
+    t.is(plugin.stats().replaced, replaced + 1);
+    return error?.cause as InterruptError;
+  };
+  const { frames } = await withLongerTimes(stopped, (error) => error.frames.length > 0);
+  t.is(frames[0]?.functionName, "spin");
 });
 
 test("afterError: keep goes on with the instance", async (t) => {
@@ -62,8 +69,14 @@ test("loops open the circuit as traps do", async (t) => {
     plugins: [{ name: "p", bytes: assemble(spinning) }],
     options: { timeout: 100, circuit: { traps: 3 } },
   });
-  for (let i = 0; i < 3; i++) await t.throwsAsync(host.plugin("p").call("spin"), late);
-  await t.throwsAsync(host.plugin("p").call("count"), { code: "CIRCUIT_OPEN" });
+  const plugin = host.plugin("p");
+  // A call whose time was over before it had begun shows nothing of the plugin.
+  let stopped = 0;
+  while (stopped < 3) {
+    const error = (await t.throwsAsync(plugin.call("spin"), late)) as CallStoppedError;
+    if (error.frames.length > 0) stopped++;
+  }
+  await t.throwsAsync(plugin.call("count"), { code: "CIRCUIT_OPEN" });
 });
 
 test("making an instance anew takes of the call's time, and says nothing of the plugin's health", async (t) => {
@@ -136,18 +149,23 @@ for (const options of [{ slice: 5 }, { run: "thread" }] as const) {
 test("a plugin that loops when it starts isn't loaded, others are", async (t) => {
   const loops = `(module (func (export "backplane_start") (loop $l (br $l))))`;
   const section = `(module (func $f (loop $l (br $l))) (start $f))`;
-  const host = await hostOf(t, {
-    plugins: [
-      { name: "hook", bytes: assemble(loops) },
-      { name: "section", bytes: assemble(section) },
-      { name: "p", bytes: assemble(spinning) },
-    ],
-    options: { startTimeout: 500 },
-  });
+  const plugins = [
+    { name: "hook", bytes: assemble(loops) },
+    { name: "section", bytes: assemble(section) },
+    { name: "p", bytes: assemble(spinning) },
+  ];
+  const start = async (startTimeout: number): Promise<PluginHost> => {
+    const host = await hostOf(t, { plugins, options: { startTimeout } });
+    for (const name of ["hook", "section"]) {
+      t.is(
+        (host.failures.get(name) as Error).message,
+        `${name}: its start: not done after ${startTimeout} ms`,
+      );
+    }
+    return host;
+  };
+  const host = await withLongerTimes(start, ({ names }) => names.length > 0);
   t.deepEqual(host.names, ["p"]);
-  for (const name of ["hook", "section"]) {
-    t.is((host.failures.get(name) as Error).message, `${name}: its start: not done after 500 ms`);
-  }
   t.is(await host.plugin("p").call("count"), 1);
 });
 
@@ -159,18 +177,28 @@ test("a plugin that loops in a hook during a reload leaves the old generation se
       (func (export "backplane_save") (result i64) (i64.const 0x100000040))
       (func (export "backplane_restore") (param i32 i32) ${restore})
       (func (export "count") (result i32) (global.set $n (i32.add (global.get $n) (i32.const 1))) (global.get $n)))`);
-  const source = { name: "p", bytes: hooked("") };
-  const startTimeout = 1000;
-  const host = await hostOf(t, { plugins: [source], options: { startTimeout } });
-  const plugin = host.plugin("p");
-  t.is(await plugin.call("count"), 1);
-  source.bytes = hooked("(loop $l (br $l))");
-  const error = await t.throwsAsync(host.reload("p"), { instanceOf: BackplaneError, code: "STATE_TRANSFER" });
-  t.regex(error?.message ?? "", /p: restore: not done after 1000 ms/);
-  t.is(await plugin.call("count"), 2, "the old generation, with its state");
-  source.bytes = hooked("");
-  await host.reload("p");
-  t.is(await plugin.call("count"), 1);
+  const reloads = async (startTimeout: number): Promise<unknown[]> => {
+    const source = { name: "p", bytes: hooked("") };
+    const host = await hostOf(t, { plugins: [source], options: { startTimeout } });
+    if (host.failures.size > 0) return [...host.failures.values()];
+    const plugin = host.plugin("p");
+    const messages: string[] = [];
+    const reload = (): Promise<void> =>
+      host.reload("p").catch((error: BackplaneError) => void messages.push(`${error.code} ${error.message}`));
+    t.is(await plugin.call("count"), 1);
+    source.bytes = hooked("(loop $l (br $l))");
+    await reload();
+    t.is(await plugin.call("count"), 2, "the old generation, with its state");
+    source.bytes = hooked("");
+    await reload();
+    messages.push(`count ${await plugin.call("count")}`);
+    return messages.map((text) => text.replace(`${startTimeout} ms`, "its time"));
+  };
+  const expected = [/^STATE_TRANSFER .*p: restore: not done after its time/, /^count 1$/];
+  const fits = (seen: unknown[]): boolean =>
+    seen.length === expected.length && expected.every((pattern, i) => pattern.test(String(seen[i])));
+  const seen = await withLongerTimes(reloads, fits);
+  t.true(fits(seen), seen.join("\n"));
 });
 
 test("with slices timers run beside a long call, and it can be aborted", async (t) => {

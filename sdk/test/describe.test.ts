@@ -135,14 +135,24 @@ test("a reload to a module that doesn't fit a handle fails, the old one goes on"
 });
 
 test("a handle that is made during a reload holds for what comes of it", async (t) => {
-  const { host, source } = await started(t, {
-    options: { transfer: () => new Promise<void>((resolve) => setTimeout(resolve, 30)) },
+  let transferring = (): void => {};
+  let release = (): void => {};
+  const begun = new Promise<void>((resolve) => {
+    transferring = resolve;
   });
+  const transfer = (): Promise<void> => {
+    transferring();
+    return new Promise((resolve) => {
+      release = resolve;
+    });
+  };
+  const { host, source } = await started(t, { options: { transfer } });
   source.bytes = assemble(`(module (func (export "version") (result i32) (i32.const 9)))`);
-  const reloaded = host.reload("guest");
-  await new Promise((resolve) => setTimeout(resolve, 10));
+  const reloaded = t.throwsAsync(host.reload("guest"));
+  await begun;
   const guest = await host.plugin("guest", Guest);
-  mismatch(t, await t.throwsAsync(reloaded), /^guest: export echo/);
+  release();
+  mismatch(t, await reloaded, /^guest: export echo/);
   t.is(await guest.version(), 1);
 });
 

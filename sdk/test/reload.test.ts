@@ -17,11 +17,21 @@ import {
   ReentrancyError,
 } from "../index.js";
 
+/** What `pause` takes for a pause that a test ends. */
+const untilReleased = -1;
+let release = (): void => {};
+let released: Promise<void>;
+function hold(): void {
+  released = new Promise((resolve) => {
+    release = resolve;
+  });
+}
+
 @hostModule("app")
 class App {
   @hostFunction(fn(["i32"]))
   async pause(ms: number): Promise<void> {
-    await (ms === 0 ? turn() : delay(ms));
+    await (ms === 0 ? turn() : ms === untilReleased ? released : delay(ms));
   }
 }
 
@@ -262,12 +272,15 @@ test("a hand-over that fails keeps state and service", async (t) => {
 
 test("a drain that takes too long abandons the reload, or aborts the calls", async (t) => {
   const abandon = await started(t, counter(hooks), { drainTimeout: 10, onDrainTimeout: "abandon" });
-  const kept = abandon.host.plugin("p").call("add", 1500);
+  hold();
+  const kept = abandon.host.plugin("p").call("add", untilReleased);
   await t.throwsAsync(abandon.host.reload("p"), { instanceOf: BackplaneError, code: "DRAIN_TIMEOUT" });
+  release();
   await kept;
   t.is(await abandon.host.plugin("p").call("count"), 1);
   const abort = await started(t, counter(hooks), { drainTimeout: 10 });
-  const lost = t.throwsAsync(abort.host.plugin("p").call("add", 10_000), {
+  hold();
+  const lost = t.throwsAsync(abort.host.plugin("p").call("add", untilReleased), {
     instanceOf: BackplaneError,
     code: "ABORTED",
   });
@@ -284,18 +297,21 @@ test("hand-over to several instances is refused", async (t) => {
 });
 
 async function until(t: ExecutionContext, condition: () => boolean): Promise<void> {
-  for (let i = 0; i < 300 && !condition(); i++) await delay(10);
+  for (let i = 0; i < 6000 && !condition(); i++) await delay(10);
   t.true(condition());
 }
 
 /** A watched plugin `p`; `now` is the version that serves. */
-async function watched(t: ExecutionContext): Promise<{
+async function watched(
+  t: ExecutionContext,
+  debounce = 40,
+): Promise<{
   host: PluginHost;
   file: string;
   now: () => number;
   failed: () => number;
 }> {
-  const { host, file } = await started(t, version(1), {}, { watch: { debounce: 40 } });
+  const { host, file } = await started(t, version(1), {}, { watch: { debounce } });
   let failed = 0;
   host.on("reloadFailed", () => failed++);
   const now = (): number => (host.plugin("p").exports.version as () => number)();
@@ -310,7 +326,8 @@ test("watched: a file that is renamed over the old one", async (t) => {
 });
 
 test("watched: an editor that writes in two steps", async (t) => {
-  const { file, now, failed } = await watched(t);
+  // Longer than this process is ever kept from writing the rest.
+  const { file, now, failed } = await watched(t, 1000);
   const bytes = version(2);
   writeFileSync(file, new Uint8Array());
   await delay(5);
@@ -352,7 +369,7 @@ test("watched: ten saves in a second", async (t) => {
 });
 
 test("watched: saves that come faster than the debounce are one", async (t) => {
-  const { host, file, now } = await watched(t);
+  const { host, file, now } = await watched(t, 500);
   for (let i = 0; i < 10; i++) {
     writeFileSync(file, version(10 + i));
     await delay(4);

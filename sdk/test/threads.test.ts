@@ -3,6 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import test, { type ExecutionContext } from "ava";
 import { InterruptError } from "../../engine/index.js";
 import { assemble } from "../../engine/test/runtime/assemble.js";
+import { withLongerTimes } from "../../engine/test/support/longer-times.js";
 import {
   BackplaneError,
   CallStoppedError,
@@ -49,15 +50,14 @@ const app = (wait: (n: number) => Promise<number> = async (n) => n * 2) =>
   });
 const threads = { run: "thread" } as const;
 
-/** How a call ended that was stopped, with ever more time until it had really begun by then. */
-async function stoppedInside(
+/** How a call ended that was stopped when it had really begun. */
+function stoppedInside(
   t: ExecutionContext,
   call: (milliseconds: number) => Promise<unknown>,
 ): Promise<CallStoppedError> {
-  for (let time = 20; ; time *= 4) {
-    const error = await t.throwsAsync(call(time), { instanceOf: CallStoppedError });
-    if (error !== undefined && (error.frames.length > 0 || time > 10_000)) return error;
-  }
+  const attempt = async (time: number): Promise<CallStoppedError> =>
+    (await t.throwsAsync(call(time), { instanceOf: CallStoppedError })) as CallStoppedError;
+  return withLongerTimes(attempt, (error) => error.frames.length > 0);
 }
 
 /** Calls until it throws: a call on a thread begins in its own time. */
@@ -301,7 +301,8 @@ test("reloading waits for a call on a thread or aborts it; closing aborts it; bo
     await old;
   }
   const spin = t.throwsAsync(plugin.call("spin"), { ...stopped, instanceOf: CallStoppedError });
-  await delay(5);
+  const busy = await firstError(() => (plugin.exports.count as () => number)());
+  t.true(busy instanceof InstanceBusyError, "it runs by now");
   await plugin.close();
   t.is((await spin)?.frames[0]?.functionName, "spin");
   await t.throwsAsync(plugin.call("count"), { instanceOf: BackplaneError, code: "CLOSED" });

@@ -250,9 +250,11 @@ test("poll_oneoff parks: other calls go on, and a signal and a timeout end it", 
   t.is(plugin.stats().replaced, 1, "who gave up the wait has given up the instance");
   const fresh = Guest.around({ exports: plugin.exports });
   subscribe(fresh, 1_000_000_000_000n);
-  const sleeping = plugin.call("poll_oneoff", [512, 640, 1, 16], { timeout: 30 });
+  const sleeping = t.throwsAsync(plugin.call("poll_oneoff", [512, 640, 1, 16], { timeout: 30 }), {
+    code: "TIMEOUT",
+  });
   t.is(await plugin.call("sched_yield"), 0);
-  await t.throwsAsync(sleeping, { code: "TIMEOUT" });
+  await sleeping;
   const short = Guest.around({ exports: plugin.exports });
   subscribe(short, 1_000_000n);
   t.is(await plugin.call("poll_oneoff", [512, 640, 1, 16]), 0);

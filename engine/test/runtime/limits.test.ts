@@ -12,6 +12,7 @@ import {
   WebAssembly,
   withLimits,
 } from "../../index.js";
+import { withLongerTimes } from "../support/longer-times.js";
 import { assemble } from "./assemble.js";
 
 type Exported = (...args: unknown[]) => unknown;
@@ -73,12 +74,13 @@ for (const options of [{}, { interrupts: true }, { effort: "quick" }, { bounds: 
   });
 }
 
-test("the error says what the call was doing", (t) => {
+test("the error says what the call was doing", async (t) => {
   const exports = instance();
-  // Long enough to compile the function first, on a slow machine as well.
-  const error = t.throws(() => withLimits({ timeout: 1000 }, () => exports.spin()), {
-    instanceOf: InterruptError,
-  });
+  const error = await withLongerTimes(
+    (timeout) =>
+      t.throws(() => withLimits({ timeout }, () => exports.spin()), { instanceOf: InterruptError }),
+    (stopped) => stopped?.frames.length !== 0,
+  );
   t.is(error?.message, "the call was stopped at its deadline");
   t.is(error?.frames.length, 1);
   t.is(error?.frames[0]?.functionName, "spin");
@@ -184,11 +186,9 @@ test("a call within a call can't outlive the outer one's deadline, and may have 
   });
   t.is(error?.reason, "deadline");
   t.true(seen.every((reason) => reason === "deadline"));
-  const before = performance.now();
   withLimits({ timeout: 2 }, () => {
-    t.throws(() => withLimits({ timeout: 60_000 }, () => exports.spin()), { instanceOf: InterruptError });
+    t.throws(() => withLimits({ timeout: 3_600_000 }, () => exports.spin()), { instanceOf: InterruptError });
   });
-  t.true(performance.now() - before < 30_000);
 });
 
 test("limits end with their action", async (t) => {

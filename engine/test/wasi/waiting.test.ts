@@ -10,6 +10,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import test from "ava";
 import { SuspendError } from "../../index.js";
 import { fixedClocks, hostClocks, WasiError } from "../../wasi/index.js";
+import { withLongerTimes } from "../support/longer-times.js";
 import { Guest, Sandbox } from "./guest.js";
 
 const parked = { asynchronous: true };
@@ -71,18 +72,24 @@ function readInto(guest: Guest, fd: number): Promise<string> {
 
 test.serial("a sleep parks the guest: timers and other guests go on", async (t) => {
   const guest = await Guest.make({}, parked);
-  let ticks = 0;
-  const timer = setInterval(() => ticks++, 5);
-  const started = performance.now();
-  t.like(await poll(guest, { ms: 60 }), [{ user: 100, errno: 0 }]);
-  clearInterval(timer);
-  t.true(performance.now() - started >= 58, String(performance.now() - started));
-  t.true(ticks > 2, String(ticks));
-  const guests = await Promise.all(Array.from({ length: 50 }, () => Guest.make({}, parked)));
-  const before = performance.now();
-  const all = await Promise.all(guests.map((each) => poll(each, { ms: 50 })));
-  t.true(performance.now() - before < 2000, "they slept at the same time");
+  const ticksBeside = async (ms: number): Promise<number> => {
+    let ticks = 0;
+    const timer = setInterval(() => ticks++, 5);
+    const started = performance.now();
+    t.like(await poll(guest, { ms }), [{ user: 100, errno: 0 }]);
+    clearInterval(timer);
+    t.true(performance.now() - started >= ms - 2, String(performance.now() - started));
+    return ticks;
+  };
+  t.true((await withLongerTimes(ticksBeside, (ticks) => ticks > 2)) > 2);
+  const [longest, ...others] = (await Promise.all(
+    Array.from({ length: 50 }, () => Guest.make({}, parked)),
+  )) as [Guest, ...Guest[]];
+  const closed = t.throwsAsync(poll(longest, { ms: 3_600_000 }), { instanceOf: WasiError });
+  const all = await Promise.all(others.map((each) => poll(each, { ms: 50 })));
   t.true(all.every((found) => Array.isArray(found) && found.length === 1));
+  longest.wasi.close();
+  await closed;
 });
 
 test.serial("a sleep blocks the thread of a synchronous call", async (t) => {
@@ -115,12 +122,12 @@ test.serial("several at once: what is first, what is due, what fails", async (t)
 test.serial("absolute times, of both clocks", async (t) => {
   const guest = await Guest.make({}, parked);
   for (const clock of [0, 1]) {
+    const started = performance.now();
     t.is(guest.call("clock_time_get", clock, 0n, 16), "SUCCESS");
     const now = guest.view.getBigUint64(16, true);
     subscribe(guest, { ms: 0, clock });
     guest.view.setBigUint64(subscriptionsAt + 24, now + 20_000_000n, true);
     guest.view.setUint16(subscriptionsAt + 40, 1, true);
-    const started = performance.now();
     t.is(await guest.wait("poll_oneoff", subscriptionsAt, eventsAt, 1, 16), "SUCCESS");
     t.true(performance.now() - started > 15);
   }
@@ -258,12 +265,10 @@ test.serial("fixed clocks: a sleep takes no time, and every run has the same tim
     }
     return times;
   };
-  const started = performance.now();
   const [first, second] = [await run(), await run()];
   t.deepEqual(first, second);
   t.is(first[0], 5n);
   t.true(first[2]! >= 2n * 3_600_000_000_000n);
-  t.true(performance.now() - started < 2000);
 });
 
 test.serial("clocks are as fine as was given", async (t) => {
