@@ -1,5 +1,5 @@
 /** Figures of calls on threads: two at once, the event loop beside them, files, and the end of process and worker. */
-import { execFile } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -7,7 +7,7 @@ import { promisify } from "node:util";
 import { median } from "../../../../engine/bench/statistics.js";
 import { assemble } from "../../../../engine/test/runtime/assemble.js";
 import { PluginHost } from "../../../index.js";
-import { milliseconds, type Row, require } from "./row.js";
+import { milliseconds, type Row, require } from "../row.js";
 
 const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 
@@ -15,25 +15,62 @@ const computing = assemble(`(module (func (export "work") (param i32) (result i3
   (loop $l (local.set $x (i32.add (i32.rotl (local.get $x) (i32.const 3)) (local.get 0)))
     (br_if $l (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))) (local.get $x)))`);
 
-interface LoopDelay {
-  /** Milliseconds. */
-  readonly most: number;
-  readonly worst: number;
-  readonly looks: number;
+/** How late the event loop gets to a timer of a millisecond, again and again while actions run, in milliseconds. */
+class LoopDelay {
+  private looks = 0;
+  worst = 0;
+  /** Of each action. */
+  private readonly most: number[] = [];
+
+  async during<T>(action: () => Promise<T>): Promise<T> {
+    const monitor = monitorEventLoopDelay({ resolution: 1 });
+    monitor.enable();
+    const result = await action();
+    monitor.disable();
+    this.looks += monitor.count;
+    this.worst = Math.max(this.worst, late(monitor.max));
+    this.most.push(late(monitor.percentile(99)));
+    return result;
+  }
+
+  toString(): string {
+    return `${milliseconds(this.worst)} at worst, 99 %: ${milliseconds(median(this.most))} (${this.looks} looks)`;
+  }
 }
 
-/** How late the event loop gets to a timer of a millisecond, again and again until an action is done. */
-async function loopDelay(action: () => Promise<unknown>): Promise<LoopDelay> {
-  const monitor = monitorEventLoopDelay({ resolution: 1 });
-  monitor.enable();
-  await action();
-  monitor.disable();
-  // The monitor's own interval of 1 ms is in what it counts.
-  const late = (nanoseconds: number): number => (nanoseconds - 1e6) / 1e6;
-  return { most: late(monitor.percentile(99)), worst: late(monitor.max), looks: monitor.count };
+/** The monitor's own interval of 1 ms is in what it counts. */
+const late = (nanoseconds: number): number => (nanoseconds - 1e6) / 1e6;
+
+/** Processes that compute, as nice as threads that run calls; not from the beginning. */
+class Computing {
+  private readonly processes: ChildProcess[];
+
+  constructor(count: number) {
+    const options = { stdio: "ignore" } as const;
+    const start = (): ChildProcess => spawn("nice", ["-n", "5", process.execPath, "-e", "for(;;);"], options);
+    this.processes = Array.from({ length: count }, start);
+    this.signal("SIGSTOP");
+  }
+
+  private signal(name: NodeJS.Signals): void {
+    for (const child of this.processes) child.kill(name);
+  }
+
+  async during(action: () => Promise<unknown>): Promise<void> {
+    this.signal("SIGCONT");
+    await action();
+    this.signal("SIGSTOP");
+  }
+
+  [Symbol.dispose](): void {
+    this.signal("SIGKILL");
+  }
 }
 
-/** One call on a thread and two at a time, in turns; the delay of the event loop meanwhile, and with nothing to do. */
+/**
+ * One call on a thread and two at a time, in turns; the delay of the event loop meanwhile, beside two processes that compute,
+ * and with nothing to do.
+ */
 export async function twoCalls(pairs = 7): Promise<Row[]> {
   const options = { run: "thread", instances: 2 } as const;
   await using host = await PluginHost.start({
@@ -41,6 +78,7 @@ export async function twoCalls(pairs = 7): Promise<Row[]> {
     plugins: [{ name: "p", bytes: computing }],
     options,
   });
+  using processes = new Computing(2);
   const plugin = host.plugin("p");
   const steps = 400_000_000;
   const expected = await plugin.call("work", steps);
@@ -51,17 +89,16 @@ export async function twoCalls(pairs = 7): Promise<Row[]> {
     return performance.now() - before;
   };
   await timed(2);
-  const idle = await loopDelay(() => delay(3000));
+  const [busy, beside, idle] = [new LoopDelay(), new LoopDelay(), new LoopDelay()];
   const ratios: number[] = [];
-  const busy = await loopDelay(async () => {
-    for (let pair = 0; pair < pairs; pair++) {
-      const one = await timed(1);
-      ratios.push((await timed(2)) / one);
-    }
-  });
+  for (let pair = 0; pair < pairs; pair++) {
+    const one = await timed(1);
+    const two = await busy.during(() => timed(2));
+    ratios.push(two / one);
+    await processes.during(() => beside.during(() => delay(two)));
+    await idle.during(() => delay(two));
+  }
   const ratio = median(ratios);
-  const told = ({ most, worst, looks }: LoopDelay): string =>
-    `${milliseconds(worst)} at worst, 99 %: ${milliseconds(most)} (${looks} looks)`;
   return [
     {
       what: 'two CPU-bound calls with run: "thread", by the time of one',
@@ -72,10 +109,15 @@ export async function twoCalls(pairs = 7): Promise<Row[]> {
     {
       what: "the event loop's delay meanwhile",
       asked: "under 5 ms",
-      measured: told(busy),
+      measured: `${busy}`,
       within: busy.worst < 5,
     },
-    { what: "the same with nothing to do, so the machine's own", asked: "", measured: told(idle) },
+    {
+      what: "  beside two processes that compute, as nice, in turns: the machine's own",
+      asked: "",
+      measured: `${beside}`,
+    },
+    { what: "  with nothing to do, in turns: the machine's own", asked: "", measured: `${idle}` },
   ];
 }
 

@@ -11,7 +11,7 @@ import { performance } from "node:perf_hooks";
 import { allPrograms } from "../../../../engine/bench/programs.js";
 import { type Namespace, runCoremark, runWasi } from "../../../../engine/bench/run-program.js";
 import { inScopeOf, namespaceOf } from "../../../../engine/test/limits/engine-namespace.js";
-import { require } from "./row.js";
+import { require } from "../row.js";
 
 const [names, name, seconds, least] = process.argv.slice(2) as [string, string, string, string];
 const program = allPrograms().find((one) => one.name === name);
@@ -47,5 +47,7 @@ for (let round = 0; round < Number(least) || performance.now() - start < Number(
     globalThis.gc?.();
     taken[at]!.push(await engines[at]!());
   }
+  // One whose runs take long.
+  if (program.kind === "coremark") console.error(`${name}: ${round + 1} of ${least}`);
 }
 process.stdout.write(JSON.stringify(taken));

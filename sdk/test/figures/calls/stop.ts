@@ -1,9 +1,11 @@
 /** Figures of calls that are stopped or take turns: how late, what it costs others, and what fuel counts. */
 import { setTimeout as delay } from "node:timers/promises";
+import { median } from "../../../../engine/bench/statistics.js";
 import { createNamespace, Fuel, withLimits } from "../../../../engine/index.js";
 import { assemble } from "../../../../engine/test/runtime/assemble.js";
-import { type BackplaneError, CallStoppedError, PluginHost } from "../../../index.js";
-import { milliseconds, type Row, require } from "./row.js";
+import { type BackplaneError, CallStoppedError, type Plugin, PluginHost } from "../../../index.js";
+import { milliseconds, type Row, require } from "../row.js";
+import { Sleeper } from "./sleeper.js";
 
 const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 
@@ -14,33 +16,48 @@ const looping = assemble(`(module (memory (export "memory") 1)
     (loop $l (local.set $x (i32.add (i32.rotl (local.get $x) (i32.const 3)) (local.get 0)))
       (br_if $l (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))) (local.get $x)))`);
 
-/** An endless loop on the main thread, stopped at a deadline, again and again. */
-export async function deadlines(rounds = 200, after = 20): Promise<Row> {
+/** An endless loop on the main thread, stopped at a deadline, again and again, in turns with what the machine does by itself. */
+export async function deadlines(rounds = 200, after = 20): Promise<Row[]> {
   const options = { circuit: { traps: Number.POSITIVE_INFINITY } };
   await using host = await PluginHost.start({
     logger: quiet,
     plugins: [{ name: "p", bytes: looping }],
     options,
   });
+  await using sleeper = await Sleeper.start();
   const plugin = host.plugin("p");
-  let worst = 0;
+  const own: number[] = [];
+  const machine: number[] = [];
   for (let round = 0; round < rounds; round++) {
-    const before = performance.now();
-    try {
-      await plugin.call("spin", undefined, { timeout: after });
-    } catch (error) {
-      worst = Math.max(worst, performance.now() - before - after);
-      require(error instanceof CallStoppedError &&
-        error.code === "TIMEOUT", `it ended with ${String(error)}`);
-    }
+    own.push(await stoppedLate(plugin, after));
     require((await plugin.call("add", [40, 2])) === 42, "the next call is wrong");
+    machine.push(sleeper.lateness(after));
   }
-  return {
-    what: `an endless loop stopped at a ${after} ms deadline, main thread, ${rounds} times`,
-    asked: "at most 5 ms late; the next call works",
-    measured: `${milliseconds(worst)} late at worst`,
-    within: worst <= 5,
-  };
+  const worst = Math.max(...own);
+  const told = (late: readonly number[]): string =>
+    `${milliseconds(Math.max(...late))} late at worst, ${milliseconds(median(late))} in the median`;
+  return [
+    {
+      what: `an endless loop stopped at a ${after} ms deadline, main thread, ${rounds} times`,
+      asked: "at most 5 ms late; the next call works",
+      measured: told(own),
+      within: worst <= 5,
+    },
+    {
+      what: "  a thread that sleeps so long, beside a computing one, in turns: the machine's own",
+      asked: "",
+      measured: told(machine),
+    },
+  ];
+}
+
+/** How many milliseconds after its deadline a call without end fails. */
+async function stoppedLate(plugin: Plugin, after: number): Promise<number> {
+  const before = performance.now();
+  const error = await plugin.call("spin", undefined, { timeout: after }).catch((reason: unknown) => reason);
+  const late = performance.now() - before - after;
+  require(error instanceof CallStoppedError && error.code === "TIMEOUT", `it ended with ${String(error)}`);
+  return late;
 }
 
 /** Plugins that loop when they start, and in a hook of a reload. */

@@ -7,7 +7,7 @@ import { Random } from "../../../../engine/test/support/random.js";
 import { tool } from "../../install-package.js";
 import { extismSdk, missingExtism } from "../extism-sdk.js";
 import { residentBytes } from "../resident.js";
-import { type Row, require } from "./row.js";
+import { type Row, require } from "../row.js";
 
 const waiting = assemble(`(module (import "h" "wait" (func $wait (param i32) (result i32)))
   (func $inner (param i32) (result i32) (i32.add (call $wait (local.get 0)) (local.get 0)))

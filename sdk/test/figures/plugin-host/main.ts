@@ -13,10 +13,11 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { median } from "../../../../engine/bench/statistics.js";
 import { type Cost, marshallingCosts } from "../../../bench/marshalling.js";
-import { milliseconds, printRows, type Row, require, WrongAnswer } from "../calls/row.js";
 import { countThroughReloads } from "../counter.js";
 import type { CycleFigures } from "../load-dispose.js";
+import { runParts } from "../parts.js";
 import { reloadUnderLoad } from "../reload-under-load.js";
+import { milliseconds, type Row, require } from "../row.js";
 import { throwOften } from "../throwing.js";
 
 const load = { calls: 20_000, callers: 50, reloads: 100 };
@@ -126,31 +127,7 @@ function cache(): Row {
   }
 }
 
-const parts: Readonly<Record<string, () => Row | Row[] | Promise<Row | Row[]>>> = {
-  reload,
-  counter,
-  dispose,
-  throwing,
-  calls,
-  cache,
-};
-
-const wanted = process.argv.slice(2);
-const unknown = wanted.filter((name) => !Object.hasOwn(parts, name));
-if (unknown.length > 0) {
-  console.error(`no part ${unknown.join(", ")}; there are: ${Object.keys(parts).join(", ")}`);
-  process.exit(2);
-}
-
-const rows: Row[] = [];
-for (const name of wanted.length > 0 ? wanted : Object.keys(parts)) {
-  try {
-    rows.push(...[await parts[name]()].flat());
-  } catch (error) {
-    if (!(error instanceof WrongAnswer)) throw error;
-    rows.push({ what: error.message, asked: "a right answer", measured: "wrong", within: false });
-    process.exitCode = 1;
-  }
-}
-console.log("Containment and the texts of type errors are in the tests: contained.test.ts, types.test.ts.\n");
-printRows(rows);
+await runParts(
+  { reload, counter, dispose, throwing, calls, cache },
+  "Containment and the texts of type errors are in the tests: contained.test.ts, types.test.ts.",
+);
