@@ -11,17 +11,24 @@ import { asInterface } from "./webidl.js";
 
 const callees = new WeakMap<object, Callable>();
 
+/** What promising functions call. */
+const promisingCallees = new WeakMap<object, FunctionReference>();
+
 /** The host function that a Suspending object wraps; undefined for other values. */
 export function suspendingCallee(value: unknown): Callable | undefined {
   return typeof value === "object" && value !== null ? callees.get(value) : undefined;
 }
 
-/** Wraps a function for an import: if it returns a promise, the calling Wasm waits for it. */
+/** Wraps a function for an import, not a Wasm one: if it returns a promise, the calling Wasm waits for it. */
 export class Suspending {
   // biome-ignore lint/complexity/noBannedTypes: any callable, as the proposal says
   constructor(callee: Function) {
     if (typeof callee !== "function") {
       throw new TypeError("WebAssembly.Suspending(): Argument 0 must be a function");
+    }
+    // As V8 has it: what Wasm code calls of Wasm's own has no JavaScript in between to wait for.
+    if (FunctionReference.of(callee) !== undefined || promisingCallees.has(callee)) {
+      throw new TypeError("WebAssembly.Suspending(): Argument 0 must not be a WebAssembly function");
     }
     callees.set(this, callee as Callable);
   }
@@ -35,8 +42,10 @@ asInterface(Suspending, "WebAssembly.Suspending");
  */
 // biome-ignore lint/complexity/noBannedTypes: any exported function, as the proposal says
 export const promising = (exported: Function): ((...args: unknown[]) => Promise<unknown>) => {
-  const reference = referenceOf(exported, "promising");
-  return shaped(reference, (...args): Promise<unknown> => callPromising(reference, args));
+  const reference = promisingCallees.get(exported) ?? referenceOf(exported, "promising");
+  const object = shaped(reference, (...args: unknown[]): Promise<unknown> => callPromising(reference, args));
+  promisingCallees.set(object, reference);
+  return object;
 };
 
 /**

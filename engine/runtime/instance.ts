@@ -9,10 +9,12 @@ import { RuntimeError } from "./errors.js";
 import { FunctionReference } from "./function.js";
 import { Global } from "./global.js";
 import { FunctionRecord, Instance as Head, ImportSlot } from "./layout.js";
+import { throwIfOver } from "./limits.js";
 import { LinkGroup } from "./link-group.js";
 import { Memory } from "./memory.js";
 import type { Module } from "./module.js";
 import { Monitor } from "./monitor.js";
+import { bytePiece, entryPiece, inPieces } from "./pieces.js";
 import { Table } from "./table.js";
 import { setWord64 } from "./words.js";
 
@@ -72,7 +74,7 @@ export class Instance {
 
   /**
    * Allocates everything and links it; `initialize` copies the segments, then the caller runs the start function.
-   * Errors: InstanceBusy while code that what is imported belongs to runs on a thread; RangeError.
+   * Errors: InstanceBusy while code that what is imported belongs to runs on a thread; RangeError; InterruptError.
    */
   constructor(
     readonly module: Module,
@@ -97,7 +99,7 @@ export class Instance {
     this.tables = wasm.tables.map((type, i) =>
       i < wasm.importedTableCount
         ? imports.tables[i]
-        : new Table(engine, type.element, type.minimum, type.maximum),
+        : new Table(engine, type.element, type.minimum, type.maximum, () => throwIfOver(engine)),
     );
     for (let i = 0; i < this.tables.length; i++) this.linkTable(i);
     this.globals = this.createGlobals(imports.globals);
@@ -160,9 +162,12 @@ export class Instance {
     return address;
   }
 
-  /** Copies active segments in order. Errors: RuntimeError where one doesn't fit; what was copied before stays. */
+  /**
+   * Copies active segments in order. Errors: RuntimeError where one doesn't fit, InterruptError; what was copied before
+   * stays.
+   */
   initialize(): void {
-    const { module: wasm } = this.module;
+    const { module: wasm, engine } = this.module;
     wasm.elements.forEach((segment, i) => {
       if (segment.mode === "active") {
         const offset = this.evaluate(segment.offset!).lo >>> 0;
@@ -170,7 +175,10 @@ export class Instance {
         if (!this.tableInitFits(table, i, offset, 0, items.length)) {
           throw new RuntimeError(`table initializer ${i}: table index is out of bounds`);
         }
-        this.tableInit(table, i, offset, 0, items.length);
+        inPieces(items.length, entryPiece, (done, piece) => {
+          this.tableInit(table, i, offset + done, done, piece);
+          throwIfOver(engine);
+        });
       }
       if (segment.mode !== "passive") this.droppedElements[i] = 1;
     });
@@ -181,7 +189,10 @@ export class Instance {
       if (!this.memoryInitFits(i, offset, 0, length)) {
         throw new RuntimeError(`data segment ${i} is out of bounds: memory access out of bounds`);
       }
-      this.memoryInit(i, offset, 0, length);
+      inPieces(length, bytePiece, (done, piece) => {
+        this.memoryInit(i, offset + done, done, piece);
+        throwIfOver(engine);
+      });
       this.droppedData[i] = 1;
     });
   }

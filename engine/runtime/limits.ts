@@ -221,6 +221,16 @@ export class SharedDeadline {
   }
 }
 
+/**
+ * For what a module has done at a stretch before any code of it runs, between pieces of it. Errors: InterruptError past the
+ * deadline of the scope around, or after an abort.
+ */
+export function throwIfOver({ scope, platform }: Engine): void {
+  if (scope === undefined) return;
+  if (platform.now() >= scope.deadline) throw new InterruptError("deadline", []);
+  throwIfAborted(scope);
+}
+
 /** Before a call begins: there are no frames to show. */
 function throwIfAborted(scope: Scope): void {
   const signal = scope.aborted;

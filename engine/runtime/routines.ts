@@ -13,11 +13,8 @@ import type { Engine } from "./engine.js";
 import type { Fiber } from "./fiber.js";
 import type { Instance } from "./instance.js";
 import { builtinNumber, Context } from "./layout.js";
+import { bytePiece, entryPiece } from "./pieces.js";
 import { routineTrap } from "./stack-trace.js";
-
-/** Bytes, and entries of tables, that are done at a stretch. */
-export const bytePiece = 1 << 20;
-export const entryPiece = 1 << 16;
 
 type Four = [number, number, number, number];
 type Five = [number, number, number, number, number];

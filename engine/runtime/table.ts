@@ -6,6 +6,7 @@ import { type RefType, ValType } from "../wasm/types.js";
 import type { Engine } from "./engine.js";
 import { TableRecord } from "./layout.js";
 import { LinkGroup } from "./link-group.js";
+import { entryPiece, inPieces } from "./pieces.js";
 import { functionAddress } from "./values.js";
 import { setWord64 } from "./words.js";
 
@@ -21,12 +22,18 @@ export class Table {
   /** Elements that growing would have led to when it last failed; 0 if it didn't. */
   refusedLength = 0;
 
-  /** Every element is the null reference at first. Errors: RangeError. */
+  /**
+   * Every element is the null reference at first.
+   *
+   * @param between called after each piece of the work; what it throws is thrown
+   * Errors: RangeError.
+   */
   constructor(
     private readonly engine: Engine,
     readonly element: RefType,
     minimum: number,
     readonly maximum: number | undefined,
+    between: () => void = () => {},
   ) {
     if (minimum > largestTable) {
       throw new RangeError(`a table of ${minimum} elements is too large: at most ${largestTable}`);
@@ -34,7 +41,10 @@ export class Table {
     this.recordAddress = engine.platform.addressOf(this.record.buffer);
     this.length = minimum;
     this.words = new Int32Array(minimum * 2);
-    this.fillWords(0, minimum, this.nullWord);
+    inPieces(minimum, entryPiece, (done, piece) => {
+      this.fillWords(done, done + piece, this.nullWord);
+      between();
+    });
     this.publish();
     this.ownGroup.tables.add(this);
   }

@@ -2,7 +2,7 @@
 import { setImmediate as macrotask } from "node:timers/promises";
 import test, { type ExecutionContext } from "ava";
 import { InstanceBusy, InterruptError, promising, threaded, WebAssembly, withLimits } from "../../index.js";
-import { bytePiece, entryPiece } from "../../runtime/routines.js";
+import { bytePiece, entryPiece } from "../../runtime/pieces.js";
 import { assemble } from "./assemble.js";
 
 type Exported = (...args: unknown[]) => unknown;
@@ -224,3 +224,28 @@ test("an instruction on a thread is aborted in its middle, and nobody else comes
   t.is((error as unknown as InterruptError).reason, "aborted");
   t.is(table.get(most - 1), null);
 });
+
+const made: Readonly<Record<string, string>> = {
+  tables: `(module (table ${5 * entryPiece} funcref))`,
+  "element segments": `(module (table 2 funcref) (func $f) (elem (i32.const 0) $f $f))`,
+  "data segments": `(module (memory 1) (data (i32.const 0) "abc"))`,
+};
+for (const [what, text] of Object.entries(made)) {
+  test(`making an instance is stopped between pieces: ${what}`, (t) => {
+    const module = new WebAssembly.Module(assemble(text));
+    const make = (): object => new WebAssembly.Instance(module);
+    const late = t.throws(() => withLimits({ timeout: 0 }, make), { instanceOf: InterruptError });
+    t.is(late?.reason, "deadline");
+    const controller = new AbortController();
+    const aborted = t.throws(
+      () =>
+        withLimits({ signal: controller.signal }, () => {
+          controller.abort();
+          return make();
+        }),
+      { instanceOf: InterruptError },
+    );
+    t.is(aborted?.reason, "aborted");
+    t.notThrows(make);
+  });
+}

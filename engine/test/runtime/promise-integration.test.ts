@@ -153,6 +153,18 @@ test("what can't be made suspending or promising is refused, and what is made ha
   t.deepEqual([run.name, run.length], [exports.run.name, 2]);
 });
 
+test("Wasm functions can't be made suspending, and what is promising already can be made so again", async (t) => {
+  const exports = instance(async (n) => n);
+  const run = promising(exports.run);
+  for (const value of [exports.run, run, promising(run)]) {
+    t.throws(() => new Suspending(value), {
+      instanceOf: TypeError,
+      message: "WebAssembly.Suspending(): Argument 0 must not be a WebAssembly function",
+    });
+  }
+  t.is(await promising(run)(1, 0.5), 5.5);
+});
+
 test("without promising, a promise can't park: SuspendError", (t) => {
   const exports = instance(async (n) => n);
   t.throws(() => exports.run(1, 0), { instanceOf: SuspendError });
