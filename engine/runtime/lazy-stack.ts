@@ -15,11 +15,20 @@ export function formatFrame(frame: WasmFrame): string {
 }
 
 /**
- * Makes an error's `stack` its name and message, then Wasm frames, then JavaScript's, which are taken now.
+ * Makes an error's `stack` its name and message, then Wasm frames, then JavaScript's, which are taken now. For errors that
+ * an application makes of those of calls.
  *
  * @param frames innermost first
  * @param above JavaScript's frames begin above this function; undefined: here
  * @param most lines beside the first
+ *
+ * @example
+ * class RenderError extends Error {
+ *   constructor(cause: InterruptError) {
+ *     super("the page took too long", { cause });
+ *     putFramesFirst(this, cause.frames, RenderError);
+ *   }
+ * }
  */
 export function putFramesFirst(
   error: Error,
@@ -34,6 +43,8 @@ export function putFramesFirst(
   const define = (target: object, value: unknown): void => {
     Object.defineProperty(target, "stack", { value, writable: true, enumerable: false, configurable: true });
   };
+  // Defining it anew would have V8 (Node 20's) put its own together, to compare.
+  delete error.stack;
   Object.defineProperty(error, "stack", {
     get(): unknown {
       const stack = joined(error, site.stack, frames, most);
