@@ -52,19 +52,12 @@ import { inMemory } from "./encode.js";
 import { Amd64 } from "./instructions.js";
 import { r8, r9, r10, r12, r13, r14, r15, rax, rbp, rbx, rcx, rdi, rdx, rsi, rsp } from "./registers.js";
 import { cc, RoutineEncoder } from "./routine-encoder.js";
+import { SystemCall } from "./system-calls.js";
 
 /** Nanoseconds until a thread that runs past its deadline is interrupted again. */
 const retry = 1_000_000;
 /** Nanoseconds between two looks at threads that are in none, without membarrier. */
 const poll = 100_000_000;
-
-const sysRtSigprocmask = 14;
-const sysGetpid = 39;
-const sysGettid = 186;
-const sysFutex = 202;
-const sysClockGettime = 228;
-const sysTgkill = 234;
-const sysMembarrier = 324;
 
 const second = 1_000_000_000;
 
@@ -77,16 +70,6 @@ const frame = 24;
 function compareExchange32(e: RoutineEncoder, base: number, displacement: number): void {
   // lock cmpxchg [base + displacement], ecx: with eax, which gets what was there.
   for (const b of [0xf0, 0x0f, 0xb1, 0x40 | (rcx << 3) | (base & 7), displacement]) e.byte(b);
-}
-
-function store32(e: RoutineEncoder, value: number, base: number, displacement: number): void {
-  e.setAddress(base, displacement);
-  e.emit(Amd64.mov32_mi, 0, inMemory, value);
-}
-
-function compare32(e: RoutineEncoder, base: number, displacement: number, value: number): void {
-  e.setAddress(base, displacement);
-  e.emit(Amd64.cmp32_mi, 0, inMemory, value);
 }
 
 /** rax nanoseconds -> the timespec. Destroys rcx, rdx. */
@@ -109,13 +92,13 @@ function start(e: RoutineEncoder, table: bigint): void {
   e.emit(Amd64.mov64_rr, rsi, rsp);
   e.emit(Amd64.xor32_rr, rdx, rdx);
   e.moveImmediate32(r10, 8);
-  e.systemCall(sysRtSigprocmask);
-  e.systemCall(sysGettid);
+  e.systemCall(SystemCall.rtSigprocmask);
+  e.systemCall(SystemCall.gettid);
   e.emit(Amd64.mov32_rr, rcx, rax);
   e.emit(Amd64.xor32_rr, rax, rax);
   compareExchange32(e, rbx, ClockTable.thread);
   e.farBranch(cc.ne, "end");
-  e.systemCall(sysGetpid);
+  e.systemCall(SystemCall.getpid);
   e.emit(Amd64.mov32_rr, r15, rax);
   membarrier(e, membarrierRegisterPrivateExpedited);
   e.emit(Amd64.mov64_rr, r12, rax);
@@ -125,7 +108,7 @@ function membarrier(e: RoutineEncoder, command: number): void {
   e.moveImmediate32(rdi, command);
   e.emit(Amd64.xor32_rr, rsi, rsi);
   e.emit(Amd64.xor32_rr, rdx, rdx);
-  e.systemCall(sysMembarrier);
+  e.systemCall(SystemCall.membarrier);
 }
 
 /** r13 = wakeups before, rbp = now, r14 = when to wake, r9 = whether a thread is in a call, r8 = the entry at hand. */
@@ -134,7 +117,7 @@ function pass(e: RoutineEncoder): void {
   e.load(Amd64.mov32_rm, r13, rbx, ClockTable.wakeups);
   e.moveImmediate32(rdi, clockMonotonic);
   e.emit(Amd64.mov64_rr, rsi, rsp);
-  e.systemCall(sysClockGettime);
+  e.systemCall(SystemCall.clockGettime);
   e.setAddress(rsp, timespec);
   e.emit(Amd64.imul64_rmi, rbp, inMemory, second);
   e.load(Amd64.add64_rm, rbp, rsp, timespec + 8);
@@ -161,7 +144,7 @@ function pass(e: RoutineEncoder): void {
   e.branch(cc.ge, "calls");
   e.emit(Amd64.mov64_rr, r14, rax);
   e.place("calls");
-  compare32(e, r8, ClockEntry.calls, 0);
+  e.compareImmediate32(r8, ClockEntry.calls, 0);
   e.branch(cc.e, "next");
   e.moveImmediate32(r9, 1);
   // Nothing is raised until the entry has its word, and the word a context.
@@ -177,7 +160,7 @@ function pass(e: RoutineEncoder): void {
   e.emit(Amd64.mov64_mi, 0, inMemory, -1);
   // A signal for what runs; else only the question whether the thread is still there.
   e.emit(Amd64.xor32_rr, rdx, rdx);
-  compare32(e, rax, Context.status, ExitStatus.running);
+  e.compareImmediate32(rax, Context.status, ExitStatus.running);
   e.branch(cc.ne, "notify");
   e.moveImmediate32(rdx, interruptSignal);
   // Past its deadline: should the signal strike a stub or the C library, the next try comes soon. r10 = the deadline.
@@ -188,7 +171,7 @@ function pass(e: RoutineEncoder): void {
   e.load(Amd64.lea64, r14, rbp, retry);
   e.place("notify");
   e.emit(Amd64.mov32_rr, rdi, r15);
-  e.systemCall(sysTgkill);
+  e.systemCall(SystemCall.tgkill);
   e.emit(Amd64.test64_rr, rax, rax);
   e.branch(cc.e, "next");
   e.emit(Amd64.mov32_rr, rax, rsi);
@@ -204,14 +187,14 @@ function sleep(e: RoutineEncoder): void {
   e.place("looked");
   e.emit(Amd64.test32_rr, r9, r9);
   e.branch(cc.e, "idle");
-  store32(e, 0, rbx, ClockTable.parked);
+  e.storeImmediate32(0, rbx, ClockTable.parked);
   e.emit(Amd64.mov64_rr, rax, r14);
   e.branch(null, "until");
 
   e.place("idle");
-  compare32(e, rbx, ClockTable.parked, 0);
+  e.compareImmediate32(rbx, ClockTable.parked, 0);
   e.branch(cc.ne, "park");
-  store32(e, 1, rbx, ClockTable.parked);
+  e.storeImmediate32(1, rbx, ClockTable.parked);
   membarrier(e, membarrierPrivateExpedited);
   e.farBranch(null, "pass");
 
@@ -230,7 +213,7 @@ function sleep(e: RoutineEncoder): void {
   e.emit(Amd64.mov32_rr, rdx, r13);
   e.emit(Amd64.xor32_rr, r8, r8);
   e.moveImmediate64(r9, -1, -1);
-  e.systemCall(sysFutex);
+  e.systemCall(SystemCall.futex);
   e.farBranch(null, "pass");
 
   e.place("end");
@@ -243,12 +226,12 @@ function sleep(e: RoutineEncoder): void {
 /** System V's convention: rdi and rsi are the caller's to lose. */
 function wakeRoutine(e: RoutineEncoder, table: bigint): void {
   e.address(rdi, table);
-  store32(e, 0, rdi, ClockTable.parked);
+  e.storeImmediate32(0, rdi, ClockTable.parked);
   e.load(Amd64.lea64, rdi, rdi, ClockTable.wakeups);
   for (const b of [0xf0, 0xff, 0x07]) e.byte(b); // lock inc dword [rdi]
   e.moveImmediate32(rsi, futexWake);
   e.moveImmediate32(rdx, 1);
-  e.systemCall(sysFutex);
+  e.systemCall(SystemCall.futex);
   e.return();
 }
 

@@ -26,6 +26,7 @@ import { inMemory } from "./encode.js";
 import { Amd64 } from "./instructions.js";
 import { r8, r9, r10, r11, rax, rcx, rdi, rdx, rsi, rsp } from "./registers.js";
 import { cc, RoutineEncoder } from "./routine-encoder.js";
+import { SystemCall } from "./system-calls.js";
 
 /** 16 bytes that no other code has, at entry - 32. The last digit is the version of this contract. */
 export const handlerSignature: Uint8Array = new TextEncoder().encode("bkpl-fault-amd-2");
@@ -37,16 +38,10 @@ const savedR15 = 40 + 8 * 7;
 const savedRsp = 40 + 8 * 15;
 const savedRip = 40 + 8 * 16;
 
-const sysSigaction = 13;
-const sysGetpid = 39;
-const sysGettid = 186;
-const sysTgkill = 234;
-
 /** rdi = signal, rsi = siginfo, rdx = ucontext stay until the previous handler may be called. */
 function lookUp(e: RoutineEncoder, table: bigint): void {
   // A signal that a process sent (si_code <= 0) is no fault, wherever it arrives.
-  e.setAddress(rsi, SignalInfo.code);
-  e.emit(Amd64.cmp32_mi, 0, inMemory, 0);
+  e.compareImmediate32(rsi, SignalInfo.code, 0);
   e.branch(cc.le, "chain");
   e.load(Amd64.mov64_rm, rax, rdx, savedRip);
   e.address(r8, table);
@@ -102,8 +97,7 @@ function chain(e: RoutineEncoder, table: bigint): void {
   e.branch(cc.e, "ignored");
   e.indirectRegister(4, rax);
   e.place("ignored");
-  e.setAddress(rsi, SignalInfo.code);
-  e.emit(Amd64.cmp32_mi, 0, inMemory, 0);
+  e.compareImmediate32(rsi, SignalInfo.code, 0);
   e.branch(cc.le, "return");
   e.place("default");
   e.emit(Amd64.mov64_rr, r9, rsi);
@@ -113,17 +107,16 @@ function chain(e: RoutineEncoder, table: bigint): void {
   for (let i = 0; i < 4; i++) e.push(rdx);
   e.emit(Amd64.mov64_rr, rsi, rsp);
   e.moveImmediate32(r10, 8);
-  e.systemCall(sysSigaction);
+  e.systemCall(SystemCall.rtSigaction);
   e.emit(Amd64.add64_ri, 0, rsp, 32);
-  e.setAddress(r9, SignalInfo.code);
-  e.emit(Amd64.cmp32_mi, 0, inMemory, 0);
+  e.compareImmediate32(r9, SignalInfo.code, 0);
   e.branch(cc.g, "return");
-  e.systemCall(sysGetpid);
+  e.systemCall(SystemCall.getpid);
   e.emit(Amd64.mov64_rr, rdi, rax);
-  e.systemCall(sysGettid);
+  e.systemCall(SystemCall.gettid);
   e.emit(Amd64.mov64_rr, rsi, rax);
   e.emit(Amd64.mov64_rr, rdx, r8);
-  e.systemCall(sysTgkill);
+  e.systemCall(SystemCall.tgkill);
   e.place("return");
   e.return();
 }

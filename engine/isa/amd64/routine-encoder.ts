@@ -51,6 +51,18 @@ export class RoutineEncoder extends Encoder {
     this.setAddress(base, displacement);
     this.emit(Amd64.mov64_mr, from, inMemory);
   }
+  store32(from: number, base: number, displacement: number): void {
+    this.setAddress(base, displacement);
+    this.emit(Amd64.mov32_mr, from, inMemory);
+  }
+  storeImmediate32(value: number, base: number, displacement: number): void {
+    this.setAddress(base, displacement);
+    this.emit(Amd64.mov32_mi, 0, inMemory, value);
+  }
+  compareImmediate32(base: number, displacement: number, value: number): void {
+    this.setAddress(base, displacement);
+    this.emit(Amd64.cmp32_mi, 0, inMemory, value);
+  }
   address(register: number, address: bigint): void {
     this.moveImmediate64(
       register,

@@ -44,19 +44,10 @@ import { inMemory } from "./encode.js";
 import { Amd64 } from "./instructions.js";
 import { r10, r12, r13, r14, r15, rax, rbp, rbx, rcx, rdi, rdx, rsi, rsp } from "./registers.js";
 import { cc, RoutineEncoder } from "./routine-encoder.js";
+import { SystemCall } from "./system-calls.js";
 
 /** 16 bytes that no other code has, before the handler's entry. The last digit is the version of this contract. */
 export const stopSignature: Uint8Array = new TextEncoder().encode("bkpl-stop-amd64b");
-
-const sysWrite = 1;
-const sysClose = 3;
-const sysRtSigprocmask = 14;
-const sysGetpid = 39;
-const sysGetpriority = 140;
-const sysSetpriority = 141;
-const sysGettid = 186;
-const sysFutex = 202;
-const sysRtTgsigqueueinfo = 297;
 
 // Offsets in ucontext_t.
 const savedRbx = 40 + 8 * 11;
@@ -65,20 +56,10 @@ const savedRip = 40 + 8 * 16;
 
 const saved = [rbx, rbp, r12, r13, r14, r15];
 
-function store32(e: RoutineEncoder, from: number, base: number, displacement: number): void {
-  e.setAddress(base, displacement);
-  e.emit(Amd64.mov32_mr, from, inMemory);
-}
-
-function storeImmediate32(e: RoutineEncoder, value: number, base: number, displacement: number): void {
-  e.setAddress(base, displacement);
-  e.emit(Amd64.mov32_mi, 0, inMemory, value);
-}
-
 function futex(e: RoutineEncoder, mailbox: number, operation: number): void {
   e.load(Amd64.lea64, rdi, mailbox, Mailbox.state);
   e.moveImmediate32(rsi, operation);
-  e.systemCall(sysFutex);
+  e.systemCall(SystemCall.futex);
 }
 
 /** Blocks the signals in the 64-bit mask at rsp, and no others. */
@@ -87,7 +68,7 @@ function setSignalMask(e: RoutineEncoder): void {
   e.emit(Amd64.mov64_rr, rsi, rsp);
   e.emit(Amd64.xor32_rr, rdx, rdx);
   e.moveImmediate32(r10, 8);
-  e.systemCall(sysRtSigprocmask);
+  e.systemCall(SystemCall.rtSigprocmask);
 }
 
 function blockAllBut(e: RoutineEncoder, signals: readonly number[]): void {
@@ -102,10 +83,10 @@ function blockAllBut(e: RoutineEncoder, signals: readonly number[]): void {
 function becomeNicer(e: RoutineEncoder): void {
   e.moveImmediate32(rdi, prioProcess);
   e.emit(Amd64.xor32_rr, rsi, rsi);
-  e.systemCall(sysGetpriority);
+  e.systemCall(SystemCall.getpriority);
   e.moveImmediate32(rdx, invertedNiceness + threadNiceness);
   e.emit(Amd64.sub32_rr, rdx, rax);
-  e.systemCall(sysSetpriority);
+  e.systemCall(SystemCall.setpriority);
 }
 
 /** rbx = the mailbox from here on. */
@@ -116,8 +97,8 @@ function thread(e: RoutineEncoder, table: bigint, stopSignal: number): void {
   blockAllBut(e, openSignals);
   becomeNicer(e);
   e.store(rsp, rbx, Mailbox.home);
-  e.systemCall(sysGettid);
-  store32(e, rax, rbx, Mailbox.thread);
+  e.systemCall(SystemCall.gettid);
+  e.store32(rax, rbx, Mailbox.thread);
   blockAllBut(e, [...openSignals, stopSignal]);
 
   e.place("wait");
@@ -130,7 +111,7 @@ function thread(e: RoutineEncoder, table: bigint, stopSignal: number): void {
 
   e.place("ready");
   e.call("run");
-  storeImmediate32(e, MailboxState.back, rbx, Mailbox.state);
+  e.storeImmediate32(MailboxState.back, rbx, Mailbox.state);
   e.address(r12, table);
   e.moveImmediate32(rax, 1);
   for (const b of [0x41, 0x87, 0x04, 0x24]) e.byte(b); // xchg [r12 + signalled], eax
@@ -139,7 +120,7 @@ function thread(e: RoutineEncoder, table: bigint, stopSignal: number): void {
   e.load(Amd64.mov32_rm, rdi, r12, ThreadTable.pipe);
   e.emit(Amd64.mov64_rr, rsi, rsp);
   e.moveImmediate32(rdx, 1);
-  e.systemCall(sysWrite);
+  e.systemCall(SystemCall.write);
   e.branch(null, "wait");
 }
 
@@ -148,7 +129,7 @@ function run(e: RoutineEncoder): void {
   e.place("run");
   for (const r of saved) e.push(r);
   e.load(Amd64.mov64_rm, r15, rbx, Mailbox.context);
-  storeImmediate32(e, ExitStatus.running, r15, Context.status);
+  e.storeImmediate32(ExitStatus.running, r15, Context.status);
   e.store(rsp, r15, Context.hostSp);
   e.load(Amd64.mov64_rm, rsp, r15, Context.wasmSp);
   e.setAddress(r15, Context.resumePc);
@@ -159,7 +140,7 @@ function run(e: RoutineEncoder): void {
 function end(e: RoutineEncoder): void {
   e.byte(0xfc); // cld
   blockAllBut(e, []);
-  storeImmediate32(e, MailboxState.gone, rbx, Mailbox.state);
+  e.storeImmediate32(MailboxState.gone, rbx, Mailbox.state);
   e.moveImmediate32(rdx, 1);
   futex(e, rbx, futexWake);
   e.emit(Amd64.add64_ri, 0, rsp, 8);
@@ -187,7 +168,7 @@ function stop(e: RoutineEncoder, table: bigint, stopSignal: number): void {
   e.setAddress(rsp, 8);
   e.emit(Amd64.mov64_mi, 0, inMemory, 1_000_000);
   e.address(rbx, table);
-  e.systemCall(sysGetpid);
+  e.systemCall(SystemCall.getpid);
   e.emit(Amd64.mov32_rr, r13, rax);
   e.load(Amd64.lea64, r12, rbx, ThreadTable.mailboxes);
   e.load(Amd64.mov32_rm, rbp, rbx, ThreadTable.count);
@@ -204,13 +185,13 @@ function stop(e: RoutineEncoder, table: bigint, stopSignal: number): void {
   e.load(Amd64.mov32_rm, rsi, r12, Mailbox.thread);
   e.emit(Amd64.test32_rr, rsi, rsi);
   e.branch(cc.e, "sleep");
-  storeImmediate32(e, stopSignal, rbx, ThreadTable.signal + SignalInfo.number);
-  storeImmediate32(e, stopCode, rbx, ThreadTable.signal + SignalInfo.code);
+  e.storeImmediate32(stopSignal, rbx, ThreadTable.signal + SignalInfo.number);
+  e.storeImmediate32(stopCode, rbx, ThreadTable.signal + SignalInfo.code);
   e.store(r12, rbx, ThreadTable.signal + SignalInfo.value);
   e.emit(Amd64.mov32_rr, rdi, r13);
   e.moveImmediate32(rdx, stopSignal);
   e.load(Amd64.lea64, r10, rbx, ThreadTable.signal);
-  e.systemCall(sysRtTgsigqueueinfo);
+  e.systemCall(SystemCall.rtTgsigqueueinfo);
   e.emit(Amd64.cmp64_ri, 0, rax, noSuchThread);
   e.branch(cc.e, "next");
   e.place("sleep");
@@ -224,7 +205,7 @@ function stop(e: RoutineEncoder, table: bigint, stopSignal: number): void {
 
   e.place("stopped");
   e.load(Amd64.mov32_rm, rdi, rbx, ThreadTable.pipe);
-  e.systemCall(sysClose);
+  e.systemCall(SystemCall.close);
   e.emit(Amd64.add64_ri, 0, rsp, 16);
   for (const r of kept.reverse()) e.pop(r);
   e.return();
@@ -258,8 +239,7 @@ export function stopHandler(): { bytes: Uint8Array; entry: number } {
   const e = new RoutineEncoder("stop handler");
   for (const b of stopSignature) e.byte(b);
   const entry = e.size;
-  e.setAddress(rsi, SignalInfo.code);
-  e.emit(Amd64.cmp32_mi, 0, inMemory, stopCode);
+  e.compareImmediate32(rsi, SignalInfo.code, stopCode);
   e.branch(cc.ne, "other");
   e.load(Amd64.mov64_rm, rax, rsi, SignalInfo.value);
   e.store(rax, rdx, savedRbx);

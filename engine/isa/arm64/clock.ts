@@ -49,20 +49,13 @@ import {
 import { ClockEntry, ClockTable, tick } from "../../machine/native-tables.js";
 import { Context, ExitStatus } from "../../runtime/layout.js";
 import { cc, RoutineEncoder, sp, zr } from "./routine-encoder.js";
+import { SystemCall } from "./system-calls.js";
 import { restoreHostRegisters, saveHostRegisters } from "./trampoline.js";
 
 /** Nanoseconds until a thread that runs past its deadline is interrupted again. */
 const retry = 1_000_000;
 /** Nanoseconds between two looks at threads that are in none, without membarrier. */
 const poll = 100_000_000;
-
-const sysFutex = 98;
-const sysClockGettime = 113;
-const sysTgkill = 131;
-const sysRtSigprocmask = 135;
-const sysGetpid = 172;
-const sysGettid = 178;
-const sysMembarrier = 283;
 
 const second = 1_000_000_000;
 
@@ -102,15 +95,15 @@ function start(e: RoutineEncoder, tableAddress: bigint): void {
   e.moveSp(1, sp);
   e.move(2, zr);
   e.immediate(3, 8);
-  e.systemCall(sysRtSigprocmask);
-  e.systemCall(sysGettid);
+  e.systemCall(SystemCall.rtSigprocmask);
+  e.systemCall(SystemCall.gettid);
   e.addImmediate(2, table, ClockTable.thread);
   e.place("claim");
   e.loadExclusive32(1, 2);
   e.branchIfNotZero32(1, "end");
   e.storeExclusive32(3, 0, 2);
   e.branchIfNotZero32(3, "claim");
-  e.systemCall(sysGetpid);
+  e.systemCall(SystemCall.getpid);
   e.move(processNumber, 0);
   membarrier(e, membarrierRegisterPrivateExpedited);
   e.move(barrierFailure, 0);
@@ -120,7 +113,7 @@ function membarrier(e: RoutineEncoder, command: number): void {
   e.immediate(0, command);
   e.move(1, zr);
   e.move(2, zr);
-  e.systemCall(sysMembarrier);
+  e.systemCall(SystemCall.membarrier);
 }
 
 /** Looks at all entries. */
@@ -130,7 +123,7 @@ function pass(e: RoutineEncoder): void {
   e.loadAcquire32(seen, 0);
   e.immediate(0, clockMonotonic);
   e.moveSp(1, sp);
-  e.systemCall(sysClockGettime);
+  e.systemCall(SystemCall.clockGettime);
   e.loadPair(0, 1, sp, 0);
   e.immediate(2, second);
   e.multiplyAdd(now, 0, 2, 1);
@@ -179,7 +172,7 @@ function pass(e: RoutineEncoder): void {
   // The handler is to find the words raised.
   e.barrier();
   e.move(0, processNumber);
-  e.systemCall(sysTgkill);
+  e.systemCall(SystemCall.tgkill);
   e.branchIfZero(0, "next");
   e.addImmediate(2, entry, ClockEntry.owner);
   e.place("free");
@@ -226,7 +219,7 @@ function sleep(e: RoutineEncoder): void {
   e.move(2, seen);
   e.move(4, zr);
   e.immediate(5, -1);
-  e.systemCall(sysFutex);
+  e.systemCall(SystemCall.futex);
   e.branch(null, "pass");
 
   e.place("end");
@@ -247,7 +240,7 @@ function wakeRoutine(e: RoutineEncoder, tableAddress: bigint): void {
   e.branchIfNotZero32(2, "count");
   e.immediate(1, futexWake);
   e.immediate(2, 1);
-  e.systemCall(sysFutex);
+  e.systemCall(SystemCall.futex);
   e.return();
 }
 

@@ -26,6 +26,7 @@ import { FaultRange, FaultTable } from "../../machine/native-tables.js";
 import { Context } from "../../runtime/layout.js";
 import { contextRegister } from "./registers.js";
 import { cc, RoutineEncoder, sp, zr } from "./routine-encoder.js";
+import { SystemCall } from "./system-calls.js";
 
 /** 16 bytes that no other code has, at entry - 32. The last digit is the version of this contract. */
 export const handlerSignature: Uint8Array = new TextEncoder().encode("bkpl-fault-a64-1");
@@ -37,11 +38,6 @@ export const handlerTableOffset = -16;
 export const savedRegister = (register: number): number => 184 + 8 * register;
 export const savedSp = savedRegister(31);
 export const savedPc = savedRegister(32);
-
-const sysRtSigaction = 134;
-const sysTgkill = 131;
-const sysGetpid = 172;
-const sysGettid = 178;
 
 /** `br x16`, right before which x17 is in use: see trampoline.ts. */
 const jumpThroughScratch = 0xd61f0200;
@@ -138,15 +134,15 @@ function chain(e: RoutineEncoder, table: bigint): void {
   e.moveSp(1, sp);
   e.move(2, zr);
   e.immediate(3, 8);
-  e.systemCall(sysRtSigaction);
+  e.systemCall(SystemCall.rtSigaction);
   e.addImmediate(sp, sp, 32);
   e.compareImmediate32(10, 0);
   e.branch(cc.gt, "return");
-  e.systemCall(sysGettid);
+  e.systemCall(SystemCall.gettid);
   e.move(1, 0);
   e.move(2, 9);
-  e.systemCall(sysGetpid);
-  e.systemCall(sysTgkill);
+  e.systemCall(SystemCall.getpid);
+  e.systemCall(SystemCall.tgkill);
   e.place("return");
   e.return();
 }

@@ -43,20 +43,11 @@ import { Mailbox, MailboxState, stopCode, ThreadTable, threadNiceness } from "..
 import { savedPc, savedRegister, savedSp } from "./fault-handler.js";
 import { contextRegister } from "./registers.js";
 import { cc, RoutineEncoder, sp, zr } from "./routine-encoder.js";
+import { SystemCall } from "./system-calls.js";
 import { continueFiber, restoreHostRegisters, saveHostRegisters } from "./trampoline.js";
 
 /** 16 bytes that no other code has, before the handler's entry. The last digit is the version of this contract. */
 export const stopSignature: Uint8Array = new TextEncoder().encode("bkpl-stop-arm64b");
-
-const sysClose = 57;
-const sysWrite = 64;
-const sysFutex = 98;
-const sysRtSigprocmask = 135;
-const sysSetpriority = 140;
-const sysGetpriority = 141;
-const sysGetpid = 172;
-const sysGettid = 178;
-const sysRtTgsigqueueinfo = 240;
 
 /** Holds the mailbox's address in the thread's loop. */
 const mailbox = 19;
@@ -67,7 +58,7 @@ const frame = 16;
 function futex(e: RoutineEncoder, box: number, operation: number): void {
   e.addImmediate(0, box, Mailbox.state);
   e.immediate(1, operation);
-  e.systemCall(sysFutex);
+  e.systemCall(SystemCall.futex);
 }
 
 /** Destroys x0 to x3 and what lies at sp. */
@@ -80,7 +71,7 @@ function blockAllBut(e: RoutineEncoder, signals: readonly number[]): void {
   e.moveSp(1, sp);
   e.move(2, zr);
   e.immediate(3, 8);
-  e.systemCall(sysRtSigprocmask);
+  e.systemCall(SystemCall.rtSigprocmask);
 }
 
 function storeState(e: RoutineEncoder, state: number): void {
@@ -93,11 +84,11 @@ function storeState(e: RoutineEncoder, state: number): void {
 function becomeNicer(e: RoutineEncoder): void {
   e.immediate(0, prioProcess);
   e.move(1, zr);
-  e.systemCall(sysGetpriority);
+  e.systemCall(SystemCall.getpriority);
   e.immediate(2, invertedNiceness + threadNiceness);
   e.subtract(2, 2, 0);
   e.immediate(0, prioProcess);
-  e.systemCall(sysSetpriority);
+  e.systemCall(SystemCall.setpriority);
 }
 
 function thread(e: RoutineEncoder, table: bigint, stopSignal: number): void {
@@ -108,7 +99,7 @@ function thread(e: RoutineEncoder, table: bigint, stopSignal: number): void {
   becomeNicer(e);
   e.moveSp(0, sp);
   e.store(0, mailbox, Mailbox.home);
-  e.systemCall(sysGettid);
+  e.systemCall(SystemCall.gettid);
   e.addImmediate(1, mailbox, Mailbox.thread);
   e.storeRelease32(0, 1);
   blockAllBut(e, [...openSignals, stopSignal]);
@@ -136,7 +127,7 @@ function thread(e: RoutineEncoder, table: bigint, stopSignal: number): void {
   e.load32(0, 20, ThreadTable.pipe);
   e.moveSp(1, sp);
   e.immediate(2, 1);
-  e.systemCall(sysWrite);
+  e.systemCall(SystemCall.write);
   e.branch(null, "wait");
 }
 
@@ -168,7 +159,7 @@ function stop(e: RoutineEncoder, table: bigint, stopSignal: number): void {
   e.immediate(0, 1_000_000);
   e.storePair(zr, 0, sp, 0);
   e.immediate(20, table);
-  e.systemCall(sysGetpid);
+  e.systemCall(SystemCall.getpid);
   e.move(22, 0);
   e.addImmediate(mailbox, 20, ThreadTable.mailboxes);
   e.load32(0, 20, ThreadTable.count);
@@ -193,7 +184,7 @@ function stop(e: RoutineEncoder, table: bigint, stopSignal: number): void {
   e.store(mailbox, 20, ThreadTable.signal + SignalInfo.value);
   e.move(0, 22);
   e.addImmediate(3, 20, ThreadTable.signal);
-  e.systemCall(sysRtTgsigqueueinfo);
+  e.systemCall(SystemCall.rtTgsigqueueinfo);
   e.compareImmediate(0, noSuchThread);
   e.branch(cc.eq, "next");
   e.place("sleep");
@@ -207,7 +198,7 @@ function stop(e: RoutineEncoder, table: bigint, stopSignal: number): void {
 
   e.place("stopped");
   e.load32(0, 20, ThreadTable.pipe);
-  e.systemCall(sysClose);
+  e.systemCall(SystemCall.close);
   e.addImmediate(sp, sp, frame);
   restoreHostRegisters(e);
   e.return();
