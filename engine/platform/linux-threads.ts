@@ -2,29 +2,24 @@
  * What threads that run Wasm need of Linux, glibc or musl, and Node. Made when first asked for: most processes run all
  * their calls on the JavaScript thread.
  *
- * Sources: pipe2(2), sigaction(2), tgkill(2), membarrier(2); Node's documentation, "Addons", AddEnvironmentCleanupHook.
+ * Sources: pipe2(2), tgkill(2), membarrier(2); Node's documentation, "Addons", AddEnvironmentCleanupHook.
  */
 import type { IKoffi } from "./koffi.js";
+import { SA_RESTART, SA_SIGINFO, signalActions } from "./linux-sigaction.js";
 import type { ThreadSystem } from "./platform.js";
 
 const O_NONBLOCK = 0o4000;
 const O_CLOEXEC = 0o2000000;
-const SA_SIGINFO = 4;
-const SA_RESTART = 0x10000000;
 const SIGURG = 23;
 /** Numbers of system calls; asm-generic/unistd.h has arm64's. */
 const [SYS_tgkill, SYS_membarrier] = process.arch === "arm64" ? [131, 283] : [234, 324];
 const MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE = 1 << 5;
 const MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE = 1 << 6;
 
-/** As in linux.ts: handler, 128 bytes of mask, flags, restorer. */
-const sigactionSize = 152;
-const sigactionFlags = 136;
-
 export function linuxThreads(koffi: IKoffi): ThreadSystem {
   const c = koffi.load(null);
   const pipe2 = c.func("int pipe2(void *, int)");
-  const sigaction = c.func("int sigaction(int, const void *, void *)");
+  const actions = signalActions(koffi);
   const systemCall = c.func("long syscall(long, long, long, long)");
   const membarrier = (command: number): number => Number(systemCall(SYS_membarrier, command, 0, 0));
   membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE);
@@ -38,18 +33,9 @@ export function linuxThreads(koffi: IKoffi): ThreadSystem {
     interrupt(thread) {
       systemCall(SYS_tgkill, process.pid, thread, SIGURG);
     },
-    handlerOf(signal) {
-      const old = new ArrayBuffer(sigactionSize);
-      sigaction(signal, null, new Uint8Array(old));
-      return Number(new DataView(old).getBigUint64(0, true));
-    },
+    handlerOf: (signal) => actions.of(signal).address,
     installHandler(signal, address) {
-      const action = new ArrayBuffer(sigactionSize);
-      const words = new DataView(action);
-      words.setBigUint64(0, BigInt(address), true);
-      words.setInt32(sigactionFlags, SA_SIGINFO | SA_RESTART, true);
-      if (sigaction(signal, new Uint8Array(action), null) !== 0)
-        throw new Error(`sigaction(${signal}) failed`);
+      actions.install(signal, { address, flags: SA_SIGINFO | SA_RESTART });
     },
     atEnd(routine, argument) {
       try {
