@@ -20,8 +20,7 @@ import {
   PluginHost,
   type PluginHostOptions,
 } from "../index.js";
-
-const quiet = { debug() {}, info() {}, warn() {}, error() {} };
+import { hostOf } from "./quiet-host.js";
 
 /** Input at 0, output at 4096. */
 const kernelModule = new WebAssembly.Module(
@@ -122,12 +121,6 @@ const upper = `(module
   (func (export "fail") (result i32) (i32.const 3))
   (func (export "end") (result i32) (i32.const 9))
   (func (export "trap") (result i32) unreachable))`;
-
-async function hostOf(t: ExecutionContext, options: PluginHostOptions): Promise<PluginHost> {
-  const host = await PluginHost.start({ logger: quiet, ...options });
-  t.teardown(() => host.close());
-  return host;
-}
 
 async function start(
   t: ExecutionContext,

@@ -15,6 +15,7 @@ import {
   type ValueType,
 } from "../index.js";
 import { allocator, type Functions, forward, forwarder, hostFunctions, linked } from "./binding-guest.js";
+import { quiet } from "./quiet-host.js";
 
 const lists: readonly (readonly ValueType[])[] = [
   [],
@@ -138,8 +139,6 @@ test("what a method throws is the cause of a HostError with a path", (t) => {
   t.is(error.message, "p: import h.fail (Host.fail): a string");
   t.is(error.cause, "a string");
 });
-
-const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 
 async function host(
   t: ExecutionContext,

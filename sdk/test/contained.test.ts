@@ -10,8 +10,7 @@ import {
   PluginHost,
   type PluginSource,
 } from "../index.js";
-
-const quiet = { debug() {}, info() {}, warn() {}, error() {} };
+import { quiet } from "./quiet-host.js";
 
 const good = assemble(`(module (import "app" "twice" (func $twice (param i32) (result i32)))
   (func (export "run") (param i32) (result i32) (call $twice (local.get 0))))`);

@@ -1,6 +1,6 @@
 /** Calls that take too long: stopped in the tightest loop, at start, in a hook; others and later calls unaffected. */
 import { setTimeout as delay } from "node:timers/promises";
-import test, { type ExecutionContext } from "ava";
+import test from "ava";
 import { InterruptError, WebAssembly, withLimits } from "../../engine/index.js";
 import { assemble } from "../../engine/test/runtime/assemble.js";
 import { withLongerTimes } from "../../engine/test/support/longer-times.js";
@@ -13,17 +13,10 @@ import {
   fn,
   HostError,
   PluginHost,
-  type PluginHostOptions,
 } from "../index.js";
+import { hostOf, quiet } from "./quiet-host.js";
 
-const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 const late = { instanceOf: BackplaneError, code: "TIMEOUT" } as const;
-
-async function hostOf(t: ExecutionContext, options: PluginHostOptions): Promise<PluginHost> {
-  const host = await PluginHost.start({ logger: quiet, ...options });
-  t.teardown(() => host.close());
-  return host;
-}
 
 const spinning = `(module (memory (export "memory") 1) (global $n (mut i32) (i32.const 0))
   (func $spin (export "spin") (loop $l (br $l)))

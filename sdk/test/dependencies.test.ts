@@ -4,8 +4,7 @@ import test, { type ExecutionContext } from "ava";
 import { assemble } from "../../engine/test/runtime/assemble.js";
 import type { DefinedModule, PluginHostOptions, PluginManifest, PluginSource } from "../index.js";
 import { BackplaneError, DependencyError, fn, PluginHost, ReentrancyError } from "../index.js";
-
-const quiet = { debug() {}, info() {}, warn() {}, error() {} };
+import { quiet } from "./quiet-host.js";
 
 class App {
   host: PluginHost | undefined;

@@ -14,8 +14,8 @@ import {
   PluginHost,
   type PluginHostOptions,
 } from "../index.js";
+import { quiet } from "./quiet-host.js";
 
-const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 const require = createRequire(import.meta.url);
 
 function formatterOf(name: string): Uint8Array {

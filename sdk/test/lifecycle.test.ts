@@ -24,6 +24,7 @@ import { Circuit } from "../lifecycle/circuit.js";
 import { Lifecycle } from "../lifecycle/state.js";
 import { SlotPool } from "../plugin/queue.js";
 import { FakeClock } from "../testing/fake-clock.js";
+import { quiet } from "./quiet-host.js";
 
 class App {
   readonly log: string[] = [];
@@ -82,7 +83,6 @@ const text = `(module
     (i64.or (i64.extend_i32_u (local.get 0)) (i64.shl (i64.extend_i32_u (local.get 1)) (i64.const 32))))
   (func (export "none") (param i32 i32) (result i64) (i64.const 0)))`;
 const bytes = assemble(text);
-const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 
 async function started(
   t: ExecutionContext,

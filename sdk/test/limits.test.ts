@@ -9,19 +9,12 @@ import {
   fn,
   HostError,
   LimitError,
-  PluginHost,
+  type PluginHost,
   type PluginHostOptions,
   type PluginLimits,
   SuspendError,
 } from "../index.js";
-
-const quiet = { debug() {}, info() {}, warn() {}, error() {} };
-
-async function hostOf(t: ExecutionContext, options: PluginHostOptions): Promise<PluginHost> {
-  const host = await PluginHost.start({ logger: quiet, ...options });
-  t.teardown(() => host.close());
-  return host;
-}
+import { hostOf } from "./quiet-host.js";
 
 const text = `(module (import "app" "take" (func $take (param i32 i32)))
   (import "app" "wait" (func $wait (result i32)))

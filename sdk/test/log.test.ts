@@ -6,6 +6,7 @@ import type { Logger, PluginHostOptions, PluginOptions } from "../index.js";
 import { BackplaneError, currentCall, PluginHost, Secret, secret } from "../index.js";
 import { GuestLog, safeLine } from "../plugin/guest-log.js";
 import { redactorOf, revealed } from "../secret.js";
+import { quiet } from "./quiet-host.js";
 
 const bytes = assemble(`(module (import "backplane" "log" (func $log (param i32 i32 i32)))
   (memory (export "memory") 1) (data (i32.const 8) "one\\0atwo \\1b[31m") (data (i32.const 32) "key hunter22")
@@ -156,8 +157,6 @@ test("a manifest has no way to name environment variables", async (t) => {
   t.teardown(() => host.close());
   t.deepEqual(host.plugin("p").config, config);
 });
-
-const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 
 test("plugins and hosts print shortly", async (t) => {
   const { host } = await started(t);

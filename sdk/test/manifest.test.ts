@@ -8,6 +8,7 @@ import { assemble } from "../../engine/test/runtime/assemble.js";
 import { BackplaneError, fn, hostFunction, hostModule, ManifestError, PluginHost } from "../index.js";
 import { intersect } from "../manifest/grant.js";
 import { parseManifest } from "../manifest/manifest.js";
+import { quiet } from "./quiet-host.js";
 
 @hostModule("app")
 class App {
@@ -20,7 +21,6 @@ class App {
 const one = assemble(`(module (func (export "one") (result i32) (i32.const 1)))`);
 const importing = assemble(`(module (import "app" "twice" (func $t (param i32) (result i32)))
   (func (export "run") (result i32) (call $t (i32.const 4))))`);
-const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 
 function folderWith(t: ExecutionContext, files: Record<string, Uint8Array | string | object>): string {
   const folder = mkdtempSync(join(tmpdir(), "backplane-manifest-"));

@@ -16,6 +16,7 @@ import {
   PluginHost,
   ReentrancyError,
 } from "../index.js";
+import { quiet } from "./quiet-host.js";
 
 /** What `pause` takes for a pause that a test ends. */
 const untilReleased = -1;
@@ -49,8 +50,6 @@ const hooks = `(func (export "backplane_alloc") (param i32) (result i32) (i32.co
   (func (export "backplane_save") (result i64)
     (i32.store (i32.const 16) (i32.load (i32.const 0))) (i64.const 0x400000010))
   (func (export "backplane_restore") (param i32 i32) (i32.store (i32.const 0) (i32.load (local.get 0))))`;
-
-const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 
 function folder(t: ExecutionContext): string {
   const path = mkdtempSync(join(tmpdir(), "backplane-reload-"));

@@ -3,8 +3,7 @@ import test, { type ExecutionContext } from "ava";
 import { assemble } from "../../engine/test/runtime/assemble.js";
 import type { DefinedModule, Plugin, PluginOptions } from "../index.js";
 import { BackplaneError, fn, PluginHost } from "../index.js";
-
-const quiet = { debug() {}, info() {}, warn() {}, error() {} };
+import { quiet } from "./quiet-host.js";
 
 interface Loaded {
   readonly plugin: Plugin;

@@ -2,8 +2,8 @@
 import test, { type ExecutionContext } from "ava";
 import { assemble } from "../../engine/test/runtime/assemble.js";
 import { BackplaneError, PluginHost, type PluginHostOptions } from "../index.js";
+import { quiet } from "./quiet-host.js";
 
-const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 const refused = { instanceOf: BackplaneError, code: "SNAPSHOT" } as const;
 
 const counting = (step: number): Uint8Array =>

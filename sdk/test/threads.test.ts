@@ -12,17 +12,9 @@ import {
   describe,
   fn,
   InstanceBusyError,
-  PluginHost,
-  type PluginHostOptions,
+  type PluginHost,
 } from "../index.js";
-
-const quiet = { debug() {}, info() {}, warn() {}, error() {} };
-
-async function hostOf(t: ExecutionContext, options: PluginHostOptions): Promise<PluginHost> {
-  const host = await PluginHost.start({ logger: quiet, ...options });
-  t.teardown(() => host.close());
-  return host;
-}
+import { hostOf } from "./quiet-host.js";
 
 const text = `(module (import "app" "add" (func $add (param i32) (result i32)))
   (import "app" "wait" (func $wait (param i32) (result i32)))

@@ -11,8 +11,7 @@ import {
   PluginHost,
   type PluginHostOptions,
 } from "../index.js";
-
-const quiet = { debug() {}, info() {}, warn() {}, error() {} };
+import { quiet } from "./quiet-host.js";
 
 /**
  * The operation's first letter says what to do with the payload (at 1024, `$size` bytes): echo it, fail with it, log it, call the

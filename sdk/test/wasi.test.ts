@@ -17,8 +17,8 @@ import {
   type PluginOptions,
   type PluginRequests,
 } from "../index.js";
+import { quiet } from "./quiet-host.js";
 
-const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 const bytes = await guestBytes();
 
 interface Setup {

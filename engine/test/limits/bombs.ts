@@ -301,16 +301,19 @@ function locals(
   };
 }
 
+/** Adds 1 to the five locals whose turn it is in block `b`. */
+function addToFive(code: ByteWriter, b: number, count: number): void {
+  for (let i = 0; i < 5; i++) {
+    const local = 1 + ((b * 5 + i) % count);
+    code.localGet(local).i32Const(1).op(0x6a).localSet(local);
+  }
+}
+
 /** Blocks in a row; each is left by a branch that isn't taken, and adds 1 to five locals. */
 const localsInRow = locals((code, blocks, count) => {
   for (let b = 0; b < blocks; b++) {
     code.block().localGet(0).op(0x45).brIf(0);
-    for (let i = 0; i < 5; i++)
-      code
-        .localGet(1 + ((b * 5 + i) % count))
-        .i32Const(1)
-        .op(0x6a)
-        .localSet(1 + ((b * 5 + i) % count));
+    addToFive(code, b, count);
     code.end();
   }
   return blocks * 5;
@@ -324,12 +327,7 @@ const localsNested = locals((code, blocks, count) => {
       .localGet(0)
       .op(0x45)
       .brIf(blocks - 1 - b);
-    for (let i = 0; i < 5; i++)
-      code
-        .localGet(1 + ((b * 5 + i) % count))
-        .i32Const(1)
-        .op(0x6a)
-        .localSet(1 + ((b * 5 + i) % count));
+    addToFive(code, b, count);
     code.end();
   }
   return blocks * 5;
@@ -339,12 +337,7 @@ const localsNested = locals((code, blocks, count) => {
 const localsAroundLoops = locals((code, blocks, count) => {
   for (let b = 0; b < blocks; b++) {
     code.block(0x03);
-    for (let i = 0; i < 5; i++)
-      code
-        .localGet(1 + ((b * 5 + i) % count))
-        .i32Const(1)
-        .op(0x6a)
-        .localSet(1 + ((b * 5 + i) % count));
+    addToFive(code, b, count);
     code.localGet(0).op(0x45).brIf(0).end();
   }
   return blocks * 5;
@@ -362,12 +355,7 @@ const localsInNestedLoops = locals((code, blocks, count) => {
 const localsMerged = locals((code, blocks, count) => {
   for (let b = 0; b < blocks; b++) {
     code.localGet(0).block(0x04);
-    for (let i = 0; i < 5; i++)
-      code
-        .localGet(1 + ((b * 5 + i) % count))
-        .i32Const(1)
-        .op(0x6a)
-        .localSet(1 + ((b * 5 + i) % count));
+    addToFive(code, b, count);
     code.op(0x05);
     for (let i = 0; i < 5; i++) code.i32Const(b).localSet(1 + ((b * 7 + i * 11) % count));
     code.end();
@@ -388,12 +376,7 @@ const localsByTable = locals((code, blocks, count) => {
   for (let b = 0; b < outer; b++) code.u32(b);
   code.end();
   for (let b = 1; b < outer; b++) {
-    for (let i = 0; i < 5; i++)
-      code
-        .localGet(1 + ((b * 5 + i) % count))
-        .i32Const(1)
-        .op(0x6a)
-        .localSet(1 + ((b * 5 + i) % count));
+    addToFive(code, b, count);
     code.end();
   }
   return (outer - 1) * 5;

@@ -6,13 +6,8 @@
 //   m.exportFunction("add", f);
 //   new WebAssembly.Module(m.toBytes());
 
-export const I32 = 0x7f;
-export const I64 = 0x7e;
-export const F32 = 0x7d;
-export const F64 = 0x7c;
-export const V128 = 0x7b;
-export const FUNCREF = 0x70;
-export const EXTERNREF = 0x6f;
+export { EXTERNREF, F32, F64, FUNCREF, I32, I64, V128 } from "../support/wasm-bytes.js";
+
 /** The block type of a block without parameters and results. */
 export const EMPTY = 0x40;
 

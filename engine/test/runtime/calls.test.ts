@@ -11,6 +11,7 @@ import { Instance as RuntimeInstance } from "../../runtime/instance.js";
 import { checkedModule, Module as RuntimeModule } from "../../runtime/module.js";
 import { generateModule } from "../fuzz/generate-module.js";
 import { assemble } from "./assemble.js";
+import { options } from "./compile-elsewhere.js";
 
 const { Instance, Module } = WebAssembly;
 type Exported = (...args: unknown[]) => unknown;
@@ -179,14 +180,7 @@ test("calls whose thunks are out of reach lead through islands", (t) => {
     return `(func $f${i} (param i32) (result i32) ${next})`;
   });
   const bytes = assemble(`(module (export "f" (func $f0)) ${functions.join("\n")})`);
-  const module = RuntimeModule.compile(engine, bytes, {
-    bounds: "explicit",
-    compile: "lazy",
-    effort: "quick",
-    interrupts: false,
-    canonicalNaNs: false,
-    vectors: true,
-  });
+  const module = RuntimeModule.compile(engine, bytes, { ...options, effort: "quick" });
   const instance = new RuntimeInstance(module, { functions: [], tables: [], memories: [], globals: [] });
   instance.initialize();
   t.is(instance.function(0).call([7]), 7 + ((count - 1) * (count - 2)) / 2);
@@ -195,14 +189,7 @@ test("calls whose thunks are out of reach lead through islands", (t) => {
 
 test("a call that an instance is too busy for compiles nothing: code on a thread may be calling through the record", (t) => {
   const engine = threadEngine();
-  const module = RuntimeModule.compile(engine, assemble(fibonacci), {
-    bounds: "explicit",
-    compile: "lazy",
-    effort: "quick",
-    interrupts: false,
-    canonicalNaNs: false,
-    vectors: true,
-  });
+  const module = RuntimeModule.compile(engine, assemble(fibonacci), { ...options, effort: "quick" });
   const instance = new RuntimeInstance(module, { functions: [], tables: [], memories: [], globals: [] });
   const monitor = instance.linkGroup.monitor.root();
   // As threads.ts leaves both while Wasm code of the instance runs.

@@ -1,4 +1,7 @@
 /** Writes binary modules for tests: bytes as they stand in the file, with sizes and counts filled in. */
+import { FUNCREF } from "../support/wasm-bytes.js";
+
+export { EXTERNREF, F32, F64, FUNCREF, I32, I64, V128 } from "../support/wasm-bytes.js";
 
 export type Bytes = number | readonly Bytes[] | Uint8Array;
 
@@ -56,14 +59,6 @@ export function hex(text: string): number[] {
     .filter((byte) => byte !== "")
     .map((byte) => Number.parseInt(byte, 16));
 }
-
-export const I32 = 0x7f;
-export const I64 = 0x7e;
-export const F32 = 0x7d;
-export const F64 = 0x7c;
-export const V128 = 0x7b;
-export const FUNCREF = 0x70;
-export const EXTERNREF = 0x6f;
 
 export function funcType(params: readonly number[] = [], results: readonly number[] = []): number[] {
   return flat(0x60, vec(...params), vec(...results));

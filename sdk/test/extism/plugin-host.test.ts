@@ -2,25 +2,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import test, { type ExecutionContext } from "ava";
+import test from "ava";
 import { assemble } from "../../../engine/test/runtime/assemble.js";
-import {
-  defineHostModule,
-  describe,
-  fn,
-  PluginError,
-  PluginHost,
-  type PluginHostOptions,
-} from "../../index.js";
+import { defineHostModule, describe, fn, PluginError } from "../../index.js";
+import { hostOf } from "../quiet-host.js";
 import { extismModule, services } from "./plugins.js";
-
-const quiet = { debug() {}, info() {}, warn() {}, error() {} };
-
-async function hostOf(t: ExecutionContext, options: PluginHostOptions): Promise<PluginHost> {
-  const host = await PluginHost.start({ logger: quiet, ...options });
-  t.teardown(() => host.close());
-  return host;
-}
 
 const calling = extismModule(
   ["input_offset", "length", "output_set"],

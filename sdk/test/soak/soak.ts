@@ -17,10 +17,9 @@ import {
   type PluginOptions,
 } from "../../index.js";
 import { residentBytes } from "../figures/resident.js";
+import { quiet } from "../quiet-host.js";
 import { base, keeper, linked, resultOf, worker } from "./guests.js";
 import { type Kind, Ledger } from "./ledger.js";
-
-const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 
 /** How many of 100 calls are of a kind. */
 const kinds: readonly (readonly [Kind, number])[] = [
