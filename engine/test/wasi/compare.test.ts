@@ -2,7 +2,7 @@
  * The same programs and the same random calls on different file systems: a folder of the host's, one in memory, and
  * Node's own WASI on Node's engine. They must agree, but for what is listed here as known to differ.
  */
-import { mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { WASI } from "node:wasi";
@@ -39,7 +39,8 @@ function nodeInstance(bytes: Uint8Array, wasi: WASI): NodeInstance {
 }
 
 function runNode(folder: string): { code: number; lines: string[] } {
-  const out = join(mkdtempSync(join(tmpdir(), "backplane-wasi-")), "out");
+  const outputs = mkdtempSync(join(tmpdir(), "backplane-wasi-"));
+  const out = join(outputs, "out");
   const fd = openSync(out, "w");
   const wasi = new WASI({
     version: "preview1",
@@ -49,8 +50,13 @@ function runNode(folder: string): { code: number; lines: string[] } {
     stderr: fd,
     returnOnExit: true,
   });
-  const code = wasi.start(nodeInstance(files, wasi)) as number;
-  return { code, lines: readFileSync(out, "utf8").split("\n") };
+  try {
+    const code = wasi.start(nodeInstance(files, wasi)) as number;
+    return { code, lines: readFileSync(out, "utf8").split("\n") };
+  } finally {
+    closeSync(fd);
+    rmSync(outputs, { recursive: true, force: true });
+  }
 }
 
 test.serial("a C program on a host folder, in memory, and on Node's WASI", (t) => {
