@@ -4,8 +4,8 @@
  *
  *     npm run -s figures [-- PARTS]
  *
- * PARTS, without any all of them, about ten minutes: suspend, stop, fuel, move, which take two minutes together; coremark
- * and sightglass, what limits cost compiled code, four minutes each, with their progress on standard error.
+ * PARTS, without any all of them, about 13 minutes: suspend, stop, fuel, move, which take two minutes together; coremark
+ * (seven) and sightglass (four), what limits cost compiled code, with their progress on standard error.
  */
 import { runParts } from "../parts.js";
 import { costOfCoremark, costOfSightglass } from "./cost.js";
