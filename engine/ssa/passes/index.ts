@@ -9,6 +9,7 @@ import { hoistInvariants } from "./licm.js";
 import { forwardMemory } from "./memory.js";
 import type { Pass } from "./pass.js";
 import { removeRedundantParams } from "./redundant-params.js";
+import { schedule } from "./schedule.js";
 import { splitCriticalEdges } from "./split-critical-edges.js";
 import { removeUnreachable } from "./unreachable.js";
 
@@ -102,6 +103,13 @@ export const passes: readonly Pass[] = [
     required: true,
     description: "give moves for block parameters a place",
     after: ["unreachable", "redundant-params-late", "branches-late", "licm"],
+  },
+  {
+    name: "schedule",
+    run: schedule,
+    required: false,
+    description: "mix independent computations of long blocks",
+    after: ["split-critical-edges"],
   },
 ];
 
