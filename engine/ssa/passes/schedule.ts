@@ -18,24 +18,35 @@
  *   rise along it: so they keep their order among each other. No trap overtakes another, or a store; no access its check.
  * - Pure rows (`isPure`) yield the same wherever they stand behind their operands.
  *
- * An order in which values would have to be kept longer, all in all, than in the old one isn't taken unless they are few:
- * it would cost registers. That is so where many independent computations stand one behind the other, each with few values.
+ * Most long blocks gain nothing, since they have enough to do at any place. So an order is only taken if a model of a
+ * processor (`cycles`) runs it clearly faster, and if values don't have to be kept longer, all in all, than in the old
+ * order, unless they are few: that would cost registers.
  */
 import { countUses } from "../analysis/use-counts.js";
 import { isPure } from "../can-trap.js";
 import type { Block, SsaFunction, Value } from "../function.js";
 import { Op, OpFlag, opFlags, opNames } from "../ops.js";
 
-/** Shorter stretches, in rows, fit into what processors look ahead. */
-const shortest = 100;
+/** What `cycles` assumes of processors, cautiously: rows fetched in a cycle, and how far ahead. */
+const width = 5;
+const window = 100;
+/** Cycles by which heights have to differ to count. */
+const step = 4;
 /** So many values at a time are in registers of any processor, on average over a stretch. */
 const alwaysKept = 8;
-/** Cycles by which heights have to differ to count. */
-const step = 8;
+
+/** When an order is taken; others than `usual` are for tests. */
+export interface ScheduleLimits {
+  /** Rows of the shortest stretch that is looked at. */
+  readonly shortest: number;
+  /** How many times as fast the order must be. */
+  readonly gain: number;
+}
+const usual: ScheduleLimits = { shortest: window, gain: 1.1 };
 
 /**
  * Op -> cycles until its result is there, as on most processors: a multiplication takes three of an addition, a read of
- * the nearest cache four or five, and so on. More exact figures would make no other order, in steps of 8.
+ * the nearest cache four or five, and so on. More exact figures would make no other order, in steps.
  */
 const latencies = new Uint8Array(opNames.length).fill(1);
 const setLatency = (cycles: number, first: Op, last: Op): void => {
@@ -56,9 +67,8 @@ setLatency(5, Op.peek, Op.peek32);
 // Nothing is left of these, or they are made where they are wanted.
 for (const op of [Op.const, Op.wrap, Op.zext]) setLatency(0, op, op);
 
-/** @param least how many rows a stretch must have to be ordered anew */
-export function schedule(func: SsaFunction, least = shortest): void {
-  if (func.rowCount < least) return;
+export function schedule(func: SsaFunction, limits = usual): void {
+  if (func.rowCount < limits.shortest) return;
   let scheduler: Scheduler | undefined;
   for (let b = 0; b < func.blockCount; b++) {
     if (func.isRemoved(b as Block)) continue;
@@ -69,8 +79,8 @@ export function schedule(func: SsaFunction, least = shortest): void {
       const following = func.next[v]!;
       if (v !== last && !endsStretch(func.op[v]!)) count++;
       else {
-        if (count >= least) {
-          scheduler ??= new Scheduler(func);
+        if (count >= limits.shortest) {
+          scheduler ??= new Scheduler(func, limits.gain);
           scheduler.stretch(from, count, v as Value);
         }
         from = following;
@@ -88,6 +98,8 @@ function endsStretch(op: Op): boolean {
 class Scheduler {
   private readonly uses: Int32Array;
   private readonly height: Int32Array;
+  /** Value -> the cycle in which it is there. */
+  private readonly ready: Int32Array;
   /** 1: a row of the stretch that is being looked at. */
   private readonly isInside: Uint8Array;
   /** Value -> uses in this stretch that were counted so far; 0 between two counts. */
@@ -96,9 +108,13 @@ class Scheduler {
   private readonly lastUse: Int32Array;
   private readonly fromOutside: number[] = [];
 
-  constructor(private readonly func: SsaFunction) {
+  constructor(
+    private readonly func: SsaFunction,
+    private readonly gain: number,
+  ) {
     this.uses = countUses(func);
     this.height = new Int32Array(func.rowCount);
+    this.ready = new Int32Array(func.rowCount);
     this.isInside = new Uint8Array(func.rowCount);
     this.usesSeen = new Int32Array(func.rowCount);
     this.lastUse = new Int32Array(func.rowCount);
@@ -113,9 +129,47 @@ class Scheduler {
       isInside[v] = 1;
     }
     const sorted = this.sort(rows, this.findHeights(rows));
-    const kept = Math.max(this.lifetimes(rows), count * alwaysKept);
-    if (this.lifetimes(sorted) <= kept) this.arrange(sorted, end);
+    if (this.isBetter(sorted, rows)) this.arrange(sorted, end);
     for (let k = 0; k < count; k++) isInside[rows[k]!] = 0;
+  }
+
+  private isBetter(sorted: Int32Array, rows: Int32Array): boolean {
+    if (this.cycles(sorted) * this.gain > this.cycles(rows)) return false;
+    return this.lifetimes(sorted) <= Math.max(this.lifetimes(rows), rows.length * alwaysKept);
+  }
+
+  /**
+   * How many cycles an order takes on a processor that fetches `width` rows a cycle, executes each as soon as its operands
+   * are there, and fetches no row before the one `window` rows earlier, and all in front of that, are done.
+   */
+  private cycles(order: Int32Array): number {
+    const { func, isInside, ready } = this;
+    const done = new Int32Array(order.length);
+    let last = 0;
+    let cycle = 0;
+    let inCycle = 0;
+    for (let k = 0; k < order.length; k++) {
+      const v = order[k]! as Value;
+      const latency = latencies[func.op[v]!]!;
+      if (latency !== 0 && ++inCycle > width) {
+        cycle++;
+        inCycle = 1;
+      }
+      if (k >= window && done[k - window]! > cycle) {
+        cycle = done[k - window]!;
+        inCycle = 1;
+      }
+      let start = cycle;
+      const operands = func.operandCount(v);
+      for (let i = 0; i < operands; i++) {
+        const x = func.operand(v, i);
+        if (isInside[x] === 1 && ready[x]! > start) start = ready[x]!;
+      }
+      ready[v] = start + latency;
+      last = Math.max(last, ready[v]!);
+      done[k] = last;
+    }
+    return last;
   }
 
   /** Returns the greatest height. */
