@@ -74,11 +74,11 @@ class Subject {
   readonly exports: Record<string, Exported>;
   bumps = 0;
 
-  constructor() {
-    const { Instance, Module } = createNamespace({
-      interrupts: random.below(2) === 0,
-      bounds: random.below(3) === 0 ? "explicit" : "guard",
-    });
+  constructor(
+    interrupts = random.below(2) === 0,
+    bounds: "explicit" | "guard" = random.below(3) === 0 ? "explicit" : "guard",
+  ) {
+    const { Instance, Module } = createNamespace({ interrupts, bounds });
     const imports = {
       h: {
         sync: (n: number) => this.hostFunction(n),
@@ -241,6 +241,9 @@ async function actor(): Promise<void> {
   }
 }
 
+// A worker is not to be terminated while its engines are made: koffi would end the process.
+for (const interrupts of [false, true])
+  for (const bounds of ["guard", "explicit"] as const) new Subject(interrupts, bounds);
 parentPort?.postMessage("begun");
 await Promise.all([actor(), actor(), actor()]).catch(fail);
 process.stdout.write(JSON.stringify({ calls, busy }));
