@@ -38,8 +38,9 @@ async function argon2id(): Promise<() => string> {
 async function sha256(): Promise<() => string> {
   const { batchHash4UintArray64s, simdEnabled } = (await import("@chainsafe/as-sha256")) as Loose;
   if (!simdEnabled) throw new Error("as-sha256 runs without vectors");
-  const inputs = [1, 2, 3, 4].map((seed) => pseudoRandomBytes(64, seed));
+  const seeds = [1, 2, 3, 4].map((seed) => pseudoRandomBytes(64, seed));
   return () => {
+    const inputs = seeds.map((seed) => Uint8Array.from(seed));
     for (let i = 0; i < 10_000; i++) {
       const outputs = batchHash4UintArray64s(inputs);
       for (let lane = 0; lane < 4; lane++) inputs[lane]!.set(outputs[lane]);
