@@ -30,6 +30,8 @@ import { Op, OpFlag, opFlags, opNames } from "../ops.js";
 /** What `cycles` assumes of processors, cautiously: rows fetched in a cycle, and how far ahead. */
 const width = 5;
 const window = 100;
+/** Rows that processors do look ahead, about: 224 operations since Skylake (Intel's optimization manual), often more now. */
+const wellSeen = 256;
 /** Cycles by which heights have to differ to count. */
 const step = 4;
 /** So many values at a time are in registers of any processor, on average over a stretch. */
@@ -42,7 +44,7 @@ export interface ScheduleLimits {
   /** How many times as fast the order must be. */
   readonly gain: number;
 }
-const usual: ScheduleLimits = { shortest: window, gain: 1.1 };
+const usual: ScheduleLimits = { shortest: wellSeen, gain: 1.1 };
 
 /**
  * Op -> cycles until its result is there, as on most processors: a multiplication takes three of an addition, a read of
