@@ -25,6 +25,7 @@ const { values: options, positionals } = parseArgs({
 
 /** Emulated address spaces take memory: a process with many memories has gigabytes of tables for them. */
 const mostLanes = 4;
+const mostModules = 500;
 
 const dist = (...parts) => join(root, "dist", "engine", "test", ...parts);
 
@@ -78,12 +79,16 @@ async function specSteps(nodes) {
 /** Random modules come from this machine's Node, which also looks at the answers; both engines run emulated. */
 function fuzzSteps(nodes) {
   const count = Number(options.modules);
-  const first = Math.ceil(count / 2);
-  return [
-    [22, "guard", 0, first],
-    [20, "explicit", first, count - first],
-  ].map(([version, bounds, from, modules]) => ({
-    name: `${modules} random modules, ${bounds}`,
+  const half = Math.ceil(count / 2);
+  const pieces = [];
+  for (let from = 0; from < count; ) {
+    const isGuarded = from < half;
+    const modules = Math.min(mostModules, (isGuarded ? half : count) - from);
+    pieces.push(isGuarded ? [22, "guard", from, modules] : [20, "explicit", from, modules]);
+    from += modules;
+  }
+  return pieces.map(([version, bounds, from, modules]) => ({
+    name: `${modules} random modules from ${from}, ${bounds}`,
     run: (write) =>
       runCounted(
         process.execPath,
