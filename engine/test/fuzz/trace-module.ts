@@ -66,7 +66,8 @@ const trapKinds: readonly (readonly [pattern: RegExp, kind: string])[] = [
   [/table.*out of bounds|out of bounds table|element segment.*out of bounds|undefined element/, "table"],
 ];
 
-function trapKind(message: string): string {
+/** The same word for what both engines say of a trap. */
+export function trapKind(message: string): string {
   return trapKinds.find(([pattern]) => pattern.test(message))?.[1] ?? message;
 }
 
