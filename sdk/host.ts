@@ -6,6 +6,7 @@ import type { InjectionToken } from "tsyringe";
 import type { CodeCache } from "../engine/index.js";
 import type { Abi } from "./abi/abi.js";
 import { requireAbis } from "./abi/choose-abi.js";
+import { requireHostOptions, requirePluginOptions } from "./application-options.js";
 import { type Clock, systemClock } from "./clock.js";
 import { type CacheSetting, codeCacheOf } from "./code-cache.js";
 import type { Description, Handle } from "./declare/describe.js";
@@ -88,6 +89,7 @@ export class PluginHost extends HostEvents {
 
   private constructor(private readonly options: PluginHostOptions) {
     super();
+    requireHostOptions(options);
     this.logger = options.logger ?? defaultLogger;
     this.clock = options.clock ?? systemClock;
     this.codeCache = codeCacheOf(options.cache, (message, cause) =>
@@ -245,8 +247,11 @@ export class PluginHost extends HostEvents {
     const plugin = this.known.get(name);
     const cause = this.failures.get(name);
     if (plugin !== undefined && cause === undefined) return plugin;
-    const why = cause === undefined ? `there are: ${this.names.join(", ") || "none"}` : "it failed to load";
-    throw new BackplaneError("PLUGIN_NOT_FOUND", `no plugin "${name}" (${why})`, { cause });
+    const why =
+      cause === undefined
+        ? ` (there are: ${this.names.join(", ") || "none"})`
+        : `: it failed to load: ${messageOf(cause)}`;
+    throw new BackplaneError("PLUGIN_NOT_FOUND", `no plugin "${name}"${why}`, { cause });
   }
 
   private async loadAll(): Promise<void> {
@@ -254,8 +259,7 @@ export class PluginHost extends HostEvents {
     let sources: readonly PluginSource[];
     if (typeof plugins === "string" || plugins instanceof URL) {
       const folder = plugins instanceof URL ? fileURLToPath(plugins) : plugins;
-      this.watcher?.watch(folder);
-      sources = await sourcesInFolder(folder);
+      sources = await this.sourcesIn(folder);
     } else sources = plugins;
     const found = sources.map((source) => this.discover(source));
     let done = 0;
@@ -264,6 +268,11 @@ export class PluginHost extends HostEvents {
         await this.activate(plugin);
       } catch (error) {
         if (plugin.source.details.required) throw error;
+        this.log(
+          "warn",
+          { plugin: plugin.name, err: error },
+          `a plugin can't be loaded: ${messageOf(error)}`,
+        );
       } finally {
         this.announce("progress", { name: plugin.name, plugin, done: ++done, total: found.length });
       }
@@ -272,12 +281,25 @@ export class PluginHost extends HostEvents {
     for (const result of results) if (result.status === "rejected") throw result.reason;
   }
 
+  /** Errors: BackplaneError OPTIONS for a folder that can't be read. */
+  private async sourcesIn(folder: string): Promise<readonly PluginSource[]> {
+    try {
+      this.watcher?.watch(folder);
+      return await sourcesInFolder(folder);
+    } catch (cause) {
+      const missing = (cause as NodeJS.ErrnoException).code === "ENOENT";
+      const why = missing ? "there is no such folder" : messageOf(cause);
+      throw new BackplaneError("OPTIONS", `plugins: can't read the folder ${folder}: ${why}`, { cause });
+    }
+  }
+
   private discover(source: PluginSource, options?: PluginOptions): Plugin {
     const reader = new SourceReader(source);
     const { name } = reader;
     if (this.known.has(name)) throw new BackplaneError("OPTIONS", `there are two plugins named "${name}"`);
     const general = this.options.options;
     const own = options ?? (typeof general === "function" ? general(name) : general) ?? {};
+    requirePluginOptions(name, own);
     const plugin = new Plugin(name, reader, own, this.services());
     this.known.set(name, plugin);
     if (reader.folder !== undefined) this.watcher?.watch(reader.folder);

@@ -30,7 +30,7 @@ export const help: Option = { short: "h", text: "Print help" };
 const bounds: Option = {
   value: "HOW",
   choices: ["guard", "explicit"],
-  text: "How out-of-bounds accesses are found: guard pages (the default) or explicit checks",
+  text: "How out-of-bounds accesses are found: by guard pages (guard, the default) or checks (explicit)",
 };
 const effort: Option = {
   value: "LEVEL",
@@ -70,7 +70,7 @@ line, 134 on a trap.`,
       "unknown-imports": {
         value: "HOW",
         choices: ["trap", "default"],
-        text: "Functions that nothing provides: trap when called, or do nothing and return zeros",
+        text: "Functions that nothing provides: trap (when called), or default (they do nothing and return zeros)",
       },
       bounds,
       compile: {
@@ -157,7 +157,8 @@ export function parseCommand(commands: Commands, name: string, args: readonly st
 
 function requireChoice(option: string, value: unknown, choices: readonly string[] | undefined): void {
   if (choices === undefined || choices.includes(value as string)) return;
-  throw new UsageError(`--${option} takes ${choices.join(" or ")}, not "${printable(String(value))}"`);
+  const named = `${choices.slice(0, -1).join(", ")} or ${choices.at(-1)}`;
+  throw new UsageError(`--${option} takes ${named}, not "${printable(String(value))}"`);
 }
 
 /** The help of the whole, or of one command. */

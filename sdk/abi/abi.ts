@@ -53,6 +53,8 @@ export interface AbiPlugin {
   readonly imports: readonly ImportType[];
   /** The application's host modules that the plugin was granted, and the built-in one. */
   readonly modules: readonly DefinedModule[];
+  /** Names of all host modules that there are, granted or not, for errors. */
+  readonly hostModules: readonly string[];
   readonly manifest: PluginManifest | undefined;
   /** Settings: the manifest's, those of the application over them; secrets revealed. */
   readonly config: Readonly<Record<string, unknown>>;

@@ -29,6 +29,8 @@ import { suggestion } from "./nearest-name.js";
 
 /**
  * @param imports those of the module that host modules have to offer
+ * @param modules those that the plugin may import from
+ * @param hostModules names of all that there are, for errors. Default: those of `modules`
  * Errors: BackplaneError IMPORT_MISMATCH.
  */
 export function checkImports(
@@ -36,12 +38,14 @@ export function checkImports(
   types: ModuleTypes,
   imports: readonly ImportType[],
   modules: readonly DefinedModule[],
+  hostModules?: readonly string[],
 ): void {
   const offers = offersOf(modules);
+  const known = hostModules ?? [...offers.keys()];
   const exports = new ExportIndex(types.exports);
   const faults: string[] = [];
   for (const wanted of imports) {
-    const fault = importFault(wanted, offers, exports);
+    const fault = importFault(wanted, offers, exports, known);
     if (fault !== undefined) faults.push(`import ${wanted.module}.${wanted.name}: ${fault}`);
   }
   refuse("IMPORT_MISMATCH", plugin, faults);
@@ -111,10 +115,15 @@ class ExportIndex {
   }
 }
 
-function importFault(wanted: ImportType, offers: Offers, exports: ExportIndex): string | undefined {
+function importFault(
+  wanted: ImportType,
+  offers: Offers,
+  exports: ExportIndex,
+  hostModules: readonly string[],
+): string | undefined {
   const functions = offers.get(wanted.module);
   if (functions === undefined) {
-    return `there is no host module "${wanted.module}"${suggestion(wanted.module, offers.keys(), "there are")}`;
+    return `there is no host module "${wanted.module}"${suggestion(wanted.module, hostModules, "there are")}`;
   }
   if (wanted.type === undefined) {
     return `expected a ${wanted.kind}, host modules offer functions only`;

@@ -14,6 +14,16 @@
  */
 import "reflect-metadata";
 import { type InjectionToken, inject, injectable } from "tsyringe";
+import {
+  anyFunction,
+  anyObject,
+  anything,
+  fields,
+  listOf,
+  oneOf,
+  requireValid,
+  versionText,
+} from "../checks.js";
 import { BackplaneError } from "../errors.js";
 import type { PluginHostEventName, PluginHostEvents } from "../events.js";
 import type { AnyMethod, Checked } from "./faults.js";
@@ -144,7 +154,7 @@ const tokensOf = new WeakMap<object, readonly InjectionToken[]>();
 
 /**
  * Marks a class as a host module.
- * Errors: BackplaneError HOST_MODULE if two methods offer the same import.
+ * Errors: BackplaneError HOST_MODULE if two methods offer the same import, and for unknown options.
  *
  * @param name the module name that plugins import from
  * @example
@@ -155,6 +165,7 @@ export function hostModule<const T extends readonly InjectionToken[] = readonly 
   name: string,
   options: HostModuleOptions<T> = {},
 ): HostModuleDecorator<T> {
+  requireModuleOptions(name, options, ["inject", "scope", "version"]);
   return (target, context) => {
     registerInjection(target, options.inject);
     const { functions, hooks } = collectMarks(target.prototype as object);
@@ -237,6 +248,24 @@ export function requireDistinct(module: string, functions: readonly HostFunction
     }
     methods.set(name, method);
   }
+}
+
+const moduleOptions = {
+  inject: listOf(anything),
+  scope: oneOf("host", "plugin"),
+  version: versionText,
+  on: anyObject,
+  dispose: anyFunction,
+};
+
+/** @param known the options that this kind of module has. Errors: BackplaneError HOST_MODULE. */
+export function requireModuleOptions(
+  name: string,
+  options: object,
+  known: readonly (keyof typeof moduleOptions)[],
+): void {
+  const checks = Object.fromEntries(known.map((option) => [option, moduleOptions[option]]));
+  requireValid(fields(checks), options, `host module "${name}"`, "HOST_MODULE");
 }
 
 export function hostModuleError(text: string, cause?: unknown): BackplaneError {

@@ -3,6 +3,7 @@
  * (`describe`) and implemented by an object or a class.
  */
 import type { InjectionToken } from "tsyringe";
+import { isRecord, shown } from "../checks.js";
 import {
   collectMarks,
   type HostFunctionDeclaration,
@@ -12,6 +13,7 @@ import {
   hostModuleError,
   type Injected,
   registerInjection,
+  requireModuleOptions,
 } from "./decorators.js";
 import type { Description, HostSide } from "./describe.js";
 import type { PluginEventListeners } from "./hooks.js";
@@ -50,7 +52,7 @@ export type DefinedFunctions<T extends Signatures> = {
 
 /**
  * Defines a host module by its functions, each beside its signature.
- * Errors: BackplaneError HOST_MODULE for what isn't a signature with a function.
+ * Errors: BackplaneError HOST_MODULE for what isn't a signature with a function, and for unknown options.
  *
  * @param name the module name that plugins import from
  * @example
@@ -65,6 +67,11 @@ export function defineHostModule<T extends Signatures>(
   functions: DefinedFunctions<T>,
   options: DefinedModuleOptions = {},
 ): DefinedModule {
+  if (typeof name !== "string" || !isRecord(functions)) {
+    const given = [name, functions].map(shown).join(" and ");
+    throw hostModuleError(`defineHostModule: expected a name and functions, got ${given}`);
+  }
+  requireModuleOptions(name, options, ["version", "on", "dispose"]);
   const entries = Object.entries(functions as DefinedFunctions<Signatures>).map(([key, pair]) => {
     if (!Array.isArray(pair)) {
       throw hostModuleError(`host module "${name}": ${key} has to be [fn(...), function]`);
@@ -105,6 +112,7 @@ export function implementHostModule<
   implementation: HostSide<T> | HostSideClass<T, Tokens>,
   options: HostModuleOptions<Tokens> & DefinedModuleOptions = {},
 ): DefinedModule | DefinedClass {
+  requireModuleOptions(name, options, ["inject", "scope", "version", "on", "dispose"]);
   const { signatures } = description;
   const { inject, scope, version, on, dispose } = options;
   if (typeof implementation !== "function") {

@@ -2,6 +2,7 @@
  * `describe({...})`: functions by name as a value that types are read from. It is neutral: a plugin's exports are
  * called through its `Handle`, and a class or an object implements its `HostSide`.
  */
+import { anyObject, isRecord, requireValid, shown } from "../checks.js";
 import { BackplaneError } from "../errors.js";
 import type { CallOptions } from "../plugin/options.js";
 import {
@@ -67,6 +68,7 @@ export type Handle<D> = { readonly [K in keyof SignaturesOf<D>]: HandleFunction<
 export function describe<const T extends Signatures>(
   signatures: T & { readonly then?: "not to be named then: a handle with it would be taken for a promise" },
 ): Description<T> {
+  requireValid(anyObject, signatures, "describe");
   for (const [name, signature] of Object.entries(signatures as Signatures)) {
     if (name === "then") {
       throw new BackplaneError("OPTIONS", 'describe: a handle with "then" would be taken for a promise');
@@ -79,4 +81,13 @@ export function describe<const T extends Signatures>(
     }
   }
   return Object.freeze({ signatures: Object.freeze({ ...signatures }) as T });
+}
+
+/** Errors: BackplaneError OPTIONS for what `describe` didn't make, as a plain record of signatures. */
+export function requireDescription(plugin: string, description: Description): void {
+  if (isRecord(description) && isRecord(description.signatures)) return;
+  throw new BackplaneError(
+    "OPTIONS",
+    `${plugin}: handle: expected what describe({ ... }) gave, got ${shown(description)}`,
+  );
 }

@@ -6,6 +6,7 @@
  * validates and transforms.
  */
 import { inspect } from "node:util";
+import { boolean, type Check, fields, isRecord, requireValid, shown } from "../checks.js";
 import { BackplaneError } from "../errors.js";
 import type { CallContext } from "./context.js";
 import type { SchemaInput, SchemaOutput, StandardSchema } from "./schema.js";
@@ -166,9 +167,14 @@ export type KnownName<R> = R extends keyof NamedTypes
     ? NoSuchType<"there are i32, i64, f32, f64, externref, funcref, string, bytes, json, bool, i8, u8, i16, u16, u32, u64, string?, bytes?, json?">
     : unknown;
 
+const knownOptions = fields({ throws: boolean, views: boolean, async: boolean } satisfies Record<
+  keyof SignatureOptions,
+  Check
+>);
+
 /**
  * Declares a signature.
- * Errors: BackplaneError OPTIONS for what isn't a type.
+ * Errors: BackplaneError OPTIONS for what isn't a type, or an option.
  *
  * @example
  * fn(["i32", "i32"], "i32")          // (a: number, b: number) => number
@@ -188,6 +194,7 @@ export function fn(
   result?: ResultTypes,
   options: SignatureOptions = {},
 ): FunctionSignature {
+  requireValid(knownOptions, options, "fn");
   const { throws = false, views = false, async = false } = options;
   if (!Array.isArray(params)) {
     throw new BackplaneError(
@@ -205,8 +212,16 @@ export function isSignature(value: unknown): value is FunctionSignature {
   return typeof value === "object" && value !== null && "params" in value && Array.isArray(value.params);
 }
 
-/** JSON whose shape a Standard Schema (zod, valibot, arktype, ...) checks when it comes from the guest. */
+/**
+ * JSON whose shape a Standard Schema (zod, valibot, arktype, ...) checks when it comes from the guest.
+ * Errors: BackplaneError OPTIONS for what isn't one.
+ */
 export function json<S extends StandardSchema>(schema: S): JsonType<S, false> {
+  const standard: unknown = schema?.["~standard"];
+  if (!isRecord(standard) || typeof standard.validate !== "function") {
+    const text = `json: expected a Standard Schema (an object with "~standard"), got ${shown(schema)}`;
+    throw new BackplaneError("OPTIONS", text);
+  }
   return { kind: "json", schema, optional: false };
 }
 

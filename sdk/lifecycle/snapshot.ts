@@ -4,6 +4,7 @@
  * All integers u32 little endian: "BPPS", version 1, generation, length of the name, the name as UTF-8, the module's
  * SHA-256 (32 bytes), the engine's snapshot up to the end.
  */
+import { shown } from "../checks.js";
 import { BackplaneError } from "../errors.js";
 
 const magic = 0x53505042;
@@ -33,6 +34,9 @@ export function encodeSnapshot({ name, generation, sha256, state }: PluginSnapsh
 
 /** Errors: BackplaneError SNAPSHOT for bytes that `encodeSnapshot` can't have made. The state isn't looked at. */
 export function decodeSnapshot(bytes: Uint8Array): PluginSnapshot {
+  if (!(bytes instanceof Uint8Array)) {
+    throw snapshotError(`a plugin's snapshot: expected a Uint8Array, got ${shown(bytes)}`);
+  }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < headSize || view.getUint32(0, true) !== magic) {
     throw snapshotError("these bytes are not a plugin's snapshot");

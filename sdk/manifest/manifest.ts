@@ -3,6 +3,21 @@
  * path. What is accepted is what `plugin.schema.json` says; a test holds the two together.
  */
 import { validRange } from "semver";
+import {
+  anyObject,
+  anyText,
+  boolean,
+  fields,
+  integer,
+  isRecord,
+  like,
+  matching,
+  oneOf,
+  recordOf,
+  shown,
+  texts,
+  versionText,
+} from "../checks.js";
 import { ManifestError, messageOf } from "../errors.js";
 
 /**
@@ -84,81 +99,15 @@ export interface PluginManifest {
   readonly requests?: PluginRequests;
 }
 
-/** Reports a fault of the value, or nothing. */
-type Check = (value: unknown, path: string, problems: string[]) => void;
-
-function shown(value: unknown): string {
-  const text = JSON.stringify(value) ?? typeof value;
-  return text.length > 40 ? `${text.slice(0, 37)}...` : text;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function matching(pattern: RegExp, expected: string): Check {
-  return (value, path, problems) => {
-    if (typeof value !== "string" || !pattern.test(value)) {
-      problems.push(`${path}: expected ${expected}, got ${shown(value)}`);
-    }
-  };
-}
-
-function oneOf(...values: readonly string[]): Check {
-  return (value, path, problems) => {
-    if (values.includes(value as string)) return;
-    problems.push(`${path}: expected ${values.map((v) => `"${v}"`).join(" or ")}, got ${shown(value)}`);
-  };
-}
-
-function integer(minimum: number): Check {
-  return (value, path, problems) => {
-    if (!Number.isSafeInteger(value) || (value as number) < minimum) {
-      problems.push(`${path}: expected an integer of at least ${minimum}, got ${shown(value)}`);
-    }
-  };
-}
-
-const anyText = matching(/^/, "text");
-const versionRange: Check = (value, path, problems) => {
-  if (typeof value === "string" && validRange(value) !== null) return;
-  problems.push(`${path}: expected a range of versions as ^1.2.0, got ${shown(value)}`);
-};
-const anyObject: Check = (value, path, problems) => {
-  if (!isRecord(value)) problems.push(`${path}: expected an object, got ${shown(value)}`);
-};
-const boolean: Check = (value, path, problems) => {
-  if (typeof value !== "boolean") problems.push(`${path}: expected true or false, got ${shown(value)}`);
-};
-const texts: Check = (value, path, problems) => {
-  if (!Array.isArray(value)) problems.push(`${path}: expected a list of texts, got ${shown(value)}`);
-  else for (const [i, item] of value.entries()) anyText(item, `${path}[${i}]`, problems);
-};
-
-function recordOf(check: Check): Check {
-  return (value, path, problems) => {
-    anyObject(value, path, problems);
-    if (!isRecord(value)) return;
-    for (const [key, item] of Object.entries(value)) check(item, `${path}[${JSON.stringify(key)}]`, problems);
-  };
-}
-
-function fields(known: Readonly<Record<string, Check>>): Check {
-  return (value, path, problems) => {
-    anyObject(value, path === "" ? "the manifest" : path, problems);
-    if (!isRecord(value)) return;
-    const prefix = path === "" ? "" : `${path}.`;
-    for (const [key, item] of Object.entries(value)) {
-      if (Object.hasOwn(known, key)) known[key](item, prefix + key, problems);
-      else problems.push(`${prefix}${key}: unknown field (known: ${Object.keys(known).join(", ")})`);
-    }
-  };
-}
+const versionRange = like(
+  "a range of versions as ^1.2.0",
+  (value) => typeof value === "string" && validRange(value) !== null,
+);
 
 const checkManifest = fields({
   $schema: anyText,
   name: matching(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, "a name of letters, digits, '.', '_' and '-'"),
-  version: matching(/^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$/, "a version as 1.2.3"),
+  version: versionText,
   sha256: matching(/^[0-9a-f]{64}$/, "64 lower-case hexadecimal digits"),
   abi: matching(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'the name of an ABI, as "backplane-1"'),
   config: anyObject,
@@ -205,9 +154,12 @@ export function parseManifest(text: string, file: string): PluginManifest {
   } catch (error) {
     throw new ManifestError(file, [`not JSON: ${messageOf(error)}`]);
   }
+  if (!isRecord(value)) {
+    throw new ManifestError(file, [`the manifest: expected an object, got ${shown(value)}`]);
+  }
   const problems: string[] = [];
   checkManifest(value, "", problems);
-  if (isRecord(value) && value.name === undefined) problems.push("name: missing");
+  if (value.name === undefined) problems.push("name: missing");
   if (problems.length > 0) throw new ManifestError(file, problems);
   return value as unknown as PluginManifest;
 }

@@ -11,6 +11,7 @@ import {
 } from "../../engine/index.js";
 import type { Abi } from "../abi/abi.js";
 import { chooseAbi } from "../abi/choose-abi.js";
+import { requireGrant } from "../application-options.js";
 import type { HostModuleDeclaration } from "../declare/decorators.js";
 import type { DefinedModule } from "../di.js";
 import { BackplaneError, DependencyError, LimitError } from "../errors.js";
@@ -84,7 +85,18 @@ export async function draftPlugin(
   requireDeclared(plugin.name, code.manifest, module, isPlugin);
   const { imports, companions } = pluginImports(plugin.name, code, module, granted, declarations);
   const linked = new Set(imports.keys());
-  const request = { plugin, abi: chosen, module, types, manifest, granted, modules: usable, linked };
+  const hostModules = [...new Set([...modules, plugin.guestLog.module].map((m) => m.declaration.name))];
+  const request = {
+    plugin,
+    abi: chosen,
+    module,
+    types,
+    manifest,
+    granted,
+    modules: usable,
+    hostModules,
+    linked,
+  };
   const { abi, wasi } = prepareAbi(request);
   plugin.checkDescriptions(abi);
   requireInstances(plugin, granted.limits);
@@ -165,7 +177,8 @@ async function decide(
 ): Promise<Granted> {
   const requested = code.manifest && (code.manifest.requests ?? {});
   const about = { name: plugin.name, sha256: code.sha256, manifest: code.manifest };
-  const given = (await policy.grant?.(about, requested ?? {})) ?? {};
+  const given = policy.grant === undefined ? {} : await policy.grant(about, requested ?? {});
+  requireGrant(plugin.name, given);
   const registered = modules.map((m) => m.declaration.name);
   const plugins = Object.keys(code.manifest?.dependencies?.plugins ?? {});
   const limits = bothLimits(policy.limits, plugin.options.limits ?? {});

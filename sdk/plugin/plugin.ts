@@ -7,7 +7,7 @@ import type { AbiModule } from "../abi/abi.js";
 import { checkHandle } from "../abi/text-method.js";
 import { chainThrough, stepThrough } from "../call-frame.js";
 import type { Clock } from "../clock.js";
-import type { Description, Handle } from "../declare/describe.js";
+import { type Description, type Handle, requireDescription } from "../declare/describe.js";
 import type { Signatures } from "../declare/signature.js";
 import { BackplaneError, messageOf, ReentrancyError } from "../errors.js";
 import { loadChannel, type PluginHostEvents, reloadChannel } from "../events.js";
@@ -17,7 +17,7 @@ import { Lifecycle, type PluginState } from "../lifecycle/state.js";
 import type { Granted } from "../manifest/grant.js";
 import type { PluginManifest } from "../manifest/manifest.js";
 import { redactorOf, revealed, withSecrets } from "../secret.js";
-import { noOptions, requireRun, requireSlice } from "./call-options.js";
+import { noOptions } from "./call-options.js";
 import { type CallObserver, CallRunner } from "./call-runner.js";
 import type { Generation } from "./generation.js";
 import { GuestLog, type LogLevel } from "./guest-log.js";
@@ -72,8 +72,6 @@ export class Plugin {
     options: PluginOptions,
     private readonly services: PluginServices,
   ) {
-    requireRun(name, options.run);
-    requireSlice(name, options.slice);
     const { secrets, ...plain } = options;
     this.options = { ...plain, config: withSecrets(options.config, secrets) };
     this.redact = redactorOf(this.options.config);
@@ -169,6 +167,7 @@ export class Plugin {
    * await greeter.greet("Ada"); // "Hello, Ada!"
    */
   async handle<T extends Signatures>(description: Description<T>): Promise<Handle<T>> {
+    requireDescription(this.name, description);
     await this.load();
     checkHandle(this.name, this.serving().abi, description.signatures);
     this.descriptions.add(description);

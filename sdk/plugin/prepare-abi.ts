@@ -22,13 +22,15 @@ export interface AbiRequest {
   readonly granted: Granted;
   /** Host modules that it may import, the built-in one included. */
   readonly modules: readonly DefinedModule[];
+  /** Names of all host modules that there are. */
+  readonly hostModules: readonly string[];
   /** Plugins that it imports from. */
   readonly linked: ReadonlySet<string>;
 }
 
 /** Errors: BackplaneError NOT_GRANTED, IMPORT_MISMATCH, EXPORT_MISMATCH. */
 export function prepareAbi(request: AbiRequest): { abi: AbiModule; wasi: PluginWasi | undefined } {
-  const { plugin, abi, module, types, manifest, granted, modules, linked } = request;
+  const { plugin, abi, module, types, manifest, granted, modules, hostModules, linked } = request;
   const { name, options, clock, guestLog } = plugin;
   const log: AbiPlugin["log"] = (level, text) => guestLog.write(level, text);
   const own = types.imports.filter((wanted) => !linked.has(wanted.module));
@@ -46,6 +48,7 @@ export function prepareAbi(request: AbiRequest): { abi: AbiModule; wasi: PluginW
     types,
     imports: own.filter((wanted) => !ofWasi.includes(wanted)),
     modules,
+    hostModules,
     manifest,
     granted,
     instances: options.instances ?? 1,

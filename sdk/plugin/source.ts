@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { requireSource } from "../application-options.js";
 import { BackplaneError, messageOf } from "../errors.js";
 import { type PluginDependencies, type PluginManifest, parseManifest } from "../manifest/manifest.js";
 
@@ -45,7 +46,7 @@ export class SourceReader {
 
   /** Errors: BackplaneError OPTIONS. */
   constructor(source: PluginSource) {
-    this.details = typeof source === "string" || source instanceof URL ? { file: source } : source;
+    this.details = requireSource(source);
     const { file, bytes, manifest } = this.details;
     const name = this.details.name ?? manifest?.name;
     if ((file === undefined) === (bytes === undefined)) {

@@ -1,5 +1,5 @@
 /** The package as applications have it: installed from its archive, imported, required, type-checked, bundled. */
-import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "ava";
 import { build } from "esbuild";
@@ -57,6 +57,18 @@ test("the archive has what the package exports, and nothing of the tests", (t) =
     [],
   );
   t.true(modules().length > 100);
+});
+
+test("the archive has the guides that its README links, and no source maps without sources", (t) => {
+  const readme = readFileSync(join(installed, "README.md"), "utf8");
+  const guides = [...readme.matchAll(/\]\((docs\/[\w-]+\.md)/g)].map(([, file]) => file);
+  t.true(guides.length > 10);
+  for (const file of guides) t.true(existsSync(join(installed, file)), file);
+  const all = readdirSync(installed, { recursive: true, encoding: "utf8" });
+  t.deepEqual(
+    all.filter((name) => name.endsWith(".map")),
+    [],
+  );
 });
 
 test("import", async (t) => {

@@ -16,6 +16,7 @@ import {
   PluginHost,
   type PluginHostOptions,
 } from "../index.js";
+import { quiet } from "./quiet-host.js";
 
 class Clock {
   now(): number {
@@ -155,7 +156,7 @@ test("a plugin's own module that can't be made is that plugin's failure", async 
     }
   }
   const plugins = ["good", "bad"].map((name) => ({ name, bytes }));
-  const host = await PluginHost.start({ plugins, modules: [Picky] });
+  const host = await PluginHost.start({ plugins, modules: [Picky], logger: quiet });
   t.teardown(() => host.close());
   t.is(await host.plugin("good").call("run"), 1);
   t.regex(String(host.failures.get("bad")), /host module "a": not that one/);

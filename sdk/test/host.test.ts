@@ -5,6 +5,7 @@ import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { assemble } from "../../engine/test/runtime/assemble.js";
 import { BackplaneError, fn, hostFunction, hostModule, PluginHost } from "../index.js";
+import { quiet } from "./quiet-host.js";
 
 class Store {
   readonly seen: string[] = [];
@@ -41,7 +42,12 @@ async function started(
     writeFileSync(join(folder, name), typeof source === "string" ? assemble(source) : source);
   }
   const store = new Store();
-  const host = await PluginHost.start({ plugins: folder, modules: [App], provide: [[Store, store]] });
+  const host = await PluginHost.start({
+    plugins: folder,
+    modules: [App],
+    provide: [[Store, store]],
+    logger: quiet,
+  });
   return { host, store };
 }
 

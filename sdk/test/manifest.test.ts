@@ -37,7 +37,7 @@ const refused: [string, unknown, RegExp][] = [
   [
     "an unknown request",
     { name: "a", requests: { host: [] } },
-    /requests\.host: unknown field \(known: modules/,
+    /requests\.host: unknown field; did you mean "hosts"\? \(known: modules/,
   ],
   ["no name", {}, /name: missing/],
   ["a version that is none", { name: "a", version: "1" }, /version: expected a version as 1\.2\.3, got "1"/],

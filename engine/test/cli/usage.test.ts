@@ -80,6 +80,7 @@ test.serial("wrong command lines exit with 2 and say why", async (t) => {
     [["run", "a.wasm", "--time=3"], "option '--time' does not take an argument", "help run"],
     [["run", "a.wasm", "--bounds", "no"], '--bounds takes guard or explicit, not "no"', "help run"],
     [["run", "a.wasm", "--compile", "-1"], '--compile takes lazy or ahead, not "-1"', "help run"],
+    [["bindings", "a.mjs", "--lang", "go"], '--lang takes as, c or rust, not "go"', "help bindings"],
     [["run", "a.wasm", "--effort="], '--effort takes quick or full, not ""', "help run"],
     [["inspect", "a.wasm", "b.wasm"], 'unexpected argument "b.wasm"', "help inspect"],
     [["inspect", "a.wasm", "--invoke", "f"], "unknown option '--invoke'", "help inspect"],

@@ -24,8 +24,8 @@ class BackplaneModule implements AbiModule {
   private readonly link: () => Linkage;
 
   constructor(private readonly plugin: AbiPlugin) {
-    const { name, module, types, imports, modules } = plugin;
-    checkImports(name, types, imports, modules);
+    const { name, module, types, imports, modules, hostModules } = plugin;
+    checkImports(name, types, imports, modules, hostModules);
     checkHooks(name, module);
     this.link = importLinker(plugin, module, modules);
     this.waits = Object.values(this.link().imports).some((functions) =>

@@ -4,6 +4,7 @@
  *
  * Source: Extism's manifest schema; the types of Extism's JavaScript SDK.
  */
+import { shown } from "../../checks.js";
 import { ManifestError } from "../../errors.js";
 
 /** Bytes of a module: base64 in JSON. */
@@ -178,7 +179,7 @@ export function asManifest(value: unknown): Manifest {
   const fail = (problem: string): never => {
     throw new ManifestError("Extism manifest", [problem]);
   };
-  if (!isObject(value)) return fail("expected an object");
+  if (!isObject(value)) return fail(`expected an object, got ${shown(value)}`);
   const { wasm } = value;
   if (!Array.isArray(wasm) || wasm.length === 0) return fail("wasm: expected a list of modules");
   for (const [index, item] of wasm.entries()) {

@@ -73,6 +73,7 @@ async function manifestOf(source: ManifestLike, fetch: Fetch): Promise<Manifest>
     if (source.protocol === "file:") return ofModuleOrManifest(await fileAt(source), source.href);
     return manifestOf(await fetched(fetch, source, {}), fetch);
   }
+  if (typeof source !== "object" || source === null) return asManifest(source);
   if (isResponse(source)) return ofModuleOrManifest(await bodyOf(source), source.url || "a response");
   if (source instanceof ArrayBuffer || source instanceof Uint8Array) return ofModule({ data: source });
   if (isModule(source)) return ofModule({ module: source });

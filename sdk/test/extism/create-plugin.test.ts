@@ -152,6 +152,7 @@ test("hashes are compared", async (t) => {
 });
 
 const bad: readonly (readonly [title: string, manifest: object | string, message: RegExp])[] = [
+  ["nothing", undefined as unknown as string, /expected an object, got undefined/],
   ["no modules", { wasm: [] }, /expected a list of modules/],
   ["no list", { wasm: "x" }, /expected a list of modules/],
   ["no JSON", "{nonsense", /not JSON/],
