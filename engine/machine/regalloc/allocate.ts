@@ -28,9 +28,10 @@ export function allocateFull(code: VCode, registers: RegisterFile): Allocation {
 export function tryAllocateFull(code: VCode, registers: RegisterFile): Allocation | null {
   if (code.instructionCount > largestFunction) return null;
   const budget = livenessSteps + 30 * code.instructionCount;
-  const liveIn = computeLiveIn(code, findDefinitions(code), budget);
+  const definitions = findDefinitions(code);
+  const liveIn = computeLiveIn(code, definitions, budget);
   if (liveIn === null) return null;
-  const ranges = new LiveRanges(code, registers, liveIn);
+  const ranges = new LiveRanges(code, registers, definitions, liveIn);
   const loops = new Loops(code);
   const bundles = new Bundles(ranges.pieceFrom.length);
   const unitOf = new Merger(code, ranges, loops, bundles).run();

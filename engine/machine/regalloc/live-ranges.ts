@@ -24,7 +24,7 @@ import {
   Rematerializable,
   type VCode,
 } from "../vcode.js";
-import { computeLiveIn, type Definitions, findDefinitions, type LiveIn } from "./liveness.js";
+import type { Definitions, LiveIn } from "./liveness.js";
 import { afterOf, earlyOf, gapOf, lateOf, nextEarlyOf } from "./points.js";
 
 /** What a use asks of the value's location. */
@@ -49,8 +49,6 @@ export const OperandPlace = {
 } as const;
 
 export class LiveRanges {
-  readonly definitions: Definitions;
-  readonly liveIn: LiveIn;
   /** Pieces of register v: from `pieceStart[v]` to `pieceStart[v + 1]`. */
   readonly pieceStart: Int32Array;
   pieceFrom = new Int32Array(0);
@@ -85,11 +83,10 @@ export class LiveRanges {
   constructor(
     private readonly code: VCode,
     private readonly registers: RegisterFile,
-    liveIn: LiveIn | null = null,
+    readonly definitions: Definitions,
+    readonly liveIn: LiveIn,
   ) {
     const n = code.vregCount;
-    this.definitions = findDefinitions(code);
-    this.liveIn = liveIn ?? (computeLiveIn(code, this.definitions, Infinity) as LiveIn);
     this.head = new Int32Array(n).fill(-1);
     const capacity = n + this.liveIn.vregs.length + 64;
     this.next = new Int32Array(capacity);
