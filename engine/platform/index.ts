@@ -48,7 +48,7 @@ function systemHere(): (koffi: IKoffi, routines: CodeRoutines) => Platform {
     throw new UnsupportedPlatformError(
       "platform",
       "Backplane runs on Linux for x64 and arm64, and is there for macOS and for Windows on x64, where nobody has tried it " +
-        `yet; this is ${process.platform} for ${process.arch}.`,
+        `yet. This is ${process.platform} for ${process.arch}; use Node's own WebAssembly.`,
     );
   }
   if (!hasNodeWebAssembly()) {

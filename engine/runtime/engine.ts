@@ -183,7 +183,7 @@ function detectFeatures(target: Target, platform: Platform, arena: CodeArena): C
     if (features.has(feature)) continue;
     throw new UnsupportedPlatformError(
       "processor",
-      `Backplane needs a processor with ${name}; this one lacks it.`,
+      `Backplane needs a processor with ${name}, which this one lacks; use Node's own WebAssembly.`,
     );
   }
   return features;
