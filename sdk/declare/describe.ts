@@ -84,10 +84,10 @@ export function describe<const T extends Signatures>(
 }
 
 /** Errors: BackplaneError OPTIONS for what `describe` didn't make, as a plain record of signatures. */
-export function requireDescription(plugin: string, description: Description): void {
+export function requireDescription(place: string, description: Description): void {
   if (isRecord(description) && isRecord(description.signatures)) return;
   throw new BackplaneError(
     "OPTIONS",
-    `${plugin}: handle: expected what describe({ ... }) gave, got ${shown(description)}`,
+    `${place}: expected what describe({ ... }) gave, got ${shown(description)}`,
   );
 }

@@ -167,7 +167,7 @@ export class Plugin {
    * await greeter.greet("Ada"); // "Hello, Ada!"
    */
   async handle<T extends Signatures>(description: Description<T>): Promise<Handle<T>> {
-    requireDescription(this.name, description);
+    requireDescription(`${this.name}: handle`, description);
     await this.load();
     checkHandle(this.name, this.serving().abi, description.signatures);
     this.descriptions.add(description);

@@ -225,3 +225,30 @@ test("timers of a fake clock are called in order, each at its time, those set me
   await clock.advance(1);
   t.deepEqual(seen.at(-1), "late 30");
 });
+
+test("mistakes in a test are told as such", async (t) => {
+  const add = defineHostModule("kv", { add: [fn(["i32", "i32"], "i32"), (a, b) => a + b] });
+  const refused = async (step: () => unknown, code: string, message: RegExp): Promise<void> => {
+    await t.throwsAsync(async () => step(), { instanceOf: BackplaneError, code, message });
+  };
+  const count = /^callHostFunction: kv\.add takes 2 arguments, [13] given$/;
+  await refused(() => callHostFunction(add, "add", 1), "OPTIONS", count);
+  await refused(() => callHostFunction(add, "add", 1, 2, 3), "OPTIONS", count);
+  await refused(() => callHostFunction(undefined as never, "add"), "HOST_MODULE", /no host module/);
+  const unknown = { nothign: () => {} } as never;
+  await refused(
+    () => fakePlugin(Everything, unknown),
+    "OPTIONS",
+    /^fakePlugin: nothign: unknown field; did you mean "nothing"/,
+  );
+  await refused(() => fakePlugin(undefined as never, {}), "OPTIONS", /^fakePlugin: expected what describe/);
+  await refused(
+    () => testHost({ plugins: { p: "text" as never } }),
+    "OPTIONS",
+    /^testHost: plugins\.p: expected bytes, .*got "text"/,
+  );
+  for (const wrong of ["5", -5, Number.NaN]) {
+    const message = /^FakeClock: expected a number of milliseconds from 0 on, got /;
+    await refused(() => new FakeClock().advance(wrong as number), "OPTIONS", message);
+  }
+});

@@ -1,4 +1,5 @@
 /** Time that a test moves. */
+import { number, requireValid } from "../checks.js";
 import type { Clock } from "../clock.js";
 
 interface Timer {
@@ -32,13 +33,14 @@ export class FakeClock implements Clock {
 
   /**
    * Lets time pass: calls the timers that become due, in their order, each at its time. In between, what was waiting
-   * goes on, as far as it needs no real time.
+   * goes on, as far as it needs no real time. Errors: BackplaneError OPTIONS.
    *
    * @example
    * const call = host.plugin("slow").call("run", undefined, { timeout: 1000 });
    * await clock.advance(1000); // call is rejected: TIMEOUT
    */
   async advance(milliseconds: number): Promise<void> {
+    requireValid(number(0, "a number of milliseconds from 0 on"), milliseconds, "FakeClock");
     const end = this.time + milliseconds;
     await settle();
     for (let next = this.next(end); next !== undefined; next = this.next(end)) {

@@ -3,9 +3,11 @@
  * spot passes each call on to a host module that has the functions, so values are marshalled, calls queue and time
  * out, and handles are checked as they are with a real one.
  */
+
+import { anyFunction, fields, requireValid } from "../checks.js";
 import type { HostFunctionDeclaration } from "../declare/decorators.js";
 import type { DefinedModule } from "../declare/define.js";
-import type { Description, HostSide } from "../declare/describe.js";
+import { type Description, type HostSide, requireDescription } from "../declare/describe.js";
 import type { Signatures } from "../declare/signature.js";
 import type { PluginSourceDetails } from "../plugin/source.js";
 import { forwardingModule } from "./forwarding-module.js";
@@ -31,7 +33,7 @@ let made = 0;
 /**
  * A plugin that answers with functions of yours. They take and give what the description says, may be `async`, and
  * may take a `CallContext` as one parameter more; what they throw is the cause of a HostError. A function that isn't
- * given throws when it is called.
+ * given throws when it is called. Errors: BackplaneError OPTIONS for a function that the description doesn't have.
  *
  * `testHost` takes it as it is; another host takes its `source(name)` and its `module`.
  *
@@ -45,6 +47,9 @@ export function fakePlugin<T extends Signatures>(
   description: Description<T>,
   functions: Partial<HostSide<T>>,
 ): FakePlugin {
+  requireDescription("fakePlugin", description);
+  const known = Object.keys(description.signatures).map((name) => [name, anyFunction] as const);
+  requireValid(fields(Object.fromEntries(known)), functions, "fakePlugin");
   const calls: FakeCall[] = [];
   const module = `fake:${++made}`;
   const { signatures } = description;

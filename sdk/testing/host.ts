@@ -1,4 +1,6 @@
 /** Hosts for tests: plugins from memory, host functions called as a plugin would call them. */
+
+import { isRecord, shown } from "../checks.js";
 import { hostModuleDeclaration } from "../declare/decorators.js";
 import type { HostModuleSource } from "../di.js";
 import { BackplaneError } from "../errors.js";
@@ -20,6 +22,13 @@ function isFake(plugin: TestPlugin): plugin is FakePlugin {
   return "source" in plugin && typeof plugin.source === "function";
 }
 
+/** Errors: BackplaneError OPTIONS for what is no plugin. */
+function requirePlugin(name: string, plugin: TestPlugin): void {
+  if (isRecord(plugin)) return;
+  const text = `testHost: plugins.${name}: expected bytes, a fake or a source of bytes, got ${shown(plugin)}`;
+  throw new BackplaneError("OPTIONS", text);
+}
+
 function sourceOf(name: string, plugin: TestPlugin): PluginSource {
   if (plugin instanceof Uint8Array) return { name, bytes: plugin, required: true };
   return isFake(plugin) ? plugin.source(name) : { required: true, ...plugin, name };
@@ -35,6 +44,7 @@ function sourceOf(name: string, plugin: TestPlugin): PluginSource {
 export function testHost(options: TestHostOptions = {}): Promise<PluginHost> {
   const { plugins = {}, modules = [], grant } = options;
   const entries = Object.entries(plugins);
+  for (const [name, plugin] of entries) requirePlugin(name, plugin);
   const fakes = entries.flatMap(([, plugin]) => (isFake(plugin) ? [plugin.module] : []));
   const faked = new Set(entries.flatMap(([name, plugin]) => (isFake(plugin) ? [name] : [])));
   return PluginHost.start({
@@ -58,7 +68,7 @@ export interface HostFunctionCall extends Pick<CallOptions, "signal" | "timeout"
  * Calls a host function as a plugin would: its arguments go into the memory of a guest and out again, its result
  * likewise. The plugin is named "test".
  * Errors: HostError with what the function throws as its cause; MarshalError for what can't cross; BackplaneError
- * HOST_MODULE for a module or function that isn't there.
+ * HOST_MODULE for a module or function that isn't there, OPTIONS for too few or too many arguments.
  *
  * @param module a class with `@hostModule`, an instance of one, or a defined module
  * @param name the import's name
@@ -81,9 +91,11 @@ export async function callHostFunctionWith(
   ...args: readonly unknown[]
 ): Promise<unknown> {
   const declaration =
-    "declaration" in module
-      ? (module.declaration as ReturnType<typeof hostModuleDeclaration>)
-      : (hostModuleDeclaration(module) ?? hostModuleDeclaration(module.constructor));
+    module === undefined || module === null
+      ? undefined
+      : "declaration" in module
+        ? (module.declaration as ReturnType<typeof hostModuleDeclaration>)
+        : (hostModuleDeclaration(module) ?? hostModuleDeclaration(module.constructor));
   const declared = declaration?.functions.find((func) => func.name === name);
   if (declaration === undefined || declared === undefined) {
     const what =
@@ -91,6 +103,11 @@ export async function callHostFunctionWith(
     throw new BackplaneError("HOST_MODULE", `callHostFunction: this is ${what}`);
   }
   const { signature } = declared;
+  if (args.length !== signature.params.length) {
+    const takes = `${signature.params.length} argument${signature.params.length === 1 ? "" : "s"}`;
+    const where = `${declaration.name}.${name}`;
+    throw new BackplaneError("OPTIONS", `callHostFunction: ${where} takes ${takes}, ${args.length} given`);
+  }
   const bytes = forwardingModule([{ export: "call", module: declaration.name, import: name, signature }]);
   const { config, provide, ...call } = options;
   const host = await testHost({ modules: [module], provide, options: { config }, plugins: { test: bytes } });
