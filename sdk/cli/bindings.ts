@@ -1,5 +1,5 @@
 /** `backplane bindings FILE`: writes a plugin's declarations from what a module of the application exports. */
-import { writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { ParsedArguments } from "../../engine/cli/commands.js";
@@ -31,6 +31,7 @@ function writeOut(file: string, text: string): void {
 }
 
 async function readInterface(file: string, plugin: string | undefined): Promise<PluginInterface> {
+  if (!existsSync(file)) throw new CliError(`${file}: no such file`);
   try {
     const exported = (await import(pathToFileURL(resolve(file)).href)) as Record<string, unknown>;
     return interfaceOf(exported, plugin);
