@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { type InspectOptions, inspect } from "node:util";
 import type { EventEmitter } from "eventemitter3";
 import type { InjectionToken } from "tsyringe";
-import type { CodeCache } from "../engine/index.js";
+import { type CodeCache, trapOf } from "../engine/index.js";
 import type { Abi } from "./abi/abi.js";
 import { requireAbis } from "./abi/choose-abi.js";
 import { requireHostOptions, requirePluginOptions } from "./application-options.js";
@@ -367,10 +367,11 @@ export class PluginHost extends HostEvents {
     }
   }
 
-  /** As it is if it names the plugin already. */
+  /** As it is if it names the plugin already. Loading runs no code of the plugin's but its start. */
   private loadError(name: string, cause: unknown): unknown {
     if (cause instanceof BackplaneError) return cause;
-    return new BackplaneError("PLUGIN_LOAD", `${name}: ${messageOf(cause)}`, { cause });
+    const where = trapOf(cause) === undefined ? name : `${name}: its start`;
+    return new BackplaneError("PLUGIN_LOAD", `${where}: ${messageOf(cause)}`, { cause });
   }
 
   /** A file was written, or came: its plugin is reloaded, or loaded if it is new. */

@@ -118,3 +118,17 @@ test("bad plugins are contained", async (t) => {
   t.is(traps.filter((name) => name === "trapping").length, 3);
   t.is(host.plugin("good").stats().failures, 0);
 });
+
+test("a trap while a plugin starts is told as its start's", async (t) => {
+  const hook = assemble(
+    `(module (func (export "backplane_start") (drop (i32.div_s (i32.const 1) (i32.const 0)))))`,
+  );
+  const plugins = [
+    { bytes: starting, name: "section" },
+    { bytes: hook, name: "hook" },
+  ];
+  const host = await PluginHost.start({ plugins, logger: quiet });
+  t.teardown(() => host.close());
+  t.like(host.failures.get("section"), { code: "PLUGIN_LOAD", message: "section: its start: unreachable" });
+  t.like(host.failures.get("hook"), { code: "PLUGIN_LOAD", message: "hook: its start: divide by zero" });
+});
