@@ -2,8 +2,9 @@
  * Vectors at the borders: between modules, across host calls, on the stack, and not to JavaScript. That instructions
  * compute what they should is shown by the specification's scripts and engine/test/lower/vectors.test.ts.
  */
+import { setImmediate } from "node:timers/promises";
 import test from "ava";
-import { createNamespace } from "../../index.js";
+import { createNamespace, promising, withLimits } from "../../index.js";
 import { assemble } from "./assemble.js";
 
 type Exports = Record<string, (...args: unknown[]) => unknown>;
@@ -114,4 +115,35 @@ test("vectors in many locals and loops keep their values where registers run out
     made.run!(9),
     values.reduce((a, b) => a ^ b),
   );
+});
+
+test("vectors in registers survive the ends of slices, between any two instructions, while other calls run", async (t) => {
+  const locals = Array.from({ length: 14 }, (_, k) => `$v${k}`);
+  const step = (x: string, k: number): string =>
+    `(local.set ${x} (v128.xor (i32x4.mul (local.get ${x}) (v128.const i32x4 5 9 13 17))
+      (i8x16.shuffle 7 0 9 2 11 4 13 6 15 8 17 10 19 12 21 14 (local.get ${x}) (local.get ${locals[(k + 1) % 14]!}))))`;
+  const { run } = instantiate(`(module
+    (func (export "run") (param $seed i32) (param $rounds i32) (result i64)
+      ${locals.map((x) => `(local ${x} v128)`).join(" ")}
+      ${locals.map((x, k) => `(local.set ${x} (i32x4.splat (i32.add (local.get $seed) (i32.const ${k}))))`).join("\n")}
+      (loop $again
+        ${locals.map(step).join("\n")}
+        (br_if $again (local.tee $rounds (i32.sub (local.get $rounds) (i32.const 1)))))
+      ${locals.map((x) => `(i64.xor (i64x2.extract_lane 0 (local.get ${x})) (i64.rotl (i64x2.extract_lane 1 (local.get ${x})) (i64.const 7)))`).join("\n")}
+      ${"(i64.xor)".repeat(13)}))`);
+  const seeds = [1, 2, 3];
+  // As long as it takes until they have been interrupted often.
+  for (let rounds = 100_000, turns = 0; turns < 20; rounds *= 2) {
+    turns = 0;
+    const results = withLimits({ slice: 0 }, () =>
+      Promise.all(seeds.map((seed) => promising(run as never)(seed, rounds))),
+    );
+    let isOver = false;
+    const over = results.finally(() => (isOver = true));
+    for (; !isOver; turns++) await setImmediate();
+    t.deepEqual(
+      await over,
+      seeds.map((seed) => run!(seed, rounds)),
+    );
+  }
 });
