@@ -134,8 +134,8 @@ export class Scope {
       limits.slice === undefined
         ? (outer?.slice ?? Number.POSITIVE_INFINITY)
         : milliseconds(limits.slice, "slice");
-    this.fuel = limits.fuel ?? outer?.fuel;
-    this.signal = limits.signal;
+    this.fuel = budget(limits.fuel) ?? outer?.fuel;
+    this.signal = abortSignal(limits.signal);
     this.parkedCalls = narrower(outer?.parkedCalls, limits.parkedCalls, "parkedCalls");
     this.stackBytes = narrower(outer?.stackBytes, limits.stackBytes, "stackBytes");
   }
@@ -154,6 +154,26 @@ function milliseconds(value: number, name: string): number {
   throw new RangeError(`${name}: expected a number of milliseconds from 0 on, got ${String(value)}`);
 }
 
+/** Errors: TypeError. */
+function budget(value: Fuel | undefined): Fuel | undefined {
+  if (value === undefined || value instanceof Fuel) return value;
+  throw new TypeError(`fuel: expected a Fuel, got ${given(value)}`);
+}
+
+/** By what it has: it may be of another realm, or a library's. Errors: TypeError, since any other would never stop a call. */
+function abortSignal(value: AbortSignal | undefined): AbortSignal | undefined {
+  if (value === undefined) return value;
+  if (typeof value?.aborted === "boolean" && typeof value.addEventListener === "function") return value;
+  throw new TypeError(`signal: expected an AbortSignal, got ${given(value)}`);
+}
+
+/** A primitive value, or the kind of another. */
+function given(value: unknown): string {
+  return value === null || (typeof value !== "object" && typeof value !== "function")
+    ? String(value)
+    : typeof value;
+}
+
 /** The smaller of two limits, each of which may not be there. Errors: RangeError. */
 function narrower(outer = Number.POSITIVE_INFINITY, own = Number.POSITIVE_INFINITY, name: string): number {
   if (typeof own === "number" && own >= 0) return Math.min(outer, own);
@@ -162,6 +182,9 @@ function narrower(outer = Number.POSITIVE_INFINITY, own = Number.POSITIVE_INFINI
 
 /** Runs an action in a scope of its own; see `withLimits` in js-api/limits.ts. */
 export function runInScope<T>(engine: Engine, limits: CallLimits, action: () => T): T {
+  if (typeof limits !== "object" || limits === null) {
+    throw new TypeError(`limits: expected an object, got ${given(limits)}`);
+  }
   const now = engine.startClock().now();
   const scope = new Scope(engine.scope, limits, now);
   throwIfAborted(scope);

@@ -12,6 +12,7 @@
  *   globals     count of mutable ones, for each: 16 bytes; of a function reference the first 4 are as in tables
  *   segments    count of data segments, then a byte for each that is 1 if it was dropped; the same for elements
  */
+import { isUint8Array } from "node:util/types";
 import { ValType } from "../wasm/types.js";
 import type { Global } from "./global.js";
 import type { Instance } from "./instance.js";
@@ -115,6 +116,10 @@ export class Snapshot {
 
   /** Errors: SnapshotError for bytes that `toBytes` can't have made. */
   static fromBytes(bytes: Uint8Array): Snapshot {
+    if (!isUint8Array(bytes)) {
+      const given = (bytes as unknown) === null ? "null" : typeof bytes;
+      throw new SnapshotError(`a snapshot's bytes: expected a Uint8Array, got ${given}`);
+    }
     const reader = new Reader(bytes);
     if (reader.word() !== magic) throw new SnapshotError("these bytes are not a snapshot");
     const found = reader.word();

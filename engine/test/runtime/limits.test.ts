@@ -371,3 +371,18 @@ test("a worker in an endless loop can be terminated, many in turn", async (t) =>
   }
   t.is(instance().fib(10), 55);
 });
+
+test("a signal or a budget that is none, which could never stop a call, is a TypeError that says what was given", (t) => {
+  const wrong: [unknown, RegExp][] = [
+    [{ signal: {} }, /^signal: expected an AbortSignal, got object$/],
+    [{ signal: null }, /^signal: expected an AbortSignal, got null$/],
+    [{ signal: new AbortController() }, /^signal: expected an AbortSignal, got object$/],
+    [{ fuel: 1000 }, /^fuel: expected a Fuel, got 1000$/],
+    [{ fuel: {} }, /^fuel: expected a Fuel, got object$/],
+    [undefined, /^limits: expected an object, got undefined$/],
+    [5, /^limits: expected an object, got 5$/],
+  ];
+  for (const [limits, message] of wrong) {
+    t.throws(() => withLimits(limits as never, () => 0), { instanceOf: TypeError, message });
+  }
+});

@@ -162,3 +162,10 @@ test("bytes that were cut off, extended or changed anywhere give a SnapshotError
     }
   }
 });
+
+test("what isn't a Uint8Array is told as such", (t) => {
+  for (const given of [undefined, null, "bytes", 5, {}, new ArrayBuffer(64)]) {
+    const error = t.throws(() => Snapshot.fromBytes(given as never), { instanceOf: SnapshotError });
+    t.regex(error?.message ?? "", /expected a Uint8Array, got (undefined|null|string|number|object)$/);
+  }
+});
