@@ -10,6 +10,7 @@ import {
   anything,
   boolean,
   type Check,
+  count,
   either,
   fields,
   integer,
@@ -45,13 +46,13 @@ function methods(...names: readonly string[]): Check {
 
 const limits = fields({
   memory: number(0),
-  tableEntries: number(0),
+  tableEntries: count(0),
   stackBytes: number(0),
-  instances: number(1),
+  instances: count(1),
   outputBytes: number(0),
   hostCallsPerSecond: number(0),
-  fuel: number(0),
-  parkedCalls: number(0),
+  fuel: count(0),
+  parkedCalls: count(0),
   timeout: milliseconds,
 } satisfies Checks<PluginLimits>);
 

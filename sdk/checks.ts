@@ -69,6 +69,15 @@ export function integer(minimum: number): Check {
   );
 }
 
+/** An integer, or Infinity for no bound. */
+export function count(minimum: number): Check {
+  return like(
+    `an integer of at least ${minimum}, or Infinity`,
+    (value) =>
+      (value as number) >= minimum && (Number.isSafeInteger(value) || value === Number.POSITIVE_INFINITY),
+  );
+}
+
 /** Infinity included. */
 export function number(minimum: number, expected = `a number of at least ${minimum}`): Check {
   return like(expected, (value) => typeof value === "number" && value >= minimum);

@@ -11,7 +11,7 @@ import { type ExecutableMapping, PieceViews, type Platform } from "../platform/i
 import type { FunctionCode } from "./module-code.js";
 
 const slotsShare = 1 / 16;
-/** Bytes of slots, and of the bitmap, that are seen at a time. */
+/** Bytes of slots, of the bitmap, and of code that is read, that are seen at a time. */
 const viewPiece = 1 << 16;
 
 /** A page-aligned piece of the arena and the functions in it, ascending by address. */
@@ -64,6 +64,7 @@ export class CodeArena {
   /** One bit per page: whether it holds functions, which can be interrupted anywhere, and no stubs. */
   readonly functionPages: Uint8Array;
   readonly functionPagesAddress: number;
+  private readonly code: PieceViews<Uint8Array>;
   /** Live segments, ascending by offset. */
   private readonly segments: Segment[] = [];
   /** Where the search for a gap begins: before segment `nextGap`. Gaps below were too small for what was wanted. */
@@ -94,6 +95,11 @@ export class CodeArena {
       viewPiece,
       (offset, size) => new BigUint64Array(platform.view(this.slotsBase + offset, size)),
     );
+    this.code = new PieceViews(
+      this.codeSize,
+      viewPiece,
+      (offset, size) => new Uint8Array(platform.view(this.codeBase + offset, size)),
+    );
     const bitmapSize = this.codeSize / 8;
     this.siteBitmapAddress = platform.allocate(bitmapSize);
     this.siteBitmap = new PieceViews(
@@ -104,6 +110,19 @@ export class CodeArena {
     const pages = this.codeSize / functionPage;
     this.functionPagesAddress = platform.allocate(pages / 8);
     this.functionPages = new Uint8Array(platform.view(this.functionPagesAddress, pages / 8));
+  }
+
+  /** Copies bytes of code from an address in the arena: `size` of them, or up to its end. */
+  read(address: number, size: number): Uint8Array {
+    const start = address - this.codeBase;
+    const end = Math.min(start + size, this.codeSize);
+    const bytes = new Uint8Array(end - start);
+    let at = 0;
+    this.code.eachIn(start, end, (piece, from, to) => {
+      bytes.set(piece.subarray(from, to), at);
+      at += to - from;
+    });
+    return bytes;
   }
 
   /** Puts stubs in that live as long as the thread. Returns their address. */

@@ -18,13 +18,14 @@ import type { Fiber } from "./fiber.js";
 import { Context } from "./layout.js";
 import { Monitor } from "./monitor.js";
 import { framesOf, interruptError, lacksStackMap } from "./stack-trace.js";
-import { setWord64, word64 } from "./words.js";
+import { setWord64 } from "./words.js";
 
 /**
  * A budget of instructions, for modules compiled with `fuel`. Calls draw on it one after the other, or in one another;
  * it can be topped up between them by making a new one of what is left.
  */
 export class Fuel {
+  /** Negative only while a call waits whose last charge found too little, which its next check will see. */
   private amount: number;
   /** The fiber that has the budget in its context while it runs. */
   private holder: Fiber | undefined = undefined;
@@ -46,6 +47,10 @@ export class Fuel {
 
   /** What is left. Also right inside a host function that a call with this budget has called. */
   get left(): number {
+    return Math.max(this.raw, 0);
+  }
+
+  private get raw(): number {
     return this.holder === undefined ? this.amount : readFuel(this.holder);
   }
 
@@ -59,27 +64,37 @@ export class Fuel {
     const outer = this.holder;
     if (this.isTaken(fiber))
       throw new InstanceBusy("a call on a thread, or in slices, is drawing on this fuel");
-    this.amount = this.left;
+    this.amount = this.raw;
     this.holder = fiber;
     writeFuel(fiber, this.amount);
     return outer;
   }
 
-  /** @internal Takes it back out. */
-  leave(fiber: Fiber, outer: Fiber | undefined): void {
-    this.amount = readFuel(fiber);
+  /** @internal Takes it back out: for a call that has ended, however, or one that `waits`. */
+  leave(fiber: Fiber, outer: Fiber | undefined, waits: boolean): void {
+    const left = readFuel(fiber);
+    this.amount = waits ? left : Math.max(left, 0);
     writeFuel(fiber, unlimitedFuel);
     this.holder = outer;
     if (outer !== undefined) writeFuel(outer, this.amount);
   }
 }
 
+/**
+ * For a call that has ended by itself. No check follows its last straight run, which may have cost more than there was: then
+ * it is stopped all the same, so that no call ever costs more than its budget. Errors: InterruptError.
+ */
+export function requirePaid(fiber: Fiber): void {
+  if (readFuel(fiber) < 0) throw interruptError(fiber, "outOfFuel", []);
+}
+
 /** In contexts without a budget: more than can be executed. */
 export const unlimitedFuel = 2 ** 62;
 
+/** Negative once a charge found too little. */
 function readFuel(fiber: Fiber): number {
-  // Negative once a charge found too little.
-  return fiber.words[(Context.fuel >> 2) + 1] < 0 ? 0 : word64(fiber.words, Context.fuel);
+  const low = Context.fuel >> 2;
+  return (fiber.words[low] >>> 0) + fiber.words[low + 1] * 2 ** 32;
 }
 
 function writeFuel(fiber: Fiber, amount: number): void {
@@ -187,6 +202,7 @@ export function runInScope<T>(engine: Engine, limits: CallLimits, action: () => 
   }
   const now = engine.startClock().now();
   const scope = new Scope(engine.scope, limits, now);
+  if (now >= scope.deadline) throw new InterruptError("deadline", []);
   throwIfAborted(scope);
   return withScope(engine, scope, action, now);
 }
@@ -260,7 +276,7 @@ function throwIfAborted(scope: Scope): void {
   if (signal !== undefined) throw new InterruptError("aborted", [], signal.reason);
 }
 
-/** Runs a fiber that has a scope: `run` enters it and serves its exits. */
+/** Runs a fiber that has a scope: `run` enters it and serves its exits, and returns undefined if its call has ended. */
 export function runLimited<T>(
   engine: Engine,
   clock: Clock,
@@ -272,11 +288,15 @@ export function runLimited<T>(
   const outerDeadline = clock.deadline;
   const { fuel } = scope;
   const outerHolder = fuel?.enter(fiber);
+  let waits = false;
   try {
     if (outer !== scope || fiber.promising) enterScope(engine, clock, fiber, scope);
-    return run(engine, fiber);
+    const result = run(engine, fiber);
+    waits = result !== undefined;
+    if (fuel !== undefined && !waits) requirePaid(fiber);
+    return result;
   } finally {
-    fuel?.leave(fiber, outerHolder);
+    fuel?.leave(fiber, outerHolder, waits);
     engine.scope = outer;
     clock.restoreDeadline(outerDeadline);
   }

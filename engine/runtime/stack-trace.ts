@@ -64,7 +64,7 @@ function isBeforeFrame(engine: Engine, { code }: FunctionCode, offset: number): 
 
 /** Whether a function is about to return, its frame given up. */
 function isReturn(engine: Engine, pc: number): boolean {
-  return engine.target.stubFrames.isReturn(new Uint8Array(engine.platform.view(pc, 4)));
+  return engine.target.stubFrames.isReturn(engine.arena.read(pc, 4));
 }
 
 /** Where a fiber stopped: the address within the innermost function, and the stack pointer there. */

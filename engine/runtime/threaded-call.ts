@@ -16,6 +16,7 @@ import {
   enterWithin,
   interrupted,
   rejected,
+  requirePaid,
   type Scope,
   stopped,
   waitWithin,
@@ -108,6 +109,7 @@ class ThreadedCall {
   private async runToPark(fiber: Fiber): Promise<Parked | undefined> {
     const fuel = this.scope?.fuel;
     const outer = fuel?.enter(fiber);
+    let waits = false;
     try {
       for (;;) {
         if (fuel !== undefined) fuel.paused = fiber;
@@ -119,6 +121,8 @@ class ThreadedCall {
         if (fuel !== undefined) fuel.paused = undefined;
         const next = this.serve(() => serveExit(this.engine, fiber));
         if (next === null) continue;
+        waits = next !== undefined;
+        if (fuel !== undefined && !waits) requirePaid(fiber);
         // Results are in the slots until they are read.
         fiber.hasUnmapped = next === undefined;
         return next;
@@ -126,7 +130,7 @@ class ThreadedCall {
     } finally {
       if (fuel !== undefined) {
         fuel.paused = undefined;
-        fuel.leave(fiber, outer);
+        fuel.leave(fiber, outer, waits);
       }
     }
   }

@@ -62,7 +62,11 @@ export function timeoutError(
   frames: readonly WasmFrame[] = [],
 ): CallStoppedError {
   const options = cause === undefined ? undefined : { cause };
-  const text = `${where}: not done after ${Math.round(timeout * 1000) / 1000} ms`;
+  const over =
+    timeout < 0
+      ? "its deadline had passed before it began"
+      : `not done after ${Math.round(timeout * 1000) / 1000} ms`;
+  const text = `${where}: ${over}`;
   return new CallStoppedError("TIMEOUT", text, frames, options);
 }
 

@@ -35,9 +35,9 @@ export function requireCallOptions(plugin: string, options: CallOptions): void {
   requireSignal(plugin, signal);
   requireRun(plugin, run);
   requireResult(plugin, result);
-  requireTime(plugin, "timeout", timeout);
-  requireTime(plugin, "deadline", deadline);
-  requireSlice(plugin, slice);
+  requireDuration(plugin, "timeout", timeout);
+  requireDeadline(plugin, deadline);
+  requireDuration(plugin, "slice", slice);
 }
 
 function refuse(plugin: string, place: string, expected: string, value: unknown): never {
@@ -51,14 +51,15 @@ function requireSignal(plugin: string, signal: AbortSignal | undefined): void {
   refuse(plugin, "signal: ", "an AbortSignal", signal);
 }
 
-function requireTime(plugin: string, name: string, value: number | undefined): void {
-  if (value === undefined || (typeof value === "number" && !Number.isNaN(value))) return;
-  refuse(plugin, `${name}: `, "a number of milliseconds", value);
+function requireDuration(plugin: string, name: string, value: number | undefined): void {
+  if (value === undefined || (typeof value === "number" && value >= 0)) return;
+  refuse(plugin, `${name}: `, "a number of milliseconds from 0 on", value);
 }
 
-function requireSlice(plugin: string, slice: number | undefined): void {
-  if (slice === undefined || (typeof slice === "number" && slice >= 0)) return;
-  refuse(plugin, "slice: ", "a number of milliseconds from 0 on", slice);
+/** Any point in time: one that has passed stops the call before it begins. */
+function requireDeadline(plugin: string, value: number | undefined): void {
+  if (value === undefined || (typeof value === "number" && !Number.isNaN(value))) return;
+  refuse(plugin, "deadline: ", "a number of milliseconds", value);
 }
 
 function requireRun(plugin: string, run: RunsOn | undefined): void {

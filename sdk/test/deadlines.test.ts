@@ -303,3 +303,13 @@ test("a plugin that another one calls ends with its caller's time", async (t) =>
   t.is(error?.message, "outer.run: not done after 20 ms");
   t.is(await host.plugin("inner").call("count"), 1);
 });
+
+test("a call whose deadline has passed doesn't begin", async (t) => {
+  const host = await hostOf(t, { plugins: [{ name: "p", bytes: assemble(spinning) }] });
+  const error = await t.throwsAsync(
+    host.plugin("p").call("spin", undefined, { deadline: performance.now() - 1000 }),
+    late,
+  );
+  t.is(error?.message, "p.spin: its deadline had passed before it began");
+  t.is(await host.plugin("p").call("count"), 1);
+});

@@ -5,6 +5,8 @@ import {
   Fuel,
   InterruptError,
   type NamespaceOptions,
+  promising,
+  threaded,
   trapOf,
   withLimits,
 } from "../../index.js";
@@ -125,6 +127,50 @@ test("a call without end, and one without a loop, stop when the budget is used u
     t.throws(() => withLimits({ fuel }, () => exports.spin()), { instanceOf: InterruptError });
     t.is(exports.add(1, 2), 3);
   }
+});
+
+for (const options of variants) {
+  test(`a call that costs more than its budget fails, also where nothing follows: ${JSON.stringify(options)}`, async (t) => {
+    const exports = instance(options);
+    const calls: readonly [number, () => unknown][] = [
+      [3, () => exports.add(1, 2)],
+      [5, () => exports.choose(0)],
+      [500, () => exports.count(100)],
+      [3, () => exports.hosts()],
+    ];
+    for (const [price, call] of calls) {
+      for (const amount of [0, 1, price - 1]) {
+        const fuel = new Fuel(amount);
+        const error = t.throws(() => withLimits({ fuel }, call), { instanceOf: InterruptError });
+        t.is(error?.reason, "outOfFuel");
+        t.is(fuel.left, 0);
+      }
+      const enough = new Fuel(price);
+      t.notThrows(() => withLimits({ fuel: enough }, call));
+      t.is(enough.left, 0);
+    }
+    for (const run of [promising, threaded]) {
+      const short = new Fuel(2);
+      const error = await t.throwsAsync(
+        () => withLimits({ fuel: short }, () => run(exports.add)(1, 2)) as Promise<unknown>,
+      );
+      t.is((error as InterruptError).reason, "outOfFuel");
+      const enough = new Fuel(3);
+      t.is(await withLimits({ fuel: enough }, () => run(exports.add)(1, 2)), 3);
+      t.is(enough.left, 0);
+    }
+  });
+}
+
+test("what a host function's call overdraws is the call's, and its caller goes on with nothing", (t) => {
+  const inner = instance({});
+  const fuel = new Fuel(3);
+  const seen: unknown[] = [];
+  const exports = instance({}, () => {
+    seen.push(t.throws(() => inner.add(1, 2), { instanceOf: InterruptError })?.reason, fuel.left);
+  });
+  t.throws(() => withLimits({ fuel }, () => exports.hosts()), { instanceOf: InterruptError });
+  t.deepEqual(seen, ["outOfFuel", 0]);
 });
 
 test("a budget is right in host functions and shared with the calls they make", (t) => {

@@ -372,6 +372,19 @@ test("a worker in an endless loop can be terminated, many in turn", async (t) =>
   t.is(instance().fib(10), 55);
 });
 
+test("nothing begins once the time is over", (t) => {
+  for (const limits of [{ timeout: 0 }, { deadline: 0 }, { deadline: performance.now() }]) {
+    let begun = false;
+    const begin = (): void => {
+      begun = true;
+    };
+    const error = t.throws(() => withLimits(limits, begin), { instanceOf: InterruptError });
+    t.is(error?.reason, "deadline");
+    t.deepEqual(error?.frames, []);
+    t.false(begun);
+  }
+});
+
 test("a signal or a budget that is none, which could never stop a call, is a TypeError that says what was given", (t) => {
   const wrong: [unknown, RegExp][] = [
     [{ signal: {} }, /^signal: expected an AbortSignal, got object$/],
