@@ -80,7 +80,8 @@ export interface FaultHandling {
 
 /** The clock's code; see isa/NAME/clock.ts, and ClockTable in native-tables.ts. */
 export interface ClockCode {
-  routines(table: bigint): { bytes: Uint8Array; thread: number; wake: number };
+  /** @param features the processor's: which atomic instructions it has */
+  routines(table: bigint, features: CpuFeatures): { bytes: Uint8Array; thread: number; wake: number };
 }
 
 /** The code of threads that run Wasm off the JavaScript thread; see isa/NAME/thread.ts, and ThreadTable in native-tables.ts. */

@@ -4,7 +4,7 @@
  * is in a call and until when, and the clock's thread itself, started by whoever needs it first.
  */
 import { ClockEntry, ClockTable, tick } from "../machine/native-tables.js";
-import type { ClockCode } from "../machine/target.js";
+import type { ClockCode, CpuFeatures } from "../machine/target.js";
 import type { Platform, SignalSystem } from "../platform/index.js";
 import type { CodeArena } from "./code-arena.js";
 import type { ContextMemory } from "./context-memory.js";
@@ -39,6 +39,7 @@ export class SignalClock implements Clock {
   /** @param shared the process's table: this thread uses it unless it is full */
   constructor(
     code: ClockCode,
+    features: CpuFeatures,
     private readonly platform: Platform,
     signals: SignalSystem,
     arena: CodeArena,
@@ -59,7 +60,7 @@ export class SignalClock implements Clock {
     // At once: the clock may be looking at the entry, if its thread before ended in a call.
     storeWord64(this.entry, ClockEntry.current, contexts.currentAddress);
     // The arena is never unmapped, as the clock's code mustn't be.
-    const routines = code.routines(BigInt(table));
+    const routines = code.routines(BigInt(table), features);
     const base = arena.addPermanent(routines.bytes);
     this.wake = platform.routine(base + routines.wake);
     if (this.table[ClockTable.thread >> 2] === 0 && !signals.startThread(base + routines.thread)) {

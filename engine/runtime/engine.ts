@@ -115,10 +115,10 @@ export class Engine {
   }
 
   private newClock(): Clock {
-    const { platform, target, arena, contexts, clockTable } = this;
+    const { platform, target, features, arena, contexts, clockTable } = this;
     const { signals } = platform;
     if (signals === undefined) return new WorkerClock(platform, contexts);
-    return new SignalClock(target.clock, platform, signals, arena, contexts, clockTable);
+    return new SignalClock(target.clock, features, platform, signals, arena, contexts, clockTable);
   }
 
   /**

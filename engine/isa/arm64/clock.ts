@@ -35,7 +35,7 @@
  * gives the number to another thread of the process, the entry only lives longer.
  *
  * Sources: futex(2), membarrier(2), tgkill(2), clock_gettime(2), rt_sigprocmask(2) (SIG_SETMASK with all ones: no signal's
- * handler runs here); Arm Architecture Reference Manual (DDI 0487), B2.3 (memory ordering).
+ * handler runs here); Arm Architecture Reference Manual (DDI 0487), B2.3 (memory ordering), and CASAL, LDADDAL, LDAXR and STLXR in C6.2.
  */
 import {
   clockMonotonic,
@@ -47,6 +47,7 @@ import {
   sigSetmask,
 } from "../../machine/linux-abi.js";
 import { ClockEntry, ClockTable, tick } from "../../machine/native-tables.js";
+import type { CpuFeatures } from "../../machine/target.js";
 import { Context, ExitStatus } from "../../runtime/layout.js";
 import { cc, RoutineEncoder, sp, zr } from "./routine-encoder.js";
 import { SystemCall } from "./system-calls.js";
@@ -78,6 +79,30 @@ const anyCall = 25;
 const entry = 26;
 const entriesEnd = 27;
 
+/** What `replace` found. */
+const found = 4;
+
+/** Replaces the 32-bit word at an address if it is as expected; `found` is what was there. Destroys x3. */
+function replace(
+  e: RoutineEncoder,
+  hasAtomics: boolean,
+  { place, expected, by, at }: { place: string; expected: number; by: number; at: number },
+): void {
+  if (hasAtomics) {
+    e.move(found, expected);
+    e.compareAndSwap32(found, by, at);
+    return;
+  }
+  const done = `${place} done`;
+  e.place(place);
+  e.loadExclusive32(found, at);
+  e.compare32(found, expected);
+  e.branch(cc.ne, done);
+  e.storeExclusive32(3, by, at);
+  e.branchIfNotZero32(3, place);
+  e.place(done);
+}
+
 /** to = from + an amount that may be large. Destroys x16. */
 function addLarge(e: RoutineEncoder, to: number, from: number, amount: number): void {
   e.immediate(16, amount);
@@ -85,7 +110,7 @@ function addLarge(e: RoutineEncoder, to: number, from: number, amount: number): 
 }
 
 /** Becomes the table's thread or ends. */
-function start(e: RoutineEncoder, tableAddress: bigint): void {
+function start(e: RoutineEncoder, tableAddress: bigint, hasAtomics: boolean): void {
   saveHostRegisters(e);
   e.addImmediate(sp, sp, -frame);
   e.immediate(table, tableAddress);
@@ -98,11 +123,8 @@ function start(e: RoutineEncoder, tableAddress: bigint): void {
   e.systemCall(SystemCall.rtSigprocmask);
   e.systemCall(SystemCall.gettid);
   e.addImmediate(2, table, ClockTable.thread);
-  e.place("claim");
-  e.loadExclusive32(1, 2);
-  e.branchIfNotZero32(1, "end");
-  e.storeExclusive32(3, 0, 2);
-  e.branchIfNotZero32(3, "claim");
+  replace(e, hasAtomics, { place: "claim", expected: zr, by: 0, at: 2 });
+  e.branchIfNotZero32(found, "end");
   e.systemCall(SystemCall.getpid);
   e.move(processNumber, 0);
   membarrier(e, membarrierRegisterPrivateExpedited);
@@ -117,7 +139,7 @@ function membarrier(e: RoutineEncoder, command: number): void {
 }
 
 /** Looks at all entries. */
-function pass(e: RoutineEncoder): void {
+function pass(e: RoutineEncoder, hasAtomics: boolean): void {
   e.place("pass");
   e.addImmediate(0, table, ClockTable.wakeups);
   e.loadAcquire32(seen, 0);
@@ -175,12 +197,7 @@ function pass(e: RoutineEncoder): void {
   e.systemCall(SystemCall.tgkill);
   e.branchIfZero(0, "next");
   e.addImmediate(2, entry, ClockEntry.owner);
-  e.place("free");
-  e.loadExclusive32(0, 2);
-  e.compare32(0, 1);
-  e.branch(cc.ne, "next");
-  e.storeExclusive32(3, zr, 2);
-  e.branchIfNotZero32(3, "free");
+  replace(e, hasAtomics, { place: "free", expected: 1, by: zr, at: 2 });
   e.place("next");
   e.addImmediate(entry, entry, ClockEntry.size);
   e.branch(null, "entry");
@@ -229,28 +246,40 @@ function sleep(e: RoutineEncoder): void {
   e.return();
 }
 
-function wakeRoutine(e: RoutineEncoder, tableAddress: bigint): void {
+function wakeRoutine(e: RoutineEncoder, tableAddress: bigint, hasAtomics: boolean): void {
   e.immediate(9, tableAddress);
   e.store32(zr, 9, ClockTable.parked);
   e.addImmediate(0, 9, ClockTable.wakeups);
-  e.place("count");
-  e.loadExclusive32(1, 0);
-  e.addImmediate(1, 1, 1);
-  e.storeExclusive32(2, 1, 0);
-  e.branchIfNotZero32(2, "count");
+  if (hasAtomics) {
+    e.immediate(1, 1);
+    e.addAtomically32(found, 1, 0);
+  } else {
+    e.place("count");
+    e.loadExclusive32(1, 0);
+    e.addImmediate(1, 1, 1);
+    e.storeExclusive32(2, 1, 0);
+    e.branchIfNotZero32(2, "count");
+  }
   e.immediate(1, futexWake);
   e.immediate(2, 1);
   e.systemCall(SystemCall.futex);
   e.return();
 }
 
-/** The routines for a table: their bytes, position-independent, and where each begins. */
-export function clockRoutines(tableAddress: bigint): { bytes: Uint8Array; thread: number; wake: number } {
+/**
+ * The routines for a table: their bytes, position-independent, and where each begins. Atomic changes are single instructions
+ * where the processor has the Large System Extensions (`atomics`), else exclusive sequences.
+ */
+export function clockRoutines(
+  tableAddress: bigint,
+  features: CpuFeatures,
+): { bytes: Uint8Array; thread: number; wake: number } {
   const e = new RoutineEncoder("clock");
-  start(e, tableAddress);
-  pass(e);
+  const hasAtomics = features.has("atomics");
+  start(e, tableAddress, hasAtomics);
+  pass(e, hasAtomics);
   sleep(e);
   const wake = e.align();
-  wakeRoutine(e, tableAddress);
+  wakeRoutine(e, tableAddress, hasAtomics);
   return { bytes: e.finished(), thread: 0, wake };
 }

@@ -228,6 +228,14 @@ export class RoutineEncoder {
   storeExclusive32(failed: number, from: number, base: number): void {
     this.word(0x8800fc00 | (failed << 16) | (base << 5) | from);
   }
+  /** casal (LSE): if what is stored equals `expected`, `desired` replaces it; `expected` becomes what was there. */
+  compareAndSwap32(expected: number, desired: number, base: number): void {
+    this.word(0x88e0fc00 | (expected << 16) | (base << 5) | desired);
+  }
+  /** ldaddal (LSE): adds; `old` becomes what was there. */
+  addAtomically32(old: number, amount: number, base: number): void {
+    this.word(0xb8e00000 | (amount << 16) | (base << 5) | old);
+  }
   /** A full barrier. */
   barrier(): void {
     this.word(0xd5033bbf); // dmb ish

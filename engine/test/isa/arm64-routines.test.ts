@@ -4,6 +4,7 @@
  */
 import test from "ava";
 import { callSequence } from "../../isa/arm64/call-sequence.js";
+import { clockRoutines } from "../../isa/arm64/clock.js";
 import { RoutineEncoder } from "../../isa/arm64/routine-encoder.js";
 
 type Case = readonly [emit: (e: RoutineEncoder) => void, text: string, words: string];
@@ -76,6 +77,8 @@ const cases: readonly Case[] = [
   [(e) => e.storeRelease32(1, 2), "stlr w1, [x2]", "889ffc41"],
   [(e) => e.loadExclusive32(1, 2), "ldaxr w1, [x2]", "885ffc41"],
   [(e) => e.storeExclusive32(3, 1, 2), "stlxr w3, w1, [x2]", "8803fc41"],
+  [(e) => e.compareAndSwap32(1, 31, 2), "casal w1, wzr, [x2]", "88e1fc5f"],
+  [(e) => e.addAtomically32(2, 1, 0), "ldaddal w1, w2, [x0]", "b8e10002"],
   [(e) => e.barrier(), "dmb ish", "d5033bbf"],
   [(e) => e.jumpRegister(16), "br x16", "d61f0200"],
   [(e) => e.callRegister(16), "blr x16", "d63f0200"],
@@ -109,6 +112,23 @@ test("C functions in a row: address and arguments from four words each", (t) => 
     Array.from(words, (word) => word.toString(16)).join(" "),
     `f81f0ffe d2a68ad0 f2cfe250 ${call} d2800410 f2a68ad0 f2cfe250 ${call} f84107fe d65f03c0`,
   );
+});
+
+test("the clock changes words by single instructions where the processor has LSE, else by exclusive sequences", (t) => {
+  const words = (features: ReadonlySet<string>) =>
+    Array.from(new Uint32Array(clockRoutines(0x7f1234560000n, features).bytes.slice().buffer));
+  const count = (among: number[], mask: number, value: number) =>
+    among.filter((word) => (word & mask) >>> 0 === value).length;
+  for (const [features, single, exclusive] of [
+    [new Set(["atomics"]), 1, 0],
+    [new Set<string>(), 0, 1],
+  ] as const) {
+    const all = words(features);
+    t.is(count(all, 0xffe0fc00, 0x88e0fc00), 2 * single, "casal");
+    t.is(count(all, 0xffe0fc00, 0xb8e00000), single, "ldaddal");
+    t.is(count(all, 0xfffffc00, 0x885ffc00), 3 * exclusive, "ldaxr");
+    t.is(count(all, 0xffe0fc00, 0x8800fc00), 3 * exclusive, "stlxr");
+  }
 });
 
 const nop = 0xd503201f;
