@@ -6,7 +6,7 @@ import { cp, mkdtemp, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { PluginHost } from "backplane";
+import { type Logger, PluginHost } from "backplane";
 import { Statistics, Step } from "./contracts.js";
 import { draft } from "./draft.js";
 import { formatJson, loadFormatter } from "./formatting.js";
@@ -18,6 +18,14 @@ const beside = (name: string): string => fileURLToPath(new URL(name, import.meta
 function title(text: string): void {
   console.log(`\n== ${text}`);
 }
+
+/** Errors only: which plugins can't be loaded, a warning, is told below. */
+const logger: Logger = {
+  debug: () => {},
+  info: () => {},
+  warn: () => {},
+  error: (fields, message) => console.error(message, fields),
+};
 
 /** The plugins that could be loaded, and why others could not: those don't keep the application from starting. */
 function showPlugins(host: PluginHost): void {
@@ -90,6 +98,7 @@ const host = await PluginHost.start({
   ],
   limits: { memory: 16 * 1024 * 1024 },
   watch: true,
+  logger,
 });
 try {
   await loadFormatter(host);
