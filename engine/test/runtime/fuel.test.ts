@@ -6,7 +6,6 @@ import {
   InterruptError,
   type NamespaceOptions,
   promising,
-  threaded,
   trapOf,
   withLimits,
 } from "../../index.js";
@@ -149,16 +148,14 @@ for (const options of variants) {
       t.notThrows(() => withLimits({ fuel: enough }, call));
       t.is(enough.left, 0);
     }
-    for (const run of [promising, threaded]) {
-      const short = new Fuel(2);
-      const error = await t.throwsAsync(
-        () => withLimits({ fuel: short }, () => run(exports.add)(1, 2)) as Promise<unknown>,
-      );
-      t.is((error as InterruptError).reason, "outOfFuel");
-      const enough = new Fuel(3);
-      t.is(await withLimits({ fuel: enough }, () => run(exports.add)(1, 2)), 3);
-      t.is(enough.left, 0);
-    }
+    const short = new Fuel(2);
+    const error = await t.throwsAsync(
+      () => withLimits({ fuel: short }, () => promising(exports.add)(1, 2)) as Promise<unknown>,
+    );
+    t.is((error as InterruptError).reason, "outOfFuel");
+    const enough = new Fuel(3);
+    t.is(await withLimits({ fuel: enough }, () => promising(exports.add)(1, 2)), 3);
+    t.is(enough.left, 0);
   });
 }
 

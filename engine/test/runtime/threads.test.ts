@@ -445,6 +445,21 @@ test.serial("limits hold while a call waits for its turn, or is parked", async (
   t.is(parked.frames[0]?.functionIndex, 1);
 });
 
+test("a call on a thread that costs more than its budget fails, also where nothing follows", async (t) => {
+  const { Instance, Module } = createNamespace({ fuel: true });
+  const text = `(module (func (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1))))`;
+  const add = threaded(new Instance(new Module(assemble(text))).exports.add as Exported);
+  const fuel = new Fuel(2);
+  const error = await t.throwsAsync(() => withLimits({ fuel }, () => add(1, 2)) as Promise<unknown>, {
+    instanceOf: InterruptError,
+  });
+  t.is(error?.reason, "outOfFuel");
+  t.is(fuel.left, 0);
+  const enough = new Fuel(3);
+  t.is(await withLimits({ fuel: enough }, () => add(1, 2)), 3);
+  t.is(enough.left, 0);
+});
+
 test.serial("calls in slices and on threads draw on one budget, one after the other", async (t) => {
   const { Instance, Module } = createNamespace({ fuel: true });
   const module = new Module(
