@@ -17,8 +17,8 @@ import { type CallLimits, runInScope, SharedDeadline } from "../runtime/limits.j
  * const later = await withLimits({ timeout: 1000, slice: 5 }, () => promising(instance.exports.sum)(1e9));
  *
  * Errors: RangeError for limits that are no numbers from 0 on; TypeError for a `fuel` that is no Fuel, a `signal` that is no
- * AbortSignal, and limits that are no object; InterruptError if the signal is aborted already; what the
- * action throws.
+ * AbortSignal, and limits that are no object; InterruptError if the time is over or the
+ * signal aborted already; what the action throws.
  */
 export function withLimits<T>(limits: CallLimits, action: () => T): T {
   return runInScope(threadEngine(), limits, action);

@@ -202,8 +202,7 @@ export function runInScope<T>(engine: Engine, limits: CallLimits, action: () => 
   }
   const now = engine.startClock().now();
   const scope = new Scope(engine.scope, limits, now);
-  if (now >= scope.deadline) throw new InterruptError("deadline", []);
-  throwIfAborted(scope);
+  throwIfStopped(scope, now);
   return withScope(engine, scope, action, now);
 }
 
@@ -265,13 +264,12 @@ export class SharedDeadline {
  * deadline of the scope around, or after an abort.
  */
 export function throwIfOver({ scope, platform }: Engine): void {
-  if (scope === undefined) return;
-  if (platform.now() >= scope.deadline) throw new InterruptError("deadline", []);
-  throwIfAborted(scope);
+  if (scope !== undefined) throwIfStopped(scope, platform.now());
 }
 
 /** Before a call begins: there are no frames to show. */
-function throwIfAborted(scope: Scope): void {
+function throwIfStopped(scope: Scope, now: number): void {
+  if (now >= scope.deadline) throw new InterruptError("deadline", []);
   const signal = scope.aborted;
   if (signal !== undefined) throw new InterruptError("aborted", [], signal.reason);
 }

@@ -3,7 +3,6 @@
  * spot passes each call on to a host module that has the functions, so values are marshalled, calls queue and time
  * out, and handles are checked as they are with a real one.
  */
-
 import { anyFunction, fields, requireValid } from "../checks.js";
 import type { HostFunctionDeclaration } from "../declare/decorators.js";
 import type { DefinedModule } from "../declare/define.js";

@@ -1,5 +1,4 @@
 /** Hosts for tests: plugins from memory, host functions called as a plugin would call them. */
-
 import { isRecord, shown } from "../checks.js";
 import { hostModuleDeclaration } from "../declare/decorators.js";
 import type { HostModuleSource } from "../di.js";

@@ -35,7 +35,8 @@
  * gives the number to another thread of the process, the entry only lives longer.
  *
  * Sources: futex(2), membarrier(2), tgkill(2), clock_gettime(2), rt_sigprocmask(2) (SIG_SETMASK with all ones: no signal's
- * handler runs here); Arm Architecture Reference Manual (DDI 0487), B2.3 (memory ordering), and CASAL, LDADDAL, LDAXR and STLXR in C6.2.
+ * handler runs here); Arm Architecture Reference Manual (DDI 0487), B2.3 (memory ordering), and CASAL, LDADDAL, LDAXR and
+ * STLXR in C6.2.
  */
 import {
   clockMonotonic,
